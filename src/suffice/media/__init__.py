@@ -1,0 +1,1 @@
+"""Files to frames, pictures, pages and texts: content hashes, decoding, references."""
