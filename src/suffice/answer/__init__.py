@@ -1,0 +1,1 @@
+"""Plan to result: one file a kind of answer."""

@@ -1,0 +1,228 @@
+"""Run the models a query needs, on what it needs, cheapest way first.
+
+The order is re-planned after every wave: of the calls that are ready, filters come first, by cost / (1 − share that
+survives), where both are measured on what has run so far. A filter nobody has measured yet gets a pilot.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from suffice.answer.engine import Engine, Interrupted
+from suffice.answer.progress import Bar, progress_bar
+from suffice.answer.work import ModelWork, Work
+from suffice.errors import SufficeWarning
+from suffice.models.run import Outcome, StageSeconds, run_model
+from suffice.sql.plan import BoundCall
+from suffice.sql.rewrite.as_sql import takes_whole_blobs
+from suffice.sql.rewrite.needs import Site
+from suffice.sql.sparse import SparsePlan
+from suffice.store.results import Finished
+
+PILOT_INPUTS = 32
+WAVE_SECONDS = 10.0
+"""How long one filter runs before the order is looked at again, when another could go first."""
+
+Arguments = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A site that could run now, and the inputs it still needs."""
+
+    site: Site
+    call: BoundCall
+    need_sql: str
+    missing: list[Arguments]
+
+
+@dataclass
+class Materialiser:
+    """One statement's progress. `failed` inputs are not tried twice in one statement."""
+
+    engine: Engine
+    work: Work
+    failed: set[tuple[int, Arguments]] = field(default_factory=set)
+    seen: dict[tuple[int, Arguments], None] = field(default_factory=dict)
+
+    def run(self, plan: SparsePlan) -> None:
+        """Make every call of the plan known for every input that can matter."""
+        done: set[int] = set()
+        while len(done) < len(plan.sites):
+            ready = self._ready(plan, done)
+            finished = [index for index, one in ready.items() if not one.missing]
+            if finished:
+                for index in finished:
+                    self._count_cached(ready[index])
+                done.update(finished)
+                continue
+            index = self._choose(plan, ready, done)
+            self._wave(plan, ready, index, done)
+
+    def known(self, plan: SparsePlan, done: set[int]) -> frozenset[int]:
+        """The calls all of whose sites are done."""
+        waiting = {site.number for i, site in enumerate(plan.sites) if i not in done}
+        return frozenset(plan.bound.calls.keys() - waiting)
+
+    def _ready(self, plan: SparsePlan, done: set[int]) -> dict[int, _Ready]:
+        """Sites whose inputs can be listed; those in SELECT wait for those that filter."""
+        known, ready = self.known(plan, done), {}
+        for index, site in enumerate(plan.sites):
+            if index in done or not self._is_turn(plan, index, done):
+                continue
+            need = plan.need(site, known)
+            if need is not None:
+                call = plan.bound.calls[site.number]
+                ready[index] = _Ready(site, call, need[0], self._missing(call, need[0]))
+        return ready
+
+    def _is_turn(self, plan: SparsePlan, index: int, done: set[int]) -> bool:
+        site = plan.sites[index]
+        return site.filters or all(
+            other.scope is not site.scope or i in done for i, other in enumerate(plan.sites) if other.filters
+        )
+
+    def _missing(self, call: BoundCall, need_sql: str) -> list[Arguments]:
+        width = len(call.call.signature.inputs)
+        columns = [f"a{i}" for i in range(width)]
+        present = " AND ".join(f"n.{c} IS NOT NULL" for c in columns) or "true"
+        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
+        rows = self.engine.database.rows(
+            f"SELECT n.* FROM ({need_sql}) n WHERE {present}"
+            f" AND NOT EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
+        )
+        return [row for row in rows if (call.number, row) not in self.failed]
+
+    # -- order ----------------------------------------------------------------------------------------------
+
+    def _choose(self, plan: SparsePlan, ready: dict[int, _Ready], done: set[int]) -> int:
+        """The next site: filters by cost / (1 − selectivity), then the rest in their order."""
+        filters = {i: one for i, one in ready.items() if one.site.filters}
+        if not filters:
+            return min(ready)
+        return min(filters, key=lambda i: self._rank(plan, filters[i], done)) if len(filters) > 1 else min(filters)
+
+    def _rank(self, plan: SparsePlan, one: _Ready, done: set[int]) -> float:
+        cost_s = self.engine.results.seconds_per_input(one.call.call) + one.call.model.signature.price
+        selectivity = self._selectivity(plan, one, done)
+        return -1.0 if selectivity is None else cost_s / max(1.0 - selectivity, 1e-6)
+
+    def _selectivity(self, plan: SparsePlan, one: _Ready, done: set[int]) -> float | None:
+        """Share of the inputs seen so far that survive the predicates on this call; None before any was seen."""
+        survivors = plan.need(one.site, self.known(plan, done) | {one.site.number})
+        if survivors is None:
+            return 1.0
+        seen = self._count_done(one.call, one.need_sql)
+        return self._count_done(one.call, survivors[0]) / seen if seen else None
+
+    def _count_done(self, call: BoundCall, need_sql: str) -> int:
+        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
+        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
+        ((count,),) = self.engine.database.rows(
+            f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
+        )
+        return int(str(count))
+
+    # -- running --------------------------------------------------------------------------------------------
+
+    def _wave(self, plan: SparsePlan, ready: dict[int, _Ready], index: int, done: set[int]) -> None:
+        """Run a site to its end, or, while other filters compete with it, for a while."""
+        one = ready[index]
+        rivals = [other for i, other in ready.items() if i != index and other.site.filters and one.site.filters]
+        inputs = one.missing
+        if rivals:
+            measured = self._selectivity(plan, one, done) is not None
+            per_wave = int(WAVE_SECONDS / max(self.engine.results.seconds_per_input(one.call.call), 1e-4))
+            inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
+        self.compute(one.call, inputs)
+
+    def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
+        """Run the model on `inputs` and keep every batch as it comes."""
+        engine, name = self.engine, call.name
+        work = self.work.of(name)
+        stages, started = StageSeconds(), time.perf_counter()
+        done_before, price_before = work.done, work.price
+        numbers = self._blob_ids(call, inputs)
+        try:
+            with progress_bar(name, len(inputs), engine.show_progress) as bar:
+                with closing(run_model(call.model, inputs, engine.catalogue.locate, stages)) as batches:
+                    for outcomes in batches:
+                        self._keep(call, inputs, numbers, outcomes, work, bar)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted: {work.done:,} of {len(inputs):,} inputs of {name} are kept, the same statement goes on from there"
+            ) from None
+        finally:
+            seconds = time.perf_counter() - started
+            work.seconds += seconds
+            self.work.spend(name, seconds)
+            engine.results.used(
+                call.call, done=work.done - done_before, cached=0, seconds=seconds, price=work.price - price_before
+            )
+        if work.failed:
+            warnings.warn(f"{name}: {work.failed:,} inputs failed; SELECT * FROM problems names them", SufficeWarning, 2)
+
+    def _keep(
+        self,
+        call: BoundCall,
+        inputs: list[Arguments],
+        numbers: dict[Arguments, int],
+        outcomes: list[Outcome],
+        work: ModelWork,
+        bar: Bar,
+    ) -> None:
+        good, bad = [], []
+        for outcome in outcomes:
+            arguments = inputs[outcome.position]
+            if outcome.error is None:
+                good.append(Finished(arguments, outcome.rows, numbers.get(arguments)))
+            else:
+                bad.append((arguments, outcome.error))
+        if good:
+            self.engine.results.write(call.call, good)
+        for arguments, error in bad:
+            self.failed.add((call.number, arguments))
+            self._note_problem(call, arguments, error)
+        self.seen.update(dict.fromkeys((call.number, inputs[o.position]) for o in outcomes))
+        work.done += len(good)
+        work.failed += len(bad)
+        work.price += call.model.signature.price * len(good)
+        bar.advance(len(outcomes))
+
+    def _note_problem(self, call: BoundCall, arguments: Arguments, error: Exception) -> None:
+        what = ", ".join(str(argument)[:200] for argument in arguments)
+        self.engine.database.rows(
+            f"INSERT INTO {self.engine.database.schema}.problems VALUES (now()::TIMESTAMP, ?, ?, ?)",
+            [what, call.name, f"{type(error).__name__}: {error}"],
+        )
+
+    def _blob_ids(self, call: BoundCall, inputs: list[Arguments]) -> dict[Arguments, int]:
+        """The blob's number for each input that is a whole blob."""
+        if not takes_whole_blobs(call):
+            return {}
+        import pyarrow as pa
+
+        database = self.engine.database
+        with database.lock:
+            database.connection.register("suffice_wanted", pa.table({"image": [row[0] for row in inputs]}))
+            rows = database.rows(
+                f"SELECT b.image, b.blob_id FROM {database.schema}.blobs b SEMI JOIN suffice_wanted w ON w.image = b.image"
+            )
+            database.connection.unregister("suffice_wanted")
+        return {(image,): int(str(blob_id)) for image, blob_id in rows}
+
+    # -- counting -------------------------------------------------------------------------------------------
+
+    def _count_cached(self, one: _Ready) -> None:
+        """Book what this site found already there: all it needs, less what this statement computed."""
+        cached = self._count_done(one.call, one.need_sql)
+        computed = sum(1 for number, _ in self.seen if number == one.call.number)
+        fresh = max(cached - computed, 0)
+        self.work.of(one.call.name).cached += fresh
+        self.engine.results.used(one.call.call, done=0, cached=fresh, seconds=0.0, price=0.0)
+
+

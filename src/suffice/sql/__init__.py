@@ -1,0 +1,1 @@
+"""Text to plan: our clauses and statements, names bound, rules that decide what each model must see."""

@@ -1,0 +1,144 @@
+"""Names to things: views of media or models are expanded, media functions become tables, model calls are numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from suffice.errors import UsageError
+from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, BoundCall
+from suffice.sql.statement import constant, named_options, parse_one
+from suffice.store.catalogue import MEDIA
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from suffice.models.registry import Registry
+    from suffice.store.catalogue import MediaTable
+    from suffice.store.results import ResultStore
+
+MAX_VIEW_DEPTH = 64
+
+SyncMedia = Callable[[str, str, Mapping[str, Any]], "MediaTable"]
+"""function, pattern, options -> the table with its rows."""
+
+
+def bind(
+    tree: exp.Expression, registry: Registry, results: ResultStore, views: Mapping[str, str], sync: SyncMedia
+) -> Bound:
+    """Bind a parsed statement; raises :class:`UsageError` for calls that cannot be what they say."""
+    return _Binder(registry, results, views, sync).bind(tree.copy())
+
+
+class _Binder:
+    def __init__(self, registry: Registry, results: ResultStore, views: Mapping[str, str], sync: SyncMedia) -> None:
+        self._registry, self._results, self._views, self._sync = registry, results, views, sync
+        self._calls: dict[int, BoundCall] = {}
+        self._media: dict[str, MediaTable] = {}
+
+    def bind(self, tree: exp.Expression) -> Bound:
+        tree = self._expand_views(tree, 0)
+        self._bind_tables(tree)
+        self._bind_scalars(tree)
+        return Bound(tree, self._calls, self._media)
+
+    def _expand_views(self, tree: exp.Expression, depth: int) -> exp.Expression:
+        from sqlglot import exp
+
+        if depth > MAX_VIEW_DEPTH:
+            raise UsageError("the views of this query refer to each other in a circle")
+        ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        for table in list(tree.find_all(exp.Table)):
+            name = table.name.lower()
+            if isinstance(table.this, exp.Identifier) and not table.db and name in self._views and name not in ctes:
+                body = self._expand_views(parse_one(self._views[name]), depth + 1)
+                self._replace(table, body, table.alias or table.name)
+        return tree
+
+    def _replace(self, table: exp.Table, body: exp.Expression, alias: str) -> None:
+        """Put a view's body where its name stood, joins and column aliases kept."""
+        from sqlglot import exp
+
+        columns = table.args["alias"].columns if table.args.get("alias") else []
+        named = exp.TableAlias(this=exp.to_identifier(alias), columns=[c.copy() for c in columns])
+        keep = {key: table.args[key] for key in ("joins", "laterals", "sample") if table.args.get(key)}
+        table.replace(exp.Subquery(this=body, alias=named, **keep))
+
+    def _bind_tables(self, tree: exp.Expression) -> None:
+        from sqlglot import exp
+
+        for node in list(tree.find_all(exp.Table, exp.Lateral)):
+            if not isinstance(node.this, exp.Func):
+                continue
+            name = function_name(node.this)
+            if name in MEDIA:
+                self._bind_media(node, name)
+            elif name in self._registry:
+                self._bind_rows(node, name)
+
+    def _bind_media(self, node: exp.Expression, name: str) -> None:
+        from sqlglot import exp
+
+        positional, options = split_arguments(node.this)
+        if len(positional) != 1 or not isinstance(constant(positional[0]), str):
+            raise UsageError(f"{name}() takes one pattern, such as {name}('folder/*'): {node.this.sql('duckdb')}")
+        media = self._sync(name, constant(positional[0]), named_options(f"{name}()", options))
+        placeholder = f"{MEDIA_PREFIX}{len(self._media) + 1}"
+        self._media[placeholder] = media
+        self._set_table(node, exp.to_identifier(placeholder), name)
+
+    def _bind_rows(self, node: exp.Expression, name: str) -> None:
+        from sqlglot import exp
+
+        bound, arguments = self._call(node.this, name)
+        call = exp.Anonymous(this=f"{ROWS_PREFIX}{bound.number}", expressions=arguments)
+        self._set_table(node, call, name)
+
+    def _set_table(self, node: exp.Expression, this: exp.Expression, default_alias: str) -> None:
+        """Make `node` the relation `this`; a LATERAL becomes the table function it is."""
+        from sqlglot import exp
+
+        alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(default_alias))
+        node.replace(exp.Table(this=this, alias=alias, joins=node.args.get("joins")))
+
+    def _bind_scalars(self, tree: exp.Expression) -> None:
+        from sqlglot import exp
+
+        for node in list(tree.find_all(exp.Func)):
+            name = function_name(node)
+            if name not in self._registry or isinstance(node.parent, exp.Table | exp.Lateral):
+                continue
+            bound, arguments = self._call(node, name)
+            if bound.model.signature.returns != "scalar":
+                columns = ", ".join(c.name for c in bound.model.signature.outputs)
+                raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")
+            node.replace(exp.Anonymous(this=f"{SCALAR_PREFIX}{bound.number}", expressions=arguments))
+
+    def _call(self, node: exp.Expression, name: str) -> tuple[BoundCall, list[exp.Expression]]:
+        written = node.sql("duckdb")
+        positional, options = split_arguments(node)
+        model = self._registry.model(name, named_options(f"{name}()", options))
+        inputs = model.signature.inputs
+        if len(positional) != len(inputs):
+            wanted = ", ".join(f"{c.name} {c.type}" for c in inputs)
+            raise UsageError(f"{name}() takes {len(inputs)} argument(s), ({wanted}), not {len(positional)}: {written}")
+        bound = BoundCall(len(self._calls) + 1, model, self._results.call(model.signature), written)
+        self._calls[bound.number] = bound
+        return bound, positional
+
+
+def function_name(node: exp.Expression) -> str:
+    """The SQL name of a function node, lower case."""
+    from sqlglot import exp
+
+    return (node.name if isinstance(node, exp.Anonymous) else getattr(node, "sql_name", lambda: "")()).lower()
+
+
+def split_arguments(node: exp.Expression) -> tuple[list[exp.Expression], list[exp.Expression]]:
+    """Positional arguments and ``name => value`` options of a call."""
+    from sqlglot import exp
+
+    arguments = node.expressions if isinstance(node, exp.Anonymous) else list(node.args.values())
+    flat = [one for argument in arguments for one in (argument if isinstance(argument, list) else [argument]) if one]
+    named = [one for one in flat if isinstance(one, exp.Kwarg | exp.PropertyEQ)]
+    return [one for one in flat if one not in named], named

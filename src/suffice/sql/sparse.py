@@ -1,0 +1,53 @@
+"""What a bound query asks of its models: the passes, and the plan they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suffice.errors import UsageError
+from suffice.sql.plan import Bound
+from suffice.sql.rewrite.as_relations import Describe, as_relations
+from suffice.sql.rewrite.as_sql import need_sql
+from suffice.sql.rewrite.inline_ctes import inline_ctes
+from suffice.sql.rewrite.merge_subqueries import merge_subqueries
+from suffice.sql.rewrite.needs import Needs, Site, find_sites, is_volatile
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+@dataclass(frozen=True)
+class SparsePlan:
+    """Where models stand in a query, and how to ask what each must see."""
+
+    bound: Bound
+    tree: exp.Expression
+    sites: tuple[Site, ...]
+    base_sql: Mapping[str, str]
+
+    def need(self, site: Site, known: frozenset[int]) -> tuple[str, tuple[str, ...]] | None:
+        """SQL of the inputs `site` must see, and the predicates that spared others; None while it must wait."""
+        need = Needs(known).of(site)
+        return None if need is None else (need_sql(need.select, self.bound, self.base_sql), need.guards)
+
+
+def plan_sparsely(bound: Bound, describe: Describe) -> SparsePlan:
+    """Analyse the query inside a bound statement."""
+    from sqlglot import exp
+
+    query = bound.tree if isinstance(bound.tree, exp.Query) else bound.tree.find(exp.Query)
+    if query is None:
+        raise UsageError(f"a model can stand in a query only, not in {bound.tree.key.upper()}")
+    relational = as_relations(inline_ctes(query.copy()), bound, describe)
+    tree = merge_subqueries(relational.tree)
+    sites = tuple(find_sites(tree))
+    for site in sites:
+        for function in (f for argument in site.arguments for f in argument.find_all(exp.Func)):
+            if is_volatile(function):
+                raise UsageError(
+                    f"{bound.calls[site.number].written}: an argument changes each time it is looked at"
+                    f" ({function.sql('duckdb')}); put it in a table first"
+                )
+    return SparsePlan(bound, tree, sites, relational.base_sql)

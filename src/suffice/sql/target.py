@@ -1,0 +1,86 @@
+"""The clauses that ask for a guarantee, taken off the end of a statement.
+
+``WITHIN e% CONFIDENCE p%``, ``RECALL r%``, ``PRECISION q%``, ``BUDGET n CALLS`` and ``BUDGET t SECONDS`` stand at the
+end of a statement, in any order. They are read from the tokens, so a column called ``confidence`` stays a column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from suffice.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlglot.tokens import Token
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was asked for; None where nothing was said. All shares are in (0, 1)."""
+
+    error_relative_max: float | None = None
+    confidence: float | None = None
+    recall_min: float | None = None
+    precision_min: float | None = None
+    budget_calls: int | None = None
+    budget_s: float | None = None
+
+
+_CLAUSES: dict[tuple[str, ...], str] = {
+    ("ERROR", "WITHIN"): "error_relative_max",
+    ("ERROR_TARGET",): "error_relative_max",
+    ("WITHIN",): "error_relative_max",
+    ("CONFIDENCE",): "confidence",
+    ("RECALL",): "recall_min",
+    ("RECALL_TARGET",): "recall_min",
+    ("PRECISION",): "precision_min",
+    ("PRECISION_TARGET",): "precision_min",
+}
+
+
+def split_target(sql: str) -> tuple[str, Target | None]:
+    """The statement without its guarantee clauses, and what they ask; ``(sql, None)`` when there are none."""
+    from sqlglot.dialects.duckdb import DuckDB
+
+    tokens = DuckDB().tokenize(sql)
+    while tokens and tokens[-1].text == ";":
+        tokens.pop()
+    target, end = Target(), len(tokens)
+    while (clause := _last_clause(tokens[:end])) is not None:
+        name, value, length = clause
+        if getattr(target, name) is not None:
+            raise UsageError(f"{' '.join(t.text for t in tokens[end - length : end])}: this clause is there twice")
+        target, end = replace(target, **{name: value}), end - length
+    if end == len(tokens):
+        return sql, None
+    return sql[: tokens[end - 1].end + 1] if end else "", target
+
+
+def _last_clause(tokens: list[Token]) -> tuple[str, float | int, int] | None:
+    words = [token.text.upper() for token in tokens[-4:]]
+    if len(words) >= 3 and words[-3] == "BUDGET" and words[-1] in ("CALLS", "CALL", "SECONDS", "SECOND"):
+        name = "budget_calls" if words[-1].startswith("CALL") else "budget_s"
+        number = _number(words[-2], f"BUDGET {words[-2]} {words[-1]}")
+        return name, int(number) if name == "budget_calls" else number, 3
+    if not words or words[-1] != "%":
+        return None
+    for keywords, name in _CLAUSES.items():
+        length = len(keywords) + 2
+        if tuple(words[-length:-2]) == keywords and len(words) >= length:
+            return name, _share(words[-2], " ".join(words[-length:])), length
+    return None
+
+
+def _number(text: str, clause: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"{clause}: {text!r} is not a number") from None
+
+
+def _share(text: str, clause: str) -> float:
+    percent = _number(text, clause)
+    if not 0 < percent < 100:
+        raise UsageError(f"{clause}: a percentage between 0 and 100, both excluded, is needed")
+    return percent / 100

@@ -1,0 +1,282 @@
+"""The catalogue of media: which files there are, what is in them, and the tables SQL sees of them.
+
+`sync` looks at the files a media function names, reads the ones that are new or changed, and leaves a temporary
+table with one row a frame, picture, page or text. Only headers are read: pixels wait for a model or a user.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from suffice.errors import MediaError, SufficeWarning, UsageError, nearest
+from suffice.media.load import Located
+from suffice.store.database import Database
+
+if TYPE_CHECKING:
+    from suffice.media.scan import FoundFile
+
+
+@dataclass(frozen=True)
+class Medium:
+    """What one media function gives: its kind of file, its columns, and the options it takes."""
+
+    kind: str
+    columns: Mapping[str, str]
+    options: tuple[str, ...] = ()
+
+
+_PICTURE = {"width": "b.width", "height": "b.height"}
+MEDIA: Mapping[str, Medium] = {
+    "frames": Medium(
+        "video",
+        {"frame_index": "b.blob_index", "time_s": "b.time_s", "key_frame": "b.key_frame", "image": "b.image", **_PICTURE},
+        ("fps", "start_s", "end_s", "key_frames_only"),
+    ),
+    "images": Medium("image", {"image": "b.image", **_PICTURE, "size_bytes": "f.size_bytes"}),
+    "pages": Medium("document", {"page_index": "b.blob_index", "image": "b.image", **_PICTURE, "text": "b.text"}),
+    "texts": Medium("text", {"text_index": "b.blob_index", "text": "b.text", "size_bytes": "f.size_bytes"}),
+}
+
+
+@dataclass(frozen=True)
+class MediaTable:
+    """A media function call, bound: the temporary table that holds its rows."""
+
+    function: str
+    table: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    stamp: str
+    size_bytes: int
+    hash: str | None
+    problem: str | None
+
+
+Blob = tuple[int, str | None, float | None, bool | None, int | None, int | None, str | None]
+"""blob_index, image, time_s, key_frame, width, height, text."""
+
+
+class Catalogue:
+    """What is known of the files under the configured roots."""
+
+    def __init__(self, database: Database, roots: Sequence[str | Path] | None = None) -> None:
+        self._database = database
+        self._roots = None if roots is None else [str(root) for root in roots]
+        self._bound: dict[str, tuple[int, MediaTable]] = {}
+
+    def sync(self, function: str, pattern: str, options: Mapping[str, Any], on_file: Callable[[str], None]) -> MediaTable:
+        """The rows of ``function('pattern', options…)`` as they are now."""
+        from suffice.media.scan import expand
+
+        medium = MEDIA[function]
+        for option in options:
+            if option not in medium.options:
+                known = ", ".join(medium.options) or "none"
+                raise UsageError(f"{function}() has no option {option!r}{nearest(option, medium.options)}; it takes: {known}")
+        found = expand(pattern, self._roots)
+        files = self._read_changed(medium.kind, found, explicit=len(found) == 1 and found[0].path == pattern, on_file=on_file)
+        return self._table(function, pattern, options, files)
+
+    def locate(self, file_hash: str) -> Located:
+        """Where a content is now; raises :class:`MediaError` when no path has it any more."""
+        rows = self._database.rows(
+            f"SELECT path, stamp FROM {self._database.schema}.paths WHERE hash = ? ORDER BY path", [file_hash]
+        )
+        for path, stamp in rows:
+            if _still_there(str(path)):
+                return Located(str(path), str(stamp))
+        names = ", ".join(str(path) for path, _ in rows) or "no path"
+        raise MediaError(f"the file of this image is gone: it was last seen at {names}")
+
+    def _read_changed(
+        self, kind: str, found: list[FoundFile], *, explicit: bool, on_file: Callable[[str], None]
+    ) -> list[_File]:
+        known = self._known_paths(kind)
+        files, fresh = [], []
+        for entry in found:
+            file = known.get(entry.path)
+            if file is None or file.stamp != entry.stamp:
+                on_file(entry.path)
+                file, blobs = self._read(kind, entry, explicit=explicit)
+                if file is None:
+                    continue
+                fresh.append((file, blobs))
+            files.append(file)
+        if fresh:
+            self._keep(kind, fresh)
+        for file in files:
+            if file.problem:
+                warnings.warn(f"{file.path}: {file.problem}", SufficeWarning, stacklevel=2)
+        return [file for file in files if file.hash]
+
+    def _known_paths(self, kind: str) -> dict[str, _File]:
+        rows = self._database.rows(
+            f"SELECT path, stamp, size_bytes, hash, problem FROM {self._database.schema}.paths WHERE kind = ?", [kind]
+        )
+        return {row[0]: _File(*row) for row in rows}  # type: ignore[arg-type,misc]
+
+    def _read(self, kind: str, entry: FoundFile, *, explicit: bool) -> tuple[_File | None, list[Blob]]:
+        from suffice.media.probe import belongs
+        from suffice.media.scan import content_hash
+
+        if not explicit and not belongs(entry.path, kind):
+            return None, []
+        try:
+            file_hash = content_hash(entry.path)
+            blobs = list(_BLOBS[kind](entry.path, file_hash))
+        except (MediaError, OSError) as error:
+            problem = str(error).removeprefix(f"{entry.path}: ")
+            return _File(entry.path, entry.stamp, entry.size_bytes, None, problem), []
+        return _File(entry.path, entry.stamp, entry.size_bytes, file_hash, None), blobs
+
+    def _keep(self, kind: str, fresh: list[tuple[_File, list[Blob]]]) -> None:
+        schema = self._database.schema
+        with self._database.transaction() as connection:
+            for file, blobs in fresh:
+                connection.execute(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
+                connection.execute(
+                    f"INSERT INTO {schema}.paths VALUES (?, ?, ?, ?, ?, ?)",
+                    [file.path, kind, file.stamp, file.size_bytes, file.hash, file.problem],
+                )
+                if file.hash is None:
+                    connection.execute(
+                        f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)", [file.path, file.problem]
+                    )
+                else:
+                    self._keep_content(kind, file.hash, blobs)
+
+    def _keep_content(self, kind: str, file_hash: str, blobs: list[Blob]) -> None:
+        import pyarrow as pa
+
+        schema, connection = self._database.schema, self._database.connection
+        if connection.execute(
+            f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]
+        ).fetchone():
+            return
+        (base,) = connection.execute(f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents").fetchone() or (0,)
+        connection.execute(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
+        if not blobs:
+            return
+        columns = [pa.array(list(column)) for column in zip(*blobs, strict=True)]
+        batch = pa.table([pa.array(range(base, base + len(blobs))), *columns], names=["id", *"ijtkwhx"])
+        connection.register("suffice_batch", batch)
+        connection.execute(
+            f"INSERT INTO {schema}.blobs SELECT id, {_sql(file_hash)}, i, j, t, k, w, h, x FROM suffice_batch"
+        )
+        connection.unregister("suffice_batch")
+
+    def _table(self, function: str, pattern: str, options: Mapping[str, Any], files: list[_File]) -> MediaTable:
+        """The temporary table of these files, rebuilt only when one of them changed."""
+        key = json.dumps([function, pattern, dict(options)], sort_keys=True, default=str)
+        listing = hash(tuple((file.path, file.hash) for file in files))
+        bound = self._bound.get(key)
+        if bound is not None and bound[0] == listing:
+            return bound[1]
+        medium = MEDIA[function]
+        table = bound[1].table if bound else f"temp.suffice_media_{len(self._bound) + 1}"
+        columns = ", ".join(f"{source} AS {name}" for name, source in medium.columns.items())
+        with self._database.lock:
+            connection = self._database.connection
+            connection.register("suffice_files", _files_table(files))
+            try:
+                connection.execute(
+                    f"CREATE OR REPLACE TABLE {table} AS SELECT f.path, {columns}, b.blob_id FROM suffice_files f"
+                    f" JOIN {self._database.schema}.blobs b ON b.hash = f.hash AND {self._chosen(function, options, files)}"
+                    " ORDER BY f.path, b.blob_id"
+                )
+            finally:
+                connection.unregister("suffice_files")
+        media = MediaTable(function, table, ("path", *medium.columns, "blob_id"))
+        self._bound[key] = (listing, media)
+        return media
+
+    def _chosen(self, function: str, options: Mapping[str, Any], files: list[_File]) -> str:
+        """Which blobs of a file the options choose, as an SQL condition on ``b``."""
+        kinds = f"b.image LIKE '{_PREFIX[MEDIA[function].kind]}:%'" if function != "texts" else "b.image IS NULL"
+        if not options:
+            return kinds
+        wanted = [blob_id for file in files for blob_id in self._selected_frames(str(file.hash), options)]
+        return f"{kinds} AND list_contains([{', '.join(map(str, wanted))}]::BIGINT[], b.blob_id)" if wanted else "false"
+
+    def _selected_frames(self, file_hash: str, options: Mapping[str, Any]) -> Iterable[int]:
+        import numpy as np
+
+        from suffice.media.video import select_frames
+
+        rows = self._database.rows(
+            f"SELECT blob_id, time_s, key_frame FROM {self._database.schema}.blobs"
+            " WHERE hash = ? AND image LIKE 'vid:%' ORDER BY blob_index",
+            [file_hash],
+        )
+        blob_id, time_s, key_frame = (np.array(column) for column in zip(*rows, strict=True))
+        chosen = select_frames(time_s, key_frame, **options)
+        return [int(i) for i in blob_id[chosen]]
+
+
+_PREFIX = {"video": "vid", "image": "img", "document": "doc"}
+
+
+def _files_table(files: list[_File]) -> Any:
+    import pyarrow as pa
+
+    return pa.table(
+        {
+            "path": pa.array([file.path for file in files], pa.string()),
+            "hash": pa.array([file.hash for file in files], pa.string()),
+            "size_bytes": pa.array([file.size_bytes for file in files], pa.int64()),
+        }
+    )
+
+
+def _sql(file_hash: str) -> str:
+    return f"'{file_hash}'"
+
+
+def _still_there(path: str) -> bool:
+    return "://" in path or Path(path).exists()
+
+
+def _video_blobs(path: str, file_hash: str) -> Iterable[Blob]:
+    from suffice.media.video import index_video
+
+    index = index_video(path)
+    for i, (time_s, key) in enumerate(zip(index.time_s.tolist(), index.key_frame.tolist(), strict=True)):
+        yield i, f"vid:{file_hash}#{i}", time_s, key, index.width, index.height, None
+
+
+def _image_blobs(path: str, file_hash: str) -> Iterable[Blob]:
+    from suffice.media.image import read_image_size
+
+    width, height = read_image_size(path)
+    yield 0, f"img:{file_hash}", None, None, width, height, None
+
+
+def _document_blobs(path: str, file_hash: str) -> Iterable[Blob]:
+    from suffice.media.document import read_pages
+
+    for i, page in enumerate(read_pages(path)):
+        yield i, f"doc:{file_hash}#{i}", None, None, page.width, page.height, page.text
+
+
+def _text_blobs(path: str, file_hash: str) -> Iterable[Blob]:
+    from suffice.media.text import read_texts
+
+    for i, text in enumerate(read_texts(path)):
+        yield i, None, None, None, None, None, text
+
+
+_BLOBS: Mapping[str, Callable[[str, str], Iterable[Blob]]] = {
+    "video": _video_blobs,
+    "image": _image_blobs,
+    "document": _document_blobs,
+    "text": _text_blobs,
+}

@@ -1,0 +1,154 @@
+"""Every model result ever computed, kept by content.
+
+A call (model x version x options) has two tables. ``inputs_ID(input_id, a0, a1, …)`` has a row for each input
+that was paid for, also when it gave no rows; ``rows_ID(input_id, row_index, <outputs>)`` has what came out.
+Arguments are image references or plain values, both of which carry their own content, so a key never goes stale:
+another file, another crop or another upstream model is another argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from suffice.models.protocol import IMAGE, Row, Signature
+from suffice.store.database import Database, quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST_FREE_INPUT_ID = 1 << 40
+"""Inputs that are a blob have the blob's id; all others are numbered from here."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A model with its options, and where its results are."""
+
+    call_id: int
+    signature: Signature
+    inputs_table: str
+    rows_table: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One input and what the model made of it. `blob_id` is set when the input is a whole blob."""
+
+    arguments: tuple[Any, ...]
+    rows: list[Row]
+    blob_id: int | None
+
+
+class ResultStore:
+    """Finds and keeps results; every :meth:`write` is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._calls: dict[str, Call] = {}
+
+    def call(self, signature: Signature) -> Call:
+        """The call of this signature, created on first use."""
+        key = call_key(signature)
+        if key not in self._calls:
+            self._calls[key] = self._find(signature, key) or self._create(signature, key)
+        return self._calls[key]
+
+    def _find(self, signature: Signature, key: str) -> Call | None:
+        found = self._database.rows(f"SELECT call_id FROM {self._schema}.calls WHERE signature = ?", [key])
+        return self._named(int(str(found[0][0])), signature) if found else None
+
+    def _create(self, signature: Signature, key: str) -> Call:
+        with self._database.transaction() as connection:
+            (highest,) = connection.execute(f"SELECT max(call_id) FROM {self._schema}.calls").fetchone() or (None,)
+            call = self._named((highest or 0) + 1, signature)
+            arguments = ", ".join(f"a{i} {sql_type(c.type)}" for i, c in enumerate(signature.inputs))
+            outputs = ", ".join(f"{quote(c.name)} {sql_type(c.type)}" for c in signature.outputs)
+            connection.execute(f"CREATE TABLE {call.inputs_table} (input_id BIGINT, {arguments})")
+            connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
+            connection.execute(
+                f"INSERT INTO {self._schema}.calls VALUES (?, ?, ?, ?, ?, now()::TIMESTAMP, now()::TIMESTAMP, 0, 0, 0, 0)",
+                [call.call_id, signature.name, signature.version, options_json(signature), key],
+            )
+        return call
+
+    def _named(self, call_id: int, signature: Signature) -> Call:
+        return Call(call_id, signature, f"{self._schema}.inputs_{call_id}", f"{self._schema}.rows_{call_id}")
+
+    @property
+    def _schema(self) -> str:
+        return self._database.schema
+
+    def write(self, call: Call, finished: Sequence[Finished]) -> None:
+        """Keep a batch: all of it or, when this process dies, none."""
+        free_id = self._free_id(call)
+        inputs: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
+        for offset, one in enumerate(finished):
+            input_id = one.blob_id if one.blob_id is not None else free_id + offset
+            inputs.append((input_id, *one.arguments))
+            rows.extend((input_id, index, *row) for index, row in enumerate(one.rows))
+        signature = call.signature
+        input_types = ["BIGINT", *(sql_type(c.type) for c in signature.inputs)]
+        row_types = ["BIGINT", "INTEGER", *(sql_type(c.type) for c in signature.outputs)]
+        with self._database.transaction() as connection:
+            for table, values, types in ((call.inputs_table, inputs, input_types), (call.rows_table, rows, row_types)):
+                if values:
+                    connection.register("suffice_batch", self._arrow(values, types))
+                    connection.execute(f"INSERT INTO {table} SELECT * FROM suffice_batch")
+                    connection.unregister("suffice_batch")
+
+    def _free_id(self, call: Call) -> int:
+        ((highest,),) = self._database.rows(f"SELECT max(input_id) FROM {call.inputs_table}")
+        return max(FIRST_FREE_INPUT_ID, int(str(highest)) + 1 if highest is not None else 0)
+
+    def _arrow(self, values: list[tuple[Any, ...]], types: list[str]) -> pa.Table:
+        import pyarrow as pa
+
+        columns = zip(*values, strict=True)
+        arrays = [pa.array(list(c), type=self._arrow_type(t)) for c, t in zip(columns, types, strict=True)]
+        return pa.table(arrays, names=[f"c{i}" for i in range(len(types))])
+
+    def _arrow_type(self, sql: str) -> pa.DataType:
+        with self._database.lock:
+            empty = self._database.connection.execute(f"SELECT NULL::{sql} AS c LIMIT 0").fetch_arrow_table()
+        return empty.schema.field(0).type
+
+    def used(self, call: Call, *, done: int, cached: int, seconds: float, price: float) -> None:
+        """Book what a query took from this call, and what it paid for."""
+        self._database.rows(
+            f"UPDATE {self._schema}.calls SET used_at = now()::TIMESTAMP, done = done + ?, cached = cached + ?,"
+            " seconds = seconds + ?, price = price + ? WHERE call_id = ?",
+            [done, cached, seconds, price, call.call_id],
+        )
+
+    def seconds_per_input(self, call: Call) -> float:
+        """Measured seconds of one input, or the model's own prior before anything ran."""
+        found = self._database.rows(f"SELECT done, seconds FROM {self._schema}.calls WHERE call_id = ?", [call.call_id])
+        done, seconds = (float(str(value)) for value in found[0])
+        return seconds / done if done else call.signature.cost_s
+
+
+def sql_type(column_type: str) -> str:
+    """The DuckDB type that stores a declared column type."""
+    return "VARCHAR" if column_type == IMAGE else column_type
+
+
+def options_json(signature: Signature) -> str:
+    return json.dumps(dict(signature.options), sort_keys=True, default=str)
+
+
+def call_key(signature: Signature) -> str:
+    """What must be equal for two results to be the same result."""
+    described = [
+        signature.name,
+        signature.version,
+        options_json(signature),
+        [list(c) for c in signature.inputs],
+        [list(c) for c in signature.outputs],
+        signature.returns,
+    ]
+    return hashlib.blake2b(json.dumps(described).encode(), digest_size=16).hexdigest()

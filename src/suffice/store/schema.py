@@ -1,0 +1,41 @@
+"""The store's tables, created on first use and never altered in place (a new layout gets a new VERSION)."""
+
+from __future__ import annotations
+
+from suffice.errors import SufficeError
+from suffice.store.database import Database
+
+VERSION = "1"
+
+_TABLES = (
+    "meta (name VARCHAR, value VARCHAR)",
+    # One row a path: what was there when it was last looked at. hash is NULL when it could not be read.
+    "paths (path VARCHAR, kind VARCHAR, stamp VARCHAR, size_bytes BIGINT, hash VARCHAR, problem VARCHAR)",
+    # One row a content; its blobs are numbered blob_base .. blob_base + blob_count - 1.
+    "contents (hash VARCHAR, kind VARCHAR, blob_base BIGINT, blob_count BIGINT)",
+    # One row a frame, picture, page or text.
+    "blobs (blob_id BIGINT, hash VARCHAR, blob_index BIGINT, image VARCHAR, time_s DOUBLE, key_frame BOOLEAN,"
+    " width INTEGER, height INTEGER, text VARCHAR)",
+    # One row for each model x version x options that ever ran; its results are in inputs_ID and rows_ID.
+    "calls (call_id BIGINT, name VARCHAR, version VARCHAR, options VARCHAR, signature VARCHAR, created_at TIMESTAMP,"
+    " used_at TIMESTAMP, done BIGINT, cached BIGINT, seconds DOUBLE, price DOUBLE)",
+    "models (name VARCHAR, locator VARCHAR, options VARCHAR)",
+    "views (name VARCHAR, sql VARCHAR)",
+    "problems (at TIMESTAMP, path VARCHAR, model VARCHAR, message VARCHAR)",
+)
+
+
+def create_schema(database: Database) -> None:
+    """Create what is missing; refuse a store written by another layout."""
+    schema = database.schema
+    with database.transaction() as connection:
+        for table in _TABLES:
+            connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{table}")
+        found = connection.execute(f"SELECT value FROM {schema}.meta WHERE name = 'version'").fetchone()
+        if found is None:
+            connection.execute(f"INSERT INTO {schema}.meta VALUES ('version', '{VERSION}')")
+        elif found[0] != VERSION:
+            raise SufficeError(
+                f"{database.target} holds a store of layout {found[0]}, this suffice writes layout {VERSION}:"
+                f" move the file away, or DROP SCHEMA {schema} CASCADE"
+            )
