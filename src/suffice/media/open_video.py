@@ -1,0 +1,42 @@
+"""Open a file as a video, and as nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from suffice.errors import MediaError
+from suffice.media.scan import open_file
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+# Formats that point to other files (HLS, concat) would let one file read another; those that guess (tty, image2)
+# would make a video of a text or a picture.
+_FORMATS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf,ivf,yuv4mpegpipe,h264,hevc,m4v,mxf"
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "", "fflags": "+genpts"}
+
+
+@contextmanager
+def open_video(file: str | BinaryIO) -> Iterator[InputContainer]:
+    """A container with at least one video stream, read from a path, URL or seekable binary file.
+
+    Raises:
+        MediaError: `file` is not a video that can be read.
+    """
+    import av
+
+    name = file if isinstance(file, str) else str(getattr(file, "name", "the file"))
+    source = open_file(file) if isinstance(file, str) else file
+    try:
+        source.seek(0)
+        with av.open(source, mode="r", options=dict(_OPTIONS), metadata_errors="replace") as container:
+            if not container.streams.video or container.streams.video[0].codec_context is None:
+                raise MediaError(f"{name!r} has no video stream that can be decoded")
+            yield container
+    except av.FFmpegError as error:
+        raise MediaError(f"{name!r} cannot be read as a video: {error.strerror}") from error
+    finally:
+        if isinstance(file, str):
+            source.close()

@@ -1,0 +1,206 @@
+"""Files by path, folder, glob or URL; their bytes, their hash, and the stamp that says whether they changed."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, BinaryIO, cast
+
+from suffice.errors import MediaError, SufficeError, nearest
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, order=True)
+class FoundFile:
+    """A file as it stands now.
+
+    Attributes:
+        path: absolute path, or URL.
+        size_bytes: -1 when the file cannot even be looked at (a dangling link).
+        mtime_ns: 0 when the store does not tell.
+        stamp: differs whenever size, time of change or identity (inode, ETag) do.
+    """
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    stamp: str
+
+
+def expand(pattern: str, roots: Sequence[str] | None = None) -> list[FoundFile]:
+    """The files that `pattern` names, sorted by path.
+
+    Args:
+        pattern: a file, a folder (taken with all below it), a glob (``**`` crosses folders), or an fsspec URL
+            of any of these. What exists under exactly this name is taken literally, wildcards in it or not.
+        roots: folders or URLs outside which nothing may be listed, symbolic links resolved; None allows all.
+
+    Raises:
+        MediaError: nothing matches; the message has the nearest existing name.
+        SufficeError: the pattern, or a file it matches, lies outside `roots`.
+    """
+    pattern = _local_path(pattern)
+    if is_url(pattern):
+        return _expand_url(pattern, roots)
+    pattern = os.path.abspath(os.path.expanduser(pattern))
+    _check_inside(_literal_prefix(pattern), roots)
+    found = [describe(path) for path in _once(_list_local(pattern)) if not _is_special(path)]
+    if not found:
+        raise MediaError(f"{pattern!r} matches no file{_hint(pattern)}")
+    for file in found:
+        _check_inside(file.path, roots)
+    return sorted(found)
+
+
+def is_url(path: str) -> bool:
+    """Whether `path` goes through fsspec rather than the local file system."""
+    return _URL.match(path) is not None
+
+
+def describe(path: str) -> FoundFile:
+    """What `path` is now; never raises for a local file, so that a dangling link can still be reported."""
+    if is_url(path):
+        filesystem, inner = _filesystem(path)
+        return _describe_remote(filesystem, inner)
+    try:
+        now = os.stat(path)
+    except OSError:
+        return FoundFile(path, -1, 0, "missing")
+    return FoundFile(path, now.st_size, now.st_mtime_ns, f"{now.st_size:x}-{now.st_mtime_ns:x}-{now.st_ino:x}")
+
+
+def open_file(path: str) -> BinaryIO:
+    """A seekable binary file, local or through fsspec; raises :class:`MediaError` when it cannot be opened."""
+    path = _local_path(path)
+    try:
+        if is_url(path):
+            filesystem, inner = _filesystem(path)
+            return cast(BinaryIO, filesystem.open(inner, "rb"))
+        if _is_special(path):  # opening a pipe would wait for a writer for ever
+            raise MediaError(f"{path!r} is not a regular file")
+        return open(path, "rb")
+    except OSError as error:
+        raise MediaError(f"{path!r} cannot be read: {error.strerror or error}") from error
+
+
+def content_hash(path: str) -> str:
+    """BLAKE2b-128 of the bytes of `path`, as 32 hexadecimal characters."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open_file(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _local_path(path: str) -> str:
+    return re.sub(r"^(file|local)://", "", path)
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _list_local(pattern: str) -> Iterable[str]:
+    if os.path.isdir(pattern):
+        return (os.path.join(folder, name) for folder, _, names in os.walk(pattern) for name in names)
+    if os.path.lexists(pattern):
+        return [pattern]
+    matches = glob.iglob(pattern, recursive=True)
+    return (path for path in matches if not os.path.isdir(path))
+
+
+def _once(paths: Iterable[str]) -> Iterable[str]:
+    """Drop what a linked folder shows a second time, for such links may go round in circles."""
+    real_folder = lru_cache(os.path.realpath)
+    by_place = {(real_folder(os.path.dirname(path)), os.path.basename(path)): path for path in sorted(paths)[::-1]}
+    return by_place.values()
+
+
+def _literal_prefix(pattern: str) -> str:
+    """The part of a path that has no wildcard: everything listed lies below it."""
+    while glob.has_magic(pattern) and not os.path.lexists(pattern):
+        pattern = os.path.dirname(pattern)
+    return pattern
+
+
+def _check_inside(path: str, roots: Sequence[str] | None) -> None:
+    if roots is None:
+        return
+    real = os.path.realpath(path)
+    real_roots = [os.path.realpath(os.path.expanduser(_local_path(root))) for root in roots if not is_url(root)]
+    if not any(os.path.commonpath([real, root]) == root for root in real_roots):
+        raise SufficeError(f"{path!r} lies outside the allowed folders ({', '.join(map(repr, roots))})")
+
+
+def _hint(pattern: str) -> str:
+    """Where the path stops existing, and what stands there under a similar name."""
+    folder, missing = os.path.split(pattern)
+    while folder and not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder, missing = os.path.split(folder)
+    try:
+        return f"; {folder!r} has no {missing!r}{nearest(missing, os.listdir(folder))}"
+    except OSError:
+        return ""
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    import fsspec
+
+    try:
+        filesystem, inner = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise SufficeError(f"no driver for {url!r}: {str(error).splitlines()[0]}") from error
+    return filesystem, inner
+
+
+def _expand_url(pattern: str, roots: Sequence[str] | None) -> list[FoundFile]:
+    _check_url_inside(pattern, roots)
+    filesystem, inner = _filesystem(pattern)
+    try:
+        found = [_describe_remote(filesystem, path) for path in _list_remote(filesystem, inner)]
+        if not found:
+            siblings = filesystem.ls(filesystem._parent(inner), detail=False)
+    except FileNotFoundError:
+        found, siblings = [], []
+    except OSError as error:
+        raise MediaError(f"{pattern!r} cannot be listed: {error}") from error
+    if not found:
+        raise MediaError(f"{pattern!r} matches no file{nearest(inner, siblings)}")
+    return sorted(found)
+
+
+def _list_remote(filesystem: Any, inner: str) -> list[str]:
+    if filesystem.isfile(inner):
+        return [inner]
+    if filesystem.isdir(inner):
+        return list(filesystem.find(inner))
+    return [path for path, info in filesystem.glob(inner, detail=True).items() if info["type"] == "file"]
+
+
+def _describe_remote(filesystem: Any, inner: str) -> FoundFile:
+    info = filesystem.info(inner)
+    changed = info.get("mtime") or info.get("LastModified") or info.get("created") or 0
+    seconds = changed.timestamp() if hasattr(changed, "timestamp") else changed
+    mtime_ns = int(seconds * 1e9) if isinstance(seconds, int | float) else 0
+    return FoundFile(filesystem.unstrip_protocol(inner), info["size"] or 0, mtime_ns, filesystem.ukey(inner)[:32])
+
+
+def _check_url_inside(url: str, roots: Sequence[str] | None) -> None:
+    """Compare by name only: a store has no links to resolve, but ``..`` and chained URLs could lead out."""
+    if roots is None:
+        return
+    inside = any(is_url(root) and f"{url}/".startswith(root.rstrip("/") + "/") for root in roots)
+    if not inside or "::" in url or ".." in url.split("/"):
+        raise SufficeError(f"{url!r} lies outside the allowed folders ({', '.join(map(repr, roots))})")
