@@ -18,7 +18,7 @@ from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
 from suffice.models.weights import weights_version
 
 CODE_REVISION = 1
-OPTIONS = {"min_score": Option(0.4, 0.0, 1.0)}
+OPTIONS = {"min_score": Option(0.5, 0.0, 1.0)}
 SIDE = 416
 STRIDES = (8, 16, 32)
 BINS = 11
@@ -101,9 +101,9 @@ def candidates(outputs: Mapping[str, Tensor], min_score: float) -> Candidates:
         cells, class_ids = np.nonzero(scores >= min_score)
         boxes_xyxy = decode_boxes(cells, outputs[f"boxes_stride{stride}"][cells], stride)
         parts.append((boxes_xyxy, scores[cells, class_ids], class_ids))
-    found = Candidates(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    best = np.argsort(-found.scores, kind="stable")[:CANDIDATES_MAX]
-    return Candidates(*(column[best] for column in found))
+    boxes_xyxy, certainties, classes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    best = np.argsort(-certainties, kind="stable")[:CANDIDATES_MAX]
+    return Candidates(boxes_xyxy[best], certainties[best], classes[best])
 
 
 def decode_boxes(cells: npt.NDArray[np.intp], bins: Tensor, stride: int) -> npt.NDArray[np.float32]:

@@ -8,7 +8,9 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 
-def nms(boxes_xyxy: FloatArray, scores: FloatArray, class_ids: npt.NDArray[np.intp], iou_max: float) -> npt.NDArray[np.intp]:
+def nms(
+    boxes_xyxy: FloatArray, scores: FloatArray, class_ids: npt.NDArray[np.intp], iou_max: float
+) -> npt.NDArray[np.intp]:
     """Indices of the boxes to keep, best score first.
 
     Greedy: a box goes when a better kept one of its own class covers it with an IoU above `iou_max`.

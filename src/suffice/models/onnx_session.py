@@ -43,7 +43,7 @@ class OnnxSession:
         return dict(zip((output.name for output in session.get_outputs()), values, strict=True))
 
     def parts(self, batch: Sequence[Item]) -> Iterator[Sequence[Item]]:
-        """`batch` in the pieces that run fastest: whole on a GPU, one by one on a core, where they stay in its cache."""
+        """`batch` in the pieces that run fastest: whole on a GPU, one by one on a core, to stay in its cache."""
         size = 1 if self._loaded().get_providers()[0] == "CPUExecutionProvider" else max(1, len(batch))
         return (batch[start : start + size] for start in range(0, len(batch), size))
 
