@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from suffice.assets import asset_path
 from suffice.models.batch_model import BatchModel
-from suffice.models.nms import nms
-from suffice.models.onnx_session import OnnxSession, Tensor, concurrency, normalise, shared_session
+from suffice.models.found_boxes import FoundBoxes, settle
+from suffice.models.gfl_head import read_gfl_head
+from suffice.models.onnx_session import OnnxSession, concurrency, normalise, shared_session
 from suffice.models.options import Option, read_options
 from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
 from suffice.models.weights import weights_version
@@ -21,37 +22,18 @@ CODE_REVISION = 1
 OPTIONS = {"min_score": Option(0.5, 0.0, 1.0)}
 SIDE = 416
 STRIDES = (8, 16, 32)
-BINS = 11
 MEAN_BGR = (103.53, 116.28, 123.675)
 STD_BGR = (57.375, 57.12, 58.395)
 IOU_MAX = 0.5
-# Bounds the n² of suppression when min_score is near 0.
-CANDIDATES_MAX = 1000
-OUTPUTS = (
-    Column("object_id", "INTEGER"),
-    Column("label", "VARCHAR"),
-    Column("score", "DOUBLE"),
-    Column("x0", "DOUBLE"),
-    Column("y0", "DOUBLE"),
-    Column("x1", "DOUBLE"),
-    Column("y1", "DOUBLE"),
-)
+BOX_COLUMNS = tuple(Column(name, "DOUBLE") for name in ("x0", "y0", "x1", "y1"))
+OUTPUTS = (Column("object_id", "INTEGER"), Column("label", "VARCHAR"), Column("score", "DOUBLE"), *BOX_COLUMNS)
 
 
 class Prepared(NamedTuple):
-    """A picture at the size of the net, uint8 ``[3, 416, 416]`` BGR, and the pixels it had."""
+    """A picture at the size of the net, uint8 ``[3, height, width]`` BGR, and the (width, height) it had."""
 
     planes: npt.NDArray[np.uint8]
-    width: int
-    height: int
-
-
-class Candidates(NamedTuple):
-    """Boxes in pixels of the net's input ``[n, 4]``, with a score and a class each."""
-
-    boxes_xyxy: npt.NDArray[np.float32]
-    scores: npt.NDArray[np.float32]
-    class_ids: npt.NDArray[np.intp]
+    picture_wh: tuple[int, int]
 
 
 def detect(**options: Any) -> Model:
@@ -69,18 +51,21 @@ def detect(**options: Any) -> Model:
         returns="rows",
         options=values,
         concurrency=concurrency(),
-        cost_s=0.035,
+        cost_s=0.037,
     )
-    return BatchModel(signature, prepare, partial(_predict, shared_session(path), values["min_score"]))
+    return BatchModel(
+        signature,
+        prepare=lambda image: squeeze(image, SIDE, SIDE),
+        predict=partial(_predict, shared_session(path), values["min_score"]),
+    )
 
 
-def prepare(image: Image) -> Prepared:
-    """Squeeze `image` to the net's square; normalising waits for :func:`_predict`, so queues hold bytes, not floats."""
+def squeeze(image: Image, width: int, height: int) -> Prepared:
+    """`image` at a size; normalising waits until the net runs, so queues hold bytes and not floats."""
     from PIL import Image as Pillow
 
-    small = Pillow.fromarray(image).resize((SIDE, SIDE), Pillow.Resampling.BILINEAR)
-    planes = np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1)[::-1])
-    return Prepared(planes, width=image.shape[1], height=image.shape[0])
+    small = np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR))
+    return Prepared(np.ascontiguousarray(small.transpose(2, 0, 1)[::-1]), (image.shape[1], image.shape[0]))
 
 
 def _predict(session: OnnxSession, min_score: float, batch: Sequence[Prepared]) -> list[list[Row]]:
@@ -88,45 +73,16 @@ def _predict(session: OnnxSession, min_score: float, batch: Sequence[Prepared]) 
     for part in session.parts(batch):
         outputs = session.run({"image": normalise([item.planes for item in part], MEAN_BGR, STD_BGR)})
         for index, item in enumerate(part):
-            found = candidates({name: value[index] for name, value in outputs.items()}, min_score)
-            rows.append(_rows(found, item))
+            ours = {name: value[index] for name, value in outputs.items()}
+            found = read_gfl_head(ours, SIDE, STRIDES, min_score)
+            rows.append(labelled_rows(settle(found, (SIDE, SIDE), item.picture_wh, IOU_MAX), labels()))
     return rows
 
 
-def candidates(outputs: Mapping[str, Tensor], min_score: float) -> Candidates:
-    """What one picture's outputs (``scores_strideS [n, 80]``, ``boxes_strideS [n, 44]``) hold, before suppression."""
-    parts = []
-    for stride in STRIDES:
-        scores = outputs[f"scores_stride{stride}"]
-        cells, class_ids = np.nonzero(scores >= min_score)
-        boxes_xyxy = decode_boxes(cells, outputs[f"boxes_stride{stride}"][cells], stride)
-        parts.append((boxes_xyxy, scores[cells, class_ids], class_ids))
-    boxes_xyxy, certainties, classes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    best = np.argsort(-certainties, kind="stable")[:CANDIDATES_MAX]
-    return Candidates(boxes_xyxy[best], certainties[best], classes[best])
-
-
-def decode_boxes(cells: npt.NDArray[np.intp], bins: Tensor, stride: int) -> npt.NDArray[np.float32]:
-    """Boxes ``[n, 4]`` in pixels of the net's input, from the distance distributions `bins` ``[n, 44]`` of `cells`.
-
-    Each side (left, top, right, bottom) is the expectation of a softmax over 11 distances, in strides from
-    the cell's centre (Li et al. 2020, Generalized Focal Loss, arXiv:2006.04388).
-    """
-    weights = np.exp(bins - bins.max(axis=1, keepdims=True, initial=-np.inf)).reshape(-1, 4, BINS)
-    sides = weights @ np.arange(BINS, dtype=np.float32) / weights.sum(axis=2) * stride
-    grid = SIDE // stride
-    centres = (np.stack([cells % grid, cells // grid], axis=1) + 0.5) * stride
-    return np.hstack([centres - sides[:, :2], centres + sides[:, 2:]]).astype(np.float32)
-
-
-def _rows(found: Candidates, item: Prepared) -> list[Row]:
-    kept = nms(*found, iou_max=IOU_MAX)
-    scale = np.array([item.width, item.height] * 2) / SIDE
-    boxes_xyxy = np.clip(found.boxes_xyxy[kept] * scale, 0, [item.width, item.height] * 2)
-    names = [labels()[class_id] for class_id in found.class_ids[kept]]
-    scores = found.scores[kept].tolist()
-    columns = zip(names, scores, boxes_xyxy.tolist(), strict=True)
-    return [(index, name, score, *box) for index, (name, score, box) in enumerate(columns)]
+def labelled_rows(found: FoundBoxes, names: Sequence[str]) -> list[Row]:
+    """A row for each box: its number, label, score, x0, y0, x1, y1."""
+    columns = zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes_xyxy.tolist(), strict=True)
+    return [(number, names[class_id], score, *box) for number, (class_id, score, box) in enumerate(columns)]
 
 
 @cache

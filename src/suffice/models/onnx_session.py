@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import ModelError
+from suffice.models.lazy import Lazy
 
 Item = TypeVar("Item")
 Tensor = npt.NDArray[Any]
@@ -23,19 +23,17 @@ class OnnxSession:
 
     Args:
         path: the ``.onnx`` file.
-        threads: cores one :meth:`run` may use; by default ``SUFFICE_ONNX_THREADS`` from the environment,
-            else 1, because callers run several at once.
+        threads: cores one :meth:`run` may use; by default :func:`intra_op_threads`.
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path
-        self.threads = threads or int(os.environ.get("SUFFICE_ONNX_THREADS", "1"))
-        self._lock = Lock()
-        self._session: Any = None
+        self.threads = threads or intra_op_threads()
+        self._session: Lazy[Any] = Lazy(lambda: _load(self.path, self.threads))
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All outputs by name; raises :class:`ModelError` when the graph cannot load or run."""
-        session = self._loaded()
+        session = self._session()
         try:
             values = session.run(None, dict(inputs))
         except Exception as error:
@@ -44,14 +42,8 @@ class OnnxSession:
 
     def parts(self, batch: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """`batch` in the pieces that run fastest: whole on a GPU, one by one on a core, to stay in its cache."""
-        size = 1 if self._loaded().get_providers()[0] == "CPUExecutionProvider" else max(1, len(batch))
+        size = 1 if self._session().get_providers()[0] == "CPUExecutionProvider" else max(1, len(batch))
         return (batch[start : start + size] for start in range(0, len(batch), size))
-
-    def _loaded(self) -> Any:
-        with self._lock:
-            if self._session is None:
-                self._session = _load(self.path, self.threads)
-            return self._session
 
 
 @lru_cache(maxsize=64)
@@ -65,6 +57,19 @@ def concurrency() -> int:
     return max(2, os.cpu_count() or 1)
 
 
+def intra_op_threads() -> int:
+    """``SUFFICE_ONNX_THREADS`` from the environment, else 1, because callers run several at once."""
+    return int(os.environ.get("SUFFICE_ONNX_THREADS", "1"))
+
+
+def providers() -> list[str]:
+    """Where graphs run, best first: CUDA when this onnxruntime has it, and the CPU."""
+    import onnxruntime
+
+    present = onnxruntime.get_available_providers()
+    return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in present]
+
+
 def _load(path: Path, threads: int) -> Any:
     import onnxruntime
 
@@ -74,10 +79,8 @@ def _load(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     # Idle workers must not spin on cores that decoding and other sessions need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    present = onnxruntime.get_available_providers()
-    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in present]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers())
     except Exception as error:
         raise ModelError(f"cannot load {path}: {_first_line(error)}") from error
 
