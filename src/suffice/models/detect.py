@@ -1,0 +1,91 @@
+"""``detect(image)``: the 80 kinds of thing of COCO, found by NanoDet-g 416."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.assets import asset_path
+from suffice.models.batch_model import BatchModel
+from suffice.models.found_boxes import FoundBoxes, settle
+from suffice.models.gfl_head import read_gfl_head
+from suffice.models.onnx_session import OnnxSession, concurrency, normalise, shared_session
+from suffice.models.options import Option, read_options
+from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
+from suffice.models.weights import weights_version
+
+CODE_REVISION = 1
+OPTIONS = {"min_score": Option(0.5, 0.0, 1.0)}
+SIDE = 416
+STRIDES = (8, 16, 32)
+MEAN_BGR = (103.53, 116.28, 123.675)
+STD_BGR = (57.375, 57.12, 58.395)
+IOU_MAX = 0.5
+BOX_COLUMNS = tuple(Column(name, "DOUBLE") for name in ("x0", "y0", "x1", "y1"))
+OUTPUTS = (Column("object_id", "INTEGER"), Column("label", "VARCHAR"), Column("score", "DOUBLE"), *BOX_COLUMNS)
+
+
+class Prepared(NamedTuple):
+    """A picture at the size of the net, uint8 ``[3, height, width]`` BGR, and the (width, height) it had."""
+
+    planes: npt.NDArray[np.uint8]
+    picture_wh: tuple[int, int]
+
+
+def detect(**options: Any) -> Model:
+    """Things in a picture: a row each, best score first, its box in pixels of the picture.
+
+    Options: ``min_score`` (0 to 1): leave out what is less certain.
+    """
+    values = read_options("detect", OPTIONS, options)
+    path = asset_path("nanodet_g_416.onnx")
+    signature = Signature(
+        name="detect",
+        version=weights_version(CODE_REVISION, path),
+        inputs=(Column("image", IMAGE),),
+        outputs=OUTPUTS,
+        returns="rows",
+        options=values,
+        concurrency=concurrency(),
+        cost_s=0.037,
+    )
+    return BatchModel(
+        signature,
+        prepare=lambda image: squeeze(image, SIDE, SIDE),
+        predict=partial(_predict, shared_session(path), values["min_score"]),
+    )
+
+
+def squeeze(image: Image, width: int, height: int) -> Prepared:
+    """`image` at a size; normalising waits until the net runs, so queues hold bytes and not floats."""
+    from PIL import Image as Pillow
+
+    small = np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.BILINEAR))
+    return Prepared(np.ascontiguousarray(small.transpose(2, 0, 1)[::-1]), (image.shape[1], image.shape[0]))
+
+
+def _predict(session: OnnxSession, min_score: float, batch: Sequence[Prepared]) -> list[list[Row]]:
+    rows = []
+    for part in session.parts(batch):
+        outputs = session.run({"image": normalise([item.planes for item in part], MEAN_BGR, STD_BGR)})
+        for index, item in enumerate(part):
+            ours = {name: value[index] for name, value in outputs.items()}
+            found = read_gfl_head(ours, SIDE, STRIDES, min_score)
+            rows.append(labelled_rows(settle(found, (SIDE, SIDE), item.picture_wh, IOU_MAX), labels()))
+    return rows
+
+
+def labelled_rows(found: FoundBoxes, names: Sequence[str]) -> list[Row]:
+    """A row for each box: its number, label, score, x0, y0, x1, y1."""
+    columns = zip(found.class_ids.tolist(), found.scores.tolist(), found.boxes_xyxy.tolist(), strict=True)
+    return [(number, names[class_id], score, *box) for number, (class_id, score, box) in enumerate(columns)]
+
+
+@cache
+def labels() -> tuple[str, ...]:
+    """The 80 names of COCO, in the net's order."""
+    return tuple(asset_path("coco_labels.txt").read_text("utf-8").splitlines())
