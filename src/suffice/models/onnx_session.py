@@ -1,0 +1,107 @@
+"""An ONNX graph that loads on first use and may be run from several threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import ModelError
+
+Item = TypeVar("Item")
+Tensor = npt.NDArray[Any]
+
+
+class OnnxSession:
+    """Runs the graph in file `path`.
+
+    Args:
+        path: the ``.onnx`` file.
+        threads: cores one :meth:`run` may use; by default ``SUFFICE_ONNX_THREADS`` from the environment,
+            else 1, because callers run several at once.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self.path = path
+        self.threads = threads or int(os.environ.get("SUFFICE_ONNX_THREADS", "1"))
+        self._lock = Lock()
+        self._session: Any = None
+
+    def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """All outputs by name; raises :class:`ModelError` when the graph cannot load or run."""
+        session = self._loaded()
+        try:
+            values = session.run(None, dict(inputs))
+        except Exception as error:
+            raise ModelError(f"{self.path.name} failed: {_first_line(error)}") from error
+        return dict(zip((output.name for output in session.get_outputs()), values, strict=True))
+
+    def inputs(self) -> Sequence[Any]:
+        """Name, shape and type of every input of the graph (onnxruntime's ``NodeArg``)."""
+        return tuple(self._loaded().get_inputs())
+
+    def outputs(self) -> Sequence[Any]:
+        """Name, shape and type of every output of the graph."""
+        return tuple(self._loaded().get_outputs())
+
+    def metadata(self) -> Mapping[str, str]:
+        """What the exporter wrote about the graph."""
+        return dict(self._loaded().get_modelmeta().custom_metadata_map)
+
+    def parts(self, batch: Sequence[Item]) -> Iterator[Sequence[Item]]:
+        """`batch` in the pieces that run fastest: whole on a GPU, one by one on a core, to stay in its cache."""
+        size = 1 if self._loaded().get_providers()[0] == "CPUExecutionProvider" else max(1, len(batch))
+        return (batch[start : start + size] for start in range(0, len(batch), size))
+
+    def _loaded(self) -> Any:
+        with self._lock:
+            if self._session is None:
+                self._session = _load(self.path, self.threads)
+            return self._session
+
+
+@lru_cache(maxsize=64)
+def shared_session(path: Path) -> OnnxSession:
+    """The one session of this process for `path`, whoever asks."""
+    return OnnxSession(path)
+
+
+def concurrency() -> int:
+    """How many threads are worth running one session at once: the cores of this machine, at least 2."""
+    return max(2, os.cpu_count() or 1)
+
+
+def _load(path: Path, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Idle workers must not spin on cores that decoding and other sessions need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    present = onnxruntime.get_available_providers()
+    providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in present]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:
+        raise ModelError(f"cannot load {path}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def normalise(planes: Sequence[npt.NDArray[np.uint8]], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Pictures uint8 ``[channel, height, width]`` of one size as float32 ``[batch, …]``, ``(x - mean) / std``."""
+    pixels = np.stack(planes).astype(np.float32)
+    for channel, (centre, scale) in enumerate(zip(mean, std, strict=True)):
+        pixels[:, channel] -= np.float32(centre)
+        pixels[:, channel] *= np.float32(1 / scale)
+    return pixels
