@@ -40,6 +40,18 @@ class OnnxSession:
             raise ModelError(f"{self.path.name} failed: {_first_line(error)}") from error
         return dict(zip((output.name for output in session.get_outputs()), values, strict=True))
 
+    def inputs(self) -> Sequence[Any]:
+        """Name, shape and type of every input of the graph (onnxruntime's ``NodeArg``)."""
+        return tuple(self._session().get_inputs())
+
+    def outputs(self) -> Sequence[Any]:
+        """Name, shape and type of every output of the graph."""
+        return tuple(self._session().get_outputs())
+
+    def metadata(self) -> Mapping[str, str]:
+        """What the exporter wrote about the graph."""
+        return dict(self._session().get_modelmeta().custom_metadata_map)
+
     def parts(self, batch: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """`batch` in the pieces that run fastest: whole on a GPU, one by one on a core, to stay in its cache."""
         size = 1 if self._session().get_providers()[0] == "CPUExecutionProvider" else max(1, len(batch))
