@@ -56,7 +56,20 @@ class Registry:
         return factory
 
     def bind(self, name: str, locator: str, options: Mapping[str, Any]) -> None:
-        """``CREATE MODEL name USING 'runner:locator' (options)``; a packaged model's name is its own runner."""
+        """``CREATE MODEL name USING 'runner:locator' (options)``; a packaged model's name is its own runner.
+
+        Raises:
+            SufficeError: nobody knows the runner, or the model cannot be set up.
+        """
+        self.bind_later(name, locator, options)
+        try:
+            self.model(name, {})
+        except SufficeError:
+            self.unbind(name)
+            raise
+
+    def bind_later(self, name: str, locator: str, options: Mapping[str, Any]) -> None:
+        """As :meth:`bind`, but what cannot be set up is found at the first call."""
         runner_name, _, place = locator.partition(":")
         if runner_name in self._runners:
             runner = self._runners[runner_name].load()
@@ -67,7 +80,6 @@ class Registry:
         else:
             known = [f"{r}:…" for r in self.runner_names()] + self.names()
             raise UsageError(f"CREATE MODEL {name}: no runner or model {runner_name!r}{nearest(runner_name, known)}")
-        self.model(name, {})
 
     def register(self, name: str, factory: Factory) -> None:
         """Make `factory` callable as `name` from now on."""

@@ -204,22 +204,18 @@ class Catalogue:
         kinds = f"b.image LIKE '{_PREFIX[MEDIA[function].kind]}:%'" if function != "texts" else "b.image IS NULL"
         if not options:
             return kinds
-        wanted = [blob_id for file in files for blob_id in self._selected_frames(str(file.hash), options)]
+        wanted = [blob_id for file in files for blob_id in self._selected_frames(file, options)]
         return f"{kinds} AND list_contains([{', '.join(map(str, wanted))}]::BIGINT[], b.blob_id)" if wanted else "false"
 
-    def _selected_frames(self, file_hash: str, options: Mapping[str, Any]) -> Iterable[int]:
-        import numpy as np
+    def _selected_frames(self, file: _File, options: Mapping[str, Any]) -> list[int]:
+        """The blobs of a video that `options` choose."""
+        from suffice.media.video import index_video, select_frames
 
-        from suffice.media.video import select_frames
-
-        rows = self._database.rows(
-            f"SELECT blob_id, time_s, key_frame FROM {self._database.schema}.blobs"
-            " WHERE hash = ? AND image LIKE 'vid:%' ORDER BY blob_index",
-            [file_hash],
+        ((base,),) = self._database.rows(
+            f"SELECT blob_base FROM {self._database.schema}.contents WHERE hash = ? AND kind = 'video'", [file.hash]
         )
-        blob_id, time_s, key_frame = (np.array(column) for column in zip(*rows, strict=True))
-        chosen = select_frames(time_s, key_frame, **options)
-        return [int(i) for i in blob_id[chosen]]
+        chosen = select_frames(index_video(file.path), **options)
+        return [int(str(base)) + int(i) for i in chosen]
 
 
 _PREFIX = {"video": "vid", "image": "img", "document": "doc"}
@@ -261,10 +257,10 @@ def _image_blobs(path: str, file_hash: str) -> Iterable[Blob]:
 
 
 def _document_blobs(path: str, file_hash: str) -> Iterable[Blob]:
-    from suffice.media.document import read_pages
+    from suffice.media.document import page_sizes, page_text
 
-    for i, page in enumerate(read_pages(path)):
-        yield i, f"doc:{file_hash}#{i}", None, None, page.width, page.height, page.text
+    for i, (width, height) in enumerate(page_sizes(path)):
+        yield i, f"doc:{file_hash}#{i}", None, None, int(width), int(height), page_text(path, i)
 
 
 def _text_blobs(path: str, file_hash: str) -> Iterable[Blob]:

@@ -1,0 +1,35 @@
+"""What an answer that is not exact promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """A promise about an answer, with everything needed to check it.
+
+    Attributes:
+        target: what was asked, such as ``{"error_relative_max": 0.05}``.
+        confidence: probability, over the sampling, that all of `intervals` hold at once.
+        tier: ``"exact"``, ``"finite-sample"`` or ``"asymptotic"``.
+        method: the bound, by name.
+        intervals: column to one ``(low, high)`` a row.
+        sampled: units looked at, of `population`.
+        assumptions: what must hold besides the sampling.
+    """
+
+    target: Mapping[str, float]
+    confidence: float
+    tier: str
+    method: str
+    intervals: Mapping[str, Sequence[tuple[float, float]]]
+    sampled: int
+    population: int
+    seed: int
+    assumptions: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

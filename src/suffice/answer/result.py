@@ -1,0 +1,120 @@
+"""An answer: rows in every shape people want them, the promise that goes with them, and what they took."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from suffice.answer.guarantee import Guarantee
+from suffice.answer.work import Work
+from suffice.store.database import Database, quote
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    from suffice.models.protocol import Image
+
+_NUMBERS = itertools.count(1)
+
+Pixels = Callable[[str], "Image"]
+"""An image reference to its pixels."""
+
+
+class Result:
+    """The rows of an answer.
+
+    They rest in a temporary table, so every method may be called any number of times and a large answer
+    does not have to fit into memory.
+
+    Attributes:
+        guarantee: None when the answer is exact.
+        work: rows, bytes, model calls and seconds it took.
+    """
+
+    def __init__(
+        self, database: Database, select: str, work: Work, pixels: Pixels, guarantee: Guarantee | None = None
+    ) -> None:
+        self._database, self._pixels = database, pixels
+        self.work, self.guarantee = work, guarantee
+        self._table = f"temp.suffice_result_{next(_NUMBERS)}"
+        with database.lock:
+            self._names = [column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()]
+            database.connection.execute(f"CREATE TABLE {self._table} AS {select}")
+        weakref.finalize(self, _drop, database, self._table)
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names, in order."""
+        return list(self._names)
+
+    def __len__(self) -> int:
+        ((count,),) = self._database.rows(f"SELECT count(*) FROM {self._table}")
+        return int(str(count))
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return iter(self.fetchall())
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows as tuples of Python values."""
+        return self._database.rows(f"FROM {self._table}")
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        rows = self._database.rows(f"FROM {self._table} LIMIT 1")
+        return rows[0] if rows else None
+
+    def arrow(self) -> pa.Table:
+        """The rows as a :class:`pyarrow.Table`."""
+        with self._database.lock:
+            table = self._database.connection.execute(f"FROM {self._table}").fetch_arrow_table()
+        return table.rename_columns(self._names)
+
+    def df(self) -> pandas.DataFrame:
+        """The rows as a :class:`pandas.DataFrame`."""
+        with self._database.lock:
+            frame = self._database.connection.execute(f"FROM {self._table}").df()
+        frame.columns = self._names
+        return frame
+
+    def pl(self) -> polars.DataFrame:
+        """The rows as a :class:`polars.DataFrame`."""
+        import polars
+
+        frame = polars.from_arrow(self.arrow())
+        assert isinstance(frame, polars.DataFrame)
+        return frame
+
+    def image(self, reference: str) -> Image:
+        """Pixels of an image in the rows: uint8 ``[height, width, 3]``, RGB."""
+        return self._pixels(reference)
+
+    def show(self, rows: int = 20) -> None:
+        """Print the first rows, the guarantee and the work."""
+        from suffice.answer.show import print_result
+
+        print_result(self, rows)
+
+    def _repr_html_(self) -> str:
+        from suffice.answer.page import result_html
+
+        return result_html(self)
+
+    def head(self, rows: int) -> list[tuple[Any, ...]]:
+        """The first `rows` rows."""
+        return self._database.rows(f"FROM {self._table} LIMIT {int(rows)}")
+
+    def __repr__(self) -> str:
+        return f"<Result {len(self):,} rows × {len(self._names)} columns ({', '.join(map(quote, self._names))}); {self.work}>"
+
+
+def _drop(database: Database, table: str) -> None:
+    import duckdb
+
+    try:
+        database.rows(f"DROP TABLE IF EXISTS {table}")
+    except duckdb.Error:
+        pass  # the connection is closed, and its temporary tables with it
