@@ -128,7 +128,7 @@ def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
         width=width,
         height=height,
         rotation=rotation,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         duration_s=float((pts[-1] + last - pts[0]) * time_base),
         time_base=time_base,
         pts=pts,

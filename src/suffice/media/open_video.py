@@ -34,8 +34,8 @@ def open_video(file: str | BinaryIO) -> Iterator[InputContainer]:
             if not container.streams.video or container.streams.video[0].codec_context is None:
                 raise MediaError(f"{name_of(file)} has no video stream that can be decoded")
             yield container
-    except av.FFmpegError as error:
-        raise MediaError(f"{name_of(file)} cannot be read as a video: {error.strerror}") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{name_of(file)} cannot be read as a video: {error.strerror or error}") from error
     finally:
         if isinstance(file, str):
             source.close()

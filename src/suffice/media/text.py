@@ -43,7 +43,8 @@ def read_texts(file: str | BinaryIO, split: Split | None = None) -> list[TextChu
     """
     name = name_of(file)
     text, encoding = _decode(_read(file, name), name)
-    split = split or ("line" if os.path.splitext(name.strip("'\""))[1].lower() in _BY_LINE else "file")
+    path = file if isinstance(file, str) else str(getattr(file, "name", ""))
+    split = split or ("line" if os.path.splitext(path)[1].lower() in _BY_LINE else "file")
     pieces = _cut(text.replace("\r\n", "\n"), split)
     return [TextChunk(i, piece, encoding) for i, piece in enumerate(piece for piece in pieces if piece.strip())]
 
