@@ -113,7 +113,7 @@ class _Decoder:
         self.context.thread_type = "AUTO" if threads > 1 else "NONE"
         self.context.thread_count = threads
         self.reformatter = VideoReformatter()
-        self.can_drop = self.context.name in _DROPS_UNREFERENCED
+        self.can_drop = index.codec in _DROPS_UNREFERENCED
         self.settled_by = _settled_by(index)
 
     def decode(self, run: _Run) -> Iterator[tuple[int, Image | MediaError]]:
@@ -121,11 +121,11 @@ class _Decoder:
         pending = run.frames.tolist()
         for frame_index, picture in self._settled(run):
             while pending and pending[0] < frame_index:
-                yield self._failed(pending.pop(0), "it is damaged")
+                yield self._failed(pending.pop(0))
             if pending and pending[0] == frame_index:
                 yield pending.pop(0), picture
         for frame_index in pending:
-            yield self._failed(frame_index, "it is damaged or missing")
+            yield self._failed(frame_index)
 
     def _settled(self, run: _Run) -> Iterator[tuple[int, Image | MediaError]]:
         """Wanted frames, each held back until all that it may lean on came out, for only then damage shows."""
@@ -208,13 +208,14 @@ class _Decoder:
         index = self.index
         start, place = index.key_packet[index.key[frame_index]], index.packet[frame_index]
         if any(start <= position <= place for position in damaged):
-            return self._failed(frame_index, "it, or a frame it leans on, is damaged")
+            return self._failed(frame_index)
         self.stats.converted += 1
         picture = self.reformatter.reformat(frame, format="rgb24").to_ndarray()
         return frame_index, np.ascontiguousarray(np.rot90(picture, index.rotation // 90))
 
-    def _failed(self, frame_index: int, reason: str) -> tuple[int, MediaError]:
+    def _failed(self, frame_index: int) -> tuple[int, MediaError]:
         time_s = self.index.time_s[frame_index]
+        reason = "it, or a frame it leans on, is damaged or missing"
         return frame_index, MediaError(f"frame {frame_index} at {time_s:.3f} s cannot be decoded: {reason}")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from suffice.errors import MediaError, SufficeError
 from suffice.media.image import PIXELS_MAX, Image, open_picture, to_rgb
-from suffice.media.scan import open_file
+from suffice.media.scan import name_of, open_file
 
 _POINTS_PER_INCH = 72
 _PDFIUM = threading.RLock()  # PDFium may be entered by one thread at a time only, whatever the document
@@ -62,13 +62,9 @@ def page_text(file: str | BinaryIO, index: int) -> str:
         return str(pdf[index].get_textpage().get_text_bounded()).replace("\r\n", "\n")
 
 
-def _name(file: str | BinaryIO) -> str:
-    return file if isinstance(file, str) else str(getattr(file, "name", "the file"))
-
-
 def _check_index(file: str | BinaryIO, index: int, count: int) -> None:
     if not 0 <= index < count:
-        raise MediaError(f"{_name(file)!r} has no page {index}, only 0 to {count - 1}")
+        raise MediaError(f"{name_of(file)} has no page {index}, only 0 to {count - 1}")
 
 
 def _is_pdf(file: str | BinaryIO) -> bool:
@@ -96,7 +92,7 @@ def _open_pdf(file: str | BinaryIO) -> Iterator[Any]:
         finally:
             pdf.close()
     except pypdfium2.PdfiumError as error:
-        raise MediaError(f"{_name(file)!r} cannot be read as a document: {error}") from error
+        raise MediaError(f"{name_of(file)} cannot be read as a document: {error}") from error
     finally:
         if isinstance(file, str):
             source.close()

@@ -50,23 +50,22 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     """A Pillow image, not yet decoded; whatever goes wrong with it inside the block is a :class:`MediaError`."""
     import PIL.Image
 
-    from suffice.media.scan import open_file
+    from suffice.media.scan import name_of, open_file
 
-    name = file if isinstance(file, str) else str(getattr(file, "name", "the file"))
     source = open_file(file) if isinstance(file, str) else file
     try:
         source.seek(0)
         with PIL.Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > PIXELS_MAX:
-                raise MediaError(f"{name!r} claims {picture.width} x {picture.height} pixels, above the limit")
+                raise MediaError(f"{name_of(file)} claims {picture.width} x {picture.height} pixels, above the limit")
             yield picture
     except PIL.UnidentifiedImageError as error:
-        raise MediaError(f"{name!r} is not a picture of a known format") from error
+        raise MediaError(f"{name_of(file)} is not a picture of a known format") from error
     except SufficeError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever bad bytes make them trip over
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise MediaError(f"{name!r} cannot be read as a picture: {reason}") from error
+        raise MediaError(f"{name_of(file)} cannot be read as a picture: {reason}") from error
     finally:
         if isinstance(file, str):
             source.close()

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from suffice.errors import MediaError
 from suffice.media.open_video import open_video
+from suffice.media.scan import name_of
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -61,7 +62,7 @@ class VideoIndex:
     @property
     def time_s(self) -> npt.NDArray[np.float64]:
         """``float64 [n]``, seconds since the first frame."""
-        return (self.pts - self.pts[0]) * self.time_base.numerator / self.time_base.denominator
+        return np.asarray((self.pts - self.pts[0]) * self.time_base.numerator / self.time_base.denominator)
 
 
 def index_video(file: str | BinaryIO) -> VideoIndex:
@@ -74,14 +75,14 @@ def index_video(file: str | BinaryIO) -> VideoIndex:
     """
     with open_video(file) as container:
         stream = container.streams.video[0]
-        name = container.name if not isinstance(file, str) else file
+        name = name_of(file)
         packets, first_key = _read_packets(container, stream)
         if first_key is None:
-            raise MediaError(f"{name!r} has no key frame: nothing in it can be decoded")
-        if any(packet[0] is None for packet in packets):
-            raise MediaError(f"{name!r} has frames without timestamps: put it into mp4 or mkv, which keep them")
+            raise MediaError(f"{name} has no key frame: nothing in it can be decoded")
+        if _untimed(container.format.name, stream) or any(packet[0] is None for packet in packets):
+            raise MediaError(f"{name} does not tell when each frame is shown: convert it to mp4 or mkv, which do")
         rotation = _rotation(stream, first_key, name)
-        return _build(stream, np.array(packets, np.int64).reshape(-1, 6), rotation)
+        return _build(stream, np.array(packets, np.int64), rotation)
 
 
 def _read_packets(container: Any, stream: VideoStream) -> tuple[list[tuple[Any, ...]], Any]:
@@ -99,13 +100,18 @@ def _read_packets(container: Any, stream: VideoStream) -> tuple[list[tuple[Any, 
     return packets, first_key
 
 
+def _untimed(format_: str, stream: VideoStream) -> bool:
+    """AVI has no presentation times, and what is made up for them is wrong when H.264 or later reorders frames."""
+    return format_ == "avi" and stream.codec_context.name in ("h264", "hevc") and stream.codec_context.has_b_frames
+
+
 def _rotation(stream: VideoStream, first_key: Any, name: str) -> int:
     import av
 
     try:
         frames = [*stream.decode(first_key), *stream.decode(None)]
     except av.FFmpegError as error:
-        raise MediaError(f"the first frame of {name!r} cannot be decoded: {error.strerror}") from error
+        raise MediaError(f"the first frame of {name} cannot be decoded: {error.strerror}") from error
     return round(frames[0].rotation / 90) * 90 % 360 if frames else 0
 
 
@@ -117,13 +123,12 @@ def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
     context = stream.codec_context
     width, height = (context.width, context.height)[:: -1 if rotation % 180 else 1]
     time_base = stream.time_base or Fraction(1, 1)
-    declared = stream.frames
     last = duration[-1] or (np.median(np.diff(pts)) if len(pts) > 1 else 0) or 1
     return VideoIndex(
         width=width,
         height=height,
         rotation=rotation,
-        codec=context.name,
+        codec=context.codec.canonical_name,
         duration_s=float((pts[-1] + last - pts[0]) * time_base),
         time_base=time_base,
         pts=pts,
@@ -133,8 +138,15 @@ def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
         key_dts=keys[:, 1],
         key_packet=keys[:, 5],
         key=_governing_key(pts, position, keys),
-        problem=f"ends early: {len(packets)} of {declared} frames are there" if len(packets) < declared else "",
+        problem=_problem(stream, len(packets), len(shown) - len(pts)),
     )
+
+
+def _problem(stream: VideoStream, read: int, repeated: int) -> str:
+    listed = len(stream.index_entries) if "mp4" in stream.container.format.name else 0
+    if read < listed:
+        return f"ends early: only {read} of {listed} frames can be read"
+    return f"{repeated} frames share their timestamp with another and are left out" if repeated else ""
 
 
 def _governing_key(pts: Ints, position: Ints, keys: Ints) -> Ints:
@@ -144,4 +156,4 @@ def _governing_key(pts: Ints, position: Ints, keys: Ints) -> Ints:
     """
     by_time = np.searchsorted(np.maximum.accumulate(keys[:, 0]), pts, side="right")
     by_place = np.searchsorted(keys[:, 5], position, side="right")
-    return np.maximum(np.minimum(by_time, by_place) - 1, 0)
+    return np.asarray(np.maximum(np.minimum(by_time, by_place) - 1, 0), np.int64)

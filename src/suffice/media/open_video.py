@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from suffice.errors import MediaError
-from suffice.media.scan import open_file
+from suffice.media.scan import name_of, open_file
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -27,16 +27,15 @@ def open_video(file: str | BinaryIO) -> Iterator[InputContainer]:
     """
     import av
 
-    name = file if isinstance(file, str) else str(getattr(file, "name", "the file"))
     source = open_file(file) if isinstance(file, str) else file
     try:
         source.seek(0)
         with av.open(source, mode="r", options=dict(_OPTIONS), metadata_errors="replace") as container:
             if not container.streams.video or container.streams.video[0].codec_context is None:
-                raise MediaError(f"{name!r} has no video stream that can be decoded")
+                raise MediaError(f"{name_of(file)} has no video stream that can be decoded")
             yield container
-    except av.FFmpegError as error:
-        raise MediaError(f"{name!r} cannot be read as a video: {error.strerror}") from error
+    except (av.FFmpegError, OSError) as error:
+        raise MediaError(f"{name_of(file)} cannot be read as a video: {error.strerror or error}") from error
     finally:
         if isinstance(file, str):
             source.close()

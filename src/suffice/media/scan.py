@@ -91,6 +91,12 @@ def open_file(path: str) -> BinaryIO:
         raise MediaError(f"{path!r} cannot be read: {error.strerror or error}") from error
 
 
+def name_of(file: str | BinaryIO) -> str:
+    """What to call `file` in a message."""
+    name = file if isinstance(file, str) else getattr(file, "name", None) or getattr(file, "full_name", None)
+    return repr(name) if isinstance(name, str) else "the file"
+
+
 def content_hash(path: str) -> str:
     """BLAKE2b-128 of the bytes of `path`, as 32 hexadecimal characters."""
     digest = hashlib.blake2b(digest_size=16)

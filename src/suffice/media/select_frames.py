@@ -34,7 +34,7 @@ def select_frames(
     start_s, end_s = 0.0 if start_s is None else start_s, index.duration_s if end_s is None else end_s
     if math.isnan(start_s) or math.isnan(end_s):
         raise UsageError("start_s and end_s must be numbers")
-    candidates = np.flatnonzero(index.key_frame) if key_frames_only else np.arange(len(index))
+    candidates: Ints = np.flatnonzero(index.key_frame) if key_frames_only else np.arange(len(index))
     time_s = index.time_s[candidates]
     if fps is None:
         return candidates[(time_s >= start_s) & (time_s < end_s)]
@@ -44,7 +44,7 @@ def select_frames(
     slack = _rounding_s(index) * fps
     first_tick = np.maximum(np.ceil((time_s - start_s) * fps - slack), 0)
     next_tick = np.ceil((until_s - start_s) * fps - slack)
-    return candidates[next_tick > first_tick]
+    return np.asarray(candidates[next_tick > first_tick])
 
 
 def _rounding_s(index: VideoIndex) -> float:
