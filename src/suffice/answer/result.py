@@ -43,7 +43,7 @@ class Result:
         self._table = f"temp.suffice_result_{next(_NUMBERS)}"
         with database.lock:
             self._names = [column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()]
-            database.connection.execute(f"CREATE TABLE {self._table} AS {select}")
+            database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}")
         weakref.finalize(self, _drop, database, self._table)
 
     @property

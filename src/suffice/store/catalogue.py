@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import MediaError, SufficeWarning, UsageError, nearest
-from suffice.media.load import Located
 from suffice.store.database import Database
 
 if TYPE_CHECKING:
+    from suffice.media.load import Located
+    from suffice.media.probe import Blob as Probed
     from suffice.media.scan import FoundFile
+    from suffice.media.sniff import Kind
 
 
 @dataclass(frozen=True)
 class Medium:
     """What one media function gives: its kind of file, its columns, and the options it takes."""
 
-    kind: str
+    kind: Kind
     columns: Mapping[str, str]
     options: tuple[str, ...] = ()
 
@@ -83,11 +85,13 @@ class Catalogue:
                 known = ", ".join(medium.options) or "none"
                 raise UsageError(f"{function}() has no option {option!r}{nearest(option, medium.options)}; it takes: {known}")
         found = expand(pattern, self._roots)
-        files = self._read_changed(medium.kind, found, explicit=len(found) == 1 and found[0].path == pattern, on_file=on_file)
+        files = self._read_changed(medium.kind, found, pattern, on_file)
         return self._table(function, pattern, options, files)
 
     def locate(self, file_hash: str) -> Located:
         """Where a content is now; raises :class:`MediaError` when no path has it any more."""
+        from suffice.media.load import Located
+
         rows = self._database.rows(
             f"SELECT path, stamp FROM {self._database.schema}.paths WHERE hash = ? ORDER BY path", [file_hash]
         )
@@ -98,47 +102,49 @@ class Catalogue:
         raise MediaError(f"the file of this image is gone: it was last seen at {names}")
 
     def _read_changed(
-        self, kind: str, found: list[FoundFile], *, explicit: bool, on_file: Callable[[str], None]
+        self, kind: Kind, found: list[FoundFile], pattern: str, on_file: Callable[[str], None]
     ) -> list[_File]:
+        from suffice.media.wants import wants
+
         known = self._known_paths(kind)
         files, fresh = [], []
         for entry in found:
             file = known.get(entry.path)
             if file is None or file.stamp != entry.stamp:
-                on_file(entry.path)
-                file, blobs = self._read(kind, entry, explicit=explicit)
-                if file is None:
+                if not wants(entry, pattern, kind):
                     continue
+                on_file(entry.path)
+                file, blobs = self._read(kind, entry)
                 fresh.append((file, blobs))
             files.append(file)
         if fresh:
             self._keep(kind, fresh)
         for file in files:
             if file.problem:
-                warnings.warn(f"{file.path}: {file.problem}", SufficeWarning, stacklevel=2)
+                warnings.warn(file.problem, SufficeWarning, stacklevel=2)
         return [file for file in files if file.hash]
 
-    def _known_paths(self, kind: str) -> dict[str, _File]:
+    def _known_paths(self, kind: Kind) -> dict[str, _File]:
         rows = self._database.rows(
             f"SELECT path, stamp, size_bytes, hash, problem FROM {self._database.schema}.paths WHERE kind = ?", [kind]
         )
         return {row[0]: _File(*row) for row in rows}  # type: ignore[arg-type,misc]
 
-    def _read(self, kind: str, entry: FoundFile, *, explicit: bool) -> tuple[_File | None, list[Blob]]:
-        from suffice.media.probe import belongs
+    def _read(self, kind: Kind, entry: FoundFile) -> tuple[_File, list[Blob]]:
+        """What is in a file. One that breaks off is read as far as it goes, and a problem as well."""
+        from suffice.media.probe import probe
         from suffice.media.scan import content_hash
 
-        if not explicit and not belongs(entry.path, kind):
-            return None, []
         try:
+            probed = probe(entry.path, kind)
             file_hash = content_hash(entry.path)
-            blobs = list(_BLOBS[kind](entry.path, file_hash))
-        except (MediaError, OSError) as error:
-            problem = str(error).removeprefix(f"{entry.path}: ")
-            return _File(entry.path, entry.stamp, entry.size_bytes, None, problem), []
-        return _File(entry.path, entry.stamp, entry.size_bytes, file_hash, None), blobs
+            blobs = list(_BLOBS[kind](probed, file_hash))
+        except MediaError as error:
+            return _File(entry.path, entry.stamp, entry.size_bytes, None, str(error)), []
+        problem = f"{entry.path!r}: {probed.problem}" if probed.problem else None
+        return _File(entry.path, entry.stamp, entry.size_bytes, file_hash, problem), blobs
 
-    def _keep(self, kind: str, fresh: list[tuple[_File, list[Blob]]]) -> None:
+    def _keep(self, kind: Kind, fresh: list[tuple[_File, list[Blob]]]) -> None:
         schema = self._database.schema
         with self._database.transaction() as connection:
             for file, blobs in fresh:
@@ -147,14 +153,14 @@ class Catalogue:
                     f"INSERT INTO {schema}.paths VALUES (?, ?, ?, ?, ?, ?)",
                     [file.path, kind, file.stamp, file.size_bytes, file.hash, file.problem],
                 )
-                if file.hash is None:
+                if file.problem:
                     connection.execute(
                         f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)", [file.path, file.problem]
                     )
-                else:
+                if file.hash:
                     self._keep_content(kind, file.hash, blobs)
 
-    def _keep_content(self, kind: str, file_hash: str, blobs: list[Blob]) -> None:
+    def _keep_content(self, kind: Kind, file_hash: str, blobs: list[Blob]) -> None:
         import pyarrow as pa
 
         schema, connection = self._database.schema, self._database.connection
@@ -189,7 +195,7 @@ class Catalogue:
             connection.register("suffice_files", _files_table(files))
             try:
                 connection.execute(
-                    f"CREATE OR REPLACE TABLE {table} AS SELECT f.path, {columns}, b.blob_id FROM suffice_files f"
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT f.path, {columns}, b.blob_id FROM suffice_files f"
                     f" JOIN {self._database.schema}.blobs b ON b.hash = f.hash AND {self._chosen(function, options, files)}"
                     " ORDER BY f.path, b.blob_id"
                 )
@@ -241,36 +247,32 @@ def _still_there(path: str) -> bool:
     return "://" in path or Path(path).exists()
 
 
-def _video_blobs(path: str, file_hash: str) -> Iterable[Blob]:
-    from suffice.media.video import index_video
-
-    index = index_video(path)
+def _video_blobs(probed: Probed, file_hash: str) -> Iterable[Blob]:
+    index = probed.video
+    assert index is not None
     for i, (time_s, key) in enumerate(zip(index.time_s.tolist(), index.key_frame.tolist(), strict=True)):
         yield i, f"vid:{file_hash}#{i}", time_s, key, index.width, index.height, None
 
 
-def _image_blobs(path: str, file_hash: str) -> Iterable[Blob]:
-    from suffice.media.image import read_image_size
-
-    width, height = read_image_size(path)
-    yield 0, f"img:{file_hash}", None, None, width, height, None
+def _image_blobs(probed: Probed, file_hash: str) -> Iterable[Blob]:
+    yield 0, f"img:{file_hash}", None, None, probed.width, probed.height, None
 
 
-def _document_blobs(path: str, file_hash: str) -> Iterable[Blob]:
-    from suffice.media.document import page_sizes, page_text
+def _document_blobs(probed: Probed, file_hash: str) -> Iterable[Blob]:
+    from suffice.media.document import page_text
 
-    for i, (width, height) in enumerate(page_sizes(path)):
-        yield i, f"doc:{file_hash}#{i}", None, None, int(width), int(height), page_text(path, i)
+    for i, (width, height) in enumerate(probed.page_sizes):
+        yield i, f"doc:{file_hash}#{i}", None, None, round(width), round(height), page_text(probed.path, i)
 
 
-def _text_blobs(path: str, file_hash: str) -> Iterable[Blob]:
+def _text_blobs(probed: Probed, file_hash: str) -> Iterable[Blob]:
     from suffice.media.text import read_texts
 
-    for i, text in enumerate(read_texts(path)):
-        yield i, None, None, None, None, None, text
+    for chunk in read_texts(probed.path):
+        yield chunk.chunk_index, None, None, None, None, None, chunk.text
 
 
-_BLOBS: Mapping[str, Callable[[str, str], Iterable[Blob]]] = {
+_BLOBS: Mapping[str, Callable[[Probed, str], Iterable[Blob]]] = {
     "video": _video_blobs,
     "image": _image_blobs,
     "document": _document_blobs,

@@ -21,7 +21,7 @@ _TABLES = (
     " used_at TIMESTAMP, done BIGINT, cached BIGINT, seconds DOUBLE, price DOUBLE)",
     "models (name VARCHAR, locator VARCHAR, options VARCHAR)",
     "views (name VARCHAR, sql VARCHAR)",
-    "problems (at TIMESTAMP, path VARCHAR, model VARCHAR, message VARCHAR)",
+    "problems (noted_at TIMESTAMP, path VARCHAR, model VARCHAR, message VARCHAR)",
 )
 
 
