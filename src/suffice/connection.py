@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from suffice.answer.engine import Engine
 from suffice.answer.result import Result
@@ -20,6 +20,7 @@ from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.results import ResultStore
 from suffice.store.schema import create_schema
+from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from suffice.models.protocol import Image, Model
@@ -104,7 +105,7 @@ class Connection:
         if callable(model) and not hasattr(model, "signature"):
             factory = model
         else:
-            factory = _fixed(name, model)  # type: ignore[arg-type]
+            factory = _fixed(name, cast("Model", model))
         self._registry.register(name, factory)
 
     def image(self, reference: str) -> Image:
@@ -115,6 +116,11 @@ class Connection:
         if isinstance(image, Exception):
             raise image
         return image
+
+    @property
+    def store(self) -> Upkeep:
+        """What is kept, in numbers, and how to let go of it."""
+        return Upkeep(self._database)
 
     @property
     def models(self) -> list[str]:
@@ -156,6 +162,7 @@ class Connection:
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
 
     def _bind(self, statement: Query, work: Work) -> Bound:
+        from suffice.answer.system import system_table
         from suffice.sql.bind import bind
 
         started = time.perf_counter()
@@ -163,7 +170,10 @@ class Connection:
         def sync(function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
             return self._catalogue.sync(function, pattern, options, lambda path: None)
 
-        bound = bind(statement.tree, self._registry, self._results, self._views, sync)
+        def system(name: str) -> MediaTable | None:
+            return system_table(self._engine, name)
+
+        bound = bind(statement.tree, self._registry, self._results, self._views, sync, system)
         work.spend("bind", time.perf_counter() - started)
         return bound
 

@@ -19,25 +19,42 @@ if TYPE_CHECKING:
 
 MAX_VIEW_DEPTH = 64
 
+SystemTable = Callable[[str], "MediaTable | None"]
+"""Name -> a table about suffice itself, if it is one."""
+
 SyncMedia = Callable[[str, str, Mapping[str, Any]], "MediaTable"]
 """function, pattern, options -> the table with its rows."""
 
 
 def bind(
-    tree: exp.Expression, registry: Registry, results: ResultStore, views: Mapping[str, str], sync: SyncMedia
+    tree: exp.Expression,
+    registry: Registry,
+    results: ResultStore,
+    views: Mapping[str, str],
+    sync: SyncMedia,
+    system: SystemTable,
 ) -> Bound:
     """Bind a parsed statement; raises :class:`UsageError` for calls that cannot be what they say."""
-    return _Binder(registry, results, views, sync).bind(tree.copy())
+    return _Binder(registry, results, views, sync, system).bind(tree.copy())
 
 
 class _Binder:
-    def __init__(self, registry: Registry, results: ResultStore, views: Mapping[str, str], sync: SyncMedia) -> None:
-        self._registry, self._results, self._views, self._sync = registry, results, views, sync
+    def __init__(
+        self,
+        registry: Registry,
+        results: ResultStore,
+        views: Mapping[str, str],
+        sync: SyncMedia,
+        system: SystemTable,
+    ) -> None:
+        self._registry, self._results, self._views = registry, results, views
+        self._sync, self._system = sync, system
         self._calls: dict[int, BoundCall] = {}
         self._media: dict[str, MediaTable] = {}
 
     def bind(self, tree: exp.Expression) -> Bound:
         tree = self._expand_views(tree, 0)
+        self._bind_system(tree)
         self._bind_tables(tree)
         self._bind_scalars(tree)
         return Bound(tree, self._calls, self._media)
@@ -76,16 +93,29 @@ class _Binder:
             elif name in self._registry:
                 self._bind_rows(node, name)
 
-    def _bind_media(self, node: exp.Expression, name: str) -> None:
+    def _bind_system(self, tree: exp.Expression) -> None:
         from sqlglot import exp
 
+        ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+        for table in list(tree.find_all(exp.Table)):
+            if isinstance(table.this, exp.Identifier) and not table.db and table.name.lower() not in ctes:
+                system = self._system(table.name.lower())
+                if system is not None:
+                    self._set_media(table, system, table.name)
+
+    def _bind_media(self, node: exp.Expression, name: str) -> None:
         positional, options = split_arguments(node.this)
         if len(positional) != 1 or not isinstance(constant(positional[0]), str):
             raise UsageError(f"{name}() takes one pattern, such as {name}('folder/*'): {node.this.sql('duckdb')}")
         media = self._sync(name, constant(positional[0]), named_options(f"{name}()", options))
+        self._set_media(node, media, name)
+
+    def _set_media(self, node: exp.Expression, media: MediaTable, default_alias: str) -> None:
+        from sqlglot import exp
+
         placeholder = f"{MEDIA_PREFIX}{len(self._media) + 1}"
         self._media[placeholder] = media
-        self._set_table(node, exp.to_identifier(placeholder), name)
+        self._set_table(node, exp.to_identifier(placeholder), default_alias)
 
     def _bind_rows(self, node: exp.Expression, name: str) -> None:
         from sqlglot import exp

@@ -1,0 +1,20 @@
+"""The commands, mounted."""
+
+from __future__ import annotations
+
+import typer
+
+from suffice.cli import check, demo, models, sql, store
+
+app = typer.Typer(
+    name="suffice",
+    help="Just enough compute for the answer you asked for: SQL over video, pictures, documents and tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("sql")(sql.sql)
+app.command("models")(models.models)
+app.add_typer(store.app, name="store")
+app.command("check")(check.check)
