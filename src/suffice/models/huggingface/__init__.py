@@ -1,0 +1,1 @@
+"""Models of the Hugging Face hub and of local folders in its layout: one file a task."""
