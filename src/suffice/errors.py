@@ -22,6 +22,10 @@ class ModelError(SufficeError):
     """A model raised, or returned what its declaration does not allow."""
 
 
+class ModelUnavailableError(ModelError):
+    """No further input can be answered (endpoint down, key refused, spending cap): the query stops, paid rows stay."""
+
+
 class MediaError(SufficeError):
     """A file cannot be read as the medium it claims to be."""
 
