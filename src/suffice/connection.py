@@ -120,7 +120,7 @@ class Connection:
     @property
     def store(self) -> Upkeep:
         """What is kept, in numbers, and how to let go of it."""
-        return Upkeep(self._database)
+        return Upkeep(self._database, self._engine.forget)
 
     @property
     def models(self) -> list[str]:

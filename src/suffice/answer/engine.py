@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from suffice.errors import SufficeError
 from suffice.models.registry import Registry
@@ -21,6 +21,12 @@ class Engine:
     results: ResultStore
     registry: Registry
     show_progress: bool | None = None
+    complete: dict[tuple[object, ...], int] = field(default_factory=dict)
+    """Needs found complete, and how many inputs they had. Results are only ever added, so they stay so; over tables
+    of the user, which may change, nothing is remembered. :meth:`forget` when results are dropped."""
+
+    def forget(self) -> None:
+        self.complete.clear()
 
     def describe(self, relation_sql: str) -> Mapping[str, str]:
         """Columns and types of a relation; empty when it stands only beside others."""

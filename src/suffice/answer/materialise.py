@@ -38,14 +38,16 @@ class _Ready:
     call: BoundCall
     need_sql: str
     missing: list[Arguments]
+    key: tuple[object, ...] | None
 
 
 @dataclass
 class Materialiser:
-    """One statement's progress. `failed` inputs are not tried twice in one statement."""
+    """One statement's progress. `failed` inputs are not tried twice in one statement; `sparse` False spares nothing."""
 
     engine: Engine
     work: Work
+    sparse: bool = True
     failed: set[tuple[int, Arguments]] = field(default_factory=set)
     seen: dict[tuple[int, Arguments], None] = field(default_factory=dict)
 
@@ -74,10 +76,12 @@ class Materialiser:
         for index, site in enumerate(plan.sites):
             if index in done or not self._is_turn(plan, index, done):
                 continue
-            need = plan.need(site, known)
+            need = plan.need(site, known, guarded=self.sparse)
             if need is not None:
                 call = plan.bound.calls[site.number]
-                ready[index] = _Ready(site, call, need[0], self._missing(call, need[0]))
+                key = _memory_key(plan, call, need[0])
+                missing = [] if key in self.engine.complete else self._missing(call, need[0])
+                ready[index] = _Ready(site, call, need[0], missing, key)
         return ready
 
     def _is_turn(self, plan: SparsePlan, index: int, done: set[int]) -> bool:
@@ -219,10 +223,39 @@ class Materialiser:
 
     def _count_cached(self, one: _Ready) -> None:
         """Book what this site found already there: all it needs, less what this statement computed."""
-        cached = self._count_done(one.call, one.need_sql)
+        cached = self.engine.complete.get(one.key or ()) or self._count_done(one.call, one.need_sql)
+        if one.key is not None and not self.failed:
+            self.engine.complete[one.key] = cached
         computed = sum(1 for number, _ in self.seen if number == one.call.number)
         fresh = max(cached - computed, 0)
         self.work.of(one.call.name).cached += fresh
         self.engine.results.used(one.call.call, done=0, cached=fresh, seconds=0.0, price=0.0)
 
+    def count_skipped(self, plan: SparsePlan) -> None:
+        """Book what a run that spares nothing would have computed besides."""
+        everything = frozenset(plan.bound.calls)
+        totals: dict[str, int] = {}
+        for site in plan.sites:
+            call = plan.bound.calls[site.number]
+            need = plan.need(site, everything - {site.number}, guarded=False)
+            if need is not None:
+                key = _memory_key(plan, call, "total " + need[0])
+                count = self.engine.complete.get(key or ()) or self._count(call, need[0])
+                if key is not None and not self.work.of(call.name).done:
+                    self.engine.complete[key] = count
+                totals[call.name] = max(totals.get(call.name, 0), count)
+        for name, total in totals.items():
+            work = self.work.of(name)
+            work.skipped = max(total - work.done - work.cached - work.failed, 0)
 
+    def _count(self, call: BoundCall, need_sql: str) -> int:
+        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
+        present = " AND ".join(f"{c} IS NOT NULL" for c in columns) or "true"
+        ((count,),) = self.engine.database.rows(f"SELECT count(*) FROM ({need_sql}) WHERE {present}")
+        return int(str(count))
+
+
+def _memory_key(plan: SparsePlan, call: BoundCall, need_sql: str) -> tuple[object, ...] | None:
+    """What a need is remembered by: its SQL and the rows its media had; None when it reads anything else."""
+    versions = tuple(media.version for media in plan.bound.media.values())
+    return None if plan.base_sql or None in versions else (call.call.call_id, need_sql, versions)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
 from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, BoundCall
+from suffice.sql.rewrite.free_outer_on import free_outer_on
 from suffice.sql.statement import constant, named_options, parse_one
 from suffice.store.catalogue import MEDIA
 
@@ -57,7 +58,7 @@ class _Binder:
         self._bind_system(tree)
         self._bind_tables(tree)
         self._bind_scalars(tree)
-        return Bound(tree, self._calls, self._media)
+        return Bound(free_outer_on(tree), self._calls, self._media)
 
     def _expand_views(self, tree: exp.Expression, depth: int) -> exp.Expression:
         from sqlglot import exp
@@ -122,7 +123,11 @@ class _Binder:
 
         bound, arguments = self._call(node.this, name)
         call = exp.Anonymous(this=f"{ROWS_PREFIX}{bound.number}", expressions=arguments)
-        self._set_table(node, call, name)
+        alias = node.args.get("alias")
+        if alias is not None and alias.columns:
+            node.replace(_renamed(call, [c.name for c in bound.model.signature.outputs], alias))
+        else:
+            self._set_table(node, call, name)
 
     def _set_table(self, node: exp.Expression, this: exp.Expression, default_alias: str) -> None:
         """Make `node` the relation `this`; a LATERAL becomes the table function it is."""
@@ -155,6 +160,17 @@ class _Binder:
         bound = BoundCall(len(self._calls) + 1, model, self._results.call(model.signature), written)
         self._calls[bound.number] = bound
         return bound, positional
+
+
+def _renamed(call: exp.Expression, outputs: list[str], alias: exp.TableAlias) -> exp.Expression:
+    """``detect(image) AS o(a, b)`` as a subquery that renames the outputs; those past the list keep their names."""
+    from sqlglot import exp
+
+    names = [column.name for column in alias.columns] + outputs[len(alias.columns) :]
+    columns = [exp.alias_(exp.column(o, quoted=True), n, quoted=True) for o, n in zip(outputs, names, strict=False)]
+    inner = exp.Table(this=call, alias=exp.TableAlias(this=exp.to_identifier("__renamed")))
+    body = exp.Subquery(this=exp.Select(expressions=columns).from_(inner))
+    return exp.Lateral(this=body, alias=exp.TableAlias(this=alias.this))
 
 
 def function_name(node: exp.Expression) -> str:

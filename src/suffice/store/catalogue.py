@@ -47,11 +47,15 @@ MEDIA: Mapping[str, Medium] = {
 
 @dataclass(frozen=True)
 class MediaTable:
-    """A media function call, bound: the temporary table that holds its rows."""
+    """A media function call, bound: the temporary table that holds its rows.
+
+    `version` changes with the rows; None when nothing can be said about tomorrow's.
+    """
 
     function: str
     table: str
     columns: tuple[str, ...]
+    version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Catalogue:
         self._database = database
         self._roots = None if roots is None else [str(root) for root in roots]
         self._bound: dict[str, tuple[int, MediaTable]] = {}
+        self._versions = 0
 
     def sync(self, function: str, pattern: str, options: Mapping[str, Any], on_file: Callable[[str], None]) -> MediaTable:
         """The rows of ``function('pattern', options…)`` as they are now."""
@@ -201,7 +206,8 @@ class Catalogue:
                 )
             finally:
                 connection.unregister("suffice_files")
-        media = MediaTable(function, table, ("path", *medium.columns, "blob_id"))
+        self._versions += 1
+        media = MediaTable(function, table, ("path", *medium.columns, "blob_id"), self._versions)
         self._bound[key] = (listing, media)
         return media
 

@@ -1,6 +1,6 @@
 """Every model result ever computed, kept by content.
 
-A call (model x version x options) has two tables. ``inputs_ID(input_id, a0, a1, …)`` has a row for each input
+A call (model x version x options) has two tables. ``inputs_ID(id, a0, a1, …)`` has a row for each input
 that was paid for, also when it gave no rows; ``rows_ID(input_id, row_index, <outputs>)`` has what came out.
 Arguments are image references or plain values, both of which carry their own content, so a key never goes stale:
 another file, another crop or another upstream model is another argument.
@@ -67,7 +67,7 @@ class ResultStore:
             call = self._named((highest or 0) + 1, signature)
             arguments = ", ".join(f"a{i} {sql_type(c.type)}" for i, c in enumerate(signature.inputs))
             outputs = ", ".join(f"{quote(c.name)} {sql_type(c.type)}" for c in signature.outputs)
-            connection.execute(f"CREATE TABLE {call.inputs_table} (input_id BIGINT, {arguments})")
+            connection.execute(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
             connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
             connection.execute(
                 f"INSERT INTO {self._schema}.calls VALUES (?, ?, ?, ?, ?, now()::TIMESTAMP, now()::TIMESTAMP, 0, 0, 0, 0)",
@@ -102,7 +102,7 @@ class ResultStore:
                     connection.unregister("suffice_batch")
 
     def _free_id(self, call: Call) -> int:
-        ((highest,),) = self._database.rows(f"SELECT max(input_id) FROM {call.inputs_table}")
+        ((highest,),) = self._database.rows(f"SELECT max(id) FROM {call.inputs_table}")
         return max(FIRST_FREE_INPUT_ID, int(str(highest)) + 1 if highest is not None else 0)
 
     def _arrow(self, values: list[tuple[Any, ...]], types: list[str]) -> pa.Table:

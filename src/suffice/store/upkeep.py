@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from suffice.errors import UsageError, nearest
@@ -14,8 +15,8 @@ STORE_COLUMNS = "call_id, model, version, options, inputs, rows, done, cached, h
 class Upkeep:
     """Looks at the store and drops parts of it; files and their hashes stay known."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, on_drop: Callable[[], None] = lambda: None) -> None:
+        self._database, self._on_drop = database, on_drop
         self._schema = database.schema
 
     def table_sql(self) -> str:
@@ -54,6 +55,7 @@ class Upkeep:
     def drop(self, *, model: str | None = None, unused_days: float | None = None, file: str | None = None) -> int:
         """Drop results; several conditions must hold together. The number of inputs that were dropped."""
         calls = self._calls(model, unused_days)
+        self._on_drop()
         with self._database.transaction():
             return sum(self._drop_file(call, file) if file else self._drop_call(call) for call in calls)
 
@@ -83,7 +85,7 @@ class Upkeep:
         dropped = 0
         for (file_hash,) in hashes:
             condition = f"a0::VARCHAR LIKE '___:{file_hash}%'"
-            chosen = f"(SELECT input_id FROM {self._schema}.inputs_{call} WHERE {condition})"
+            chosen = f"(SELECT id FROM {self._schema}.inputs_{call} WHERE {condition})"
             ((count,),) = self._database.rows(f"SELECT count(*) FROM {chosen}")
             self._database.rows(f"DELETE FROM {self._schema}.rows_{call} WHERE input_id IN {chosen}")
             self._database.rows(f"DELETE FROM {self._schema}.inputs_{call} WHERE {condition}")

@@ -49,7 +49,7 @@ def _finish(tree: exp.Expression, bound: Bound) -> exp.Expression:
     for table in tree.find_all(exp.Table):
         if number_of(table.name, MEDIA_PREFIX) is not None:
             _become_table(table, bound.media[table.name.lower()].table)
-    for node in list(tree.find_all(exp.Anonymous)):
+    for node in reversed(list(tree.find_all(exp.Anonymous))):  # innermost first: an argument may be a call
         if (n := number_of(node.name, SCALAR_PREFIX)) is not None:
             node.replace(_scalar(bound.calls[n], node.expressions, _finds_by_number(node, bound)))
     return tree
@@ -84,7 +84,7 @@ def _relation_sql(bound: BoundCall) -> str:
     call = bound.call
     arguments = ", ".join(f"i.a{n} AS __a{n}" for n in range(len(call.signature.inputs)))
     outputs = ", ".join(f"r.{quote(column.name)}" for column in call.signature.outputs)
-    return f"SELECT {arguments}, {outputs} FROM {call.inputs_table} i JOIN {call.rows_table} r ON r.input_id = i.input_id"
+    return f"SELECT {arguments}, {outputs} FROM {call.inputs_table} i JOIN {call.rows_table} r ON r.input_id = i.id"
 
 
 def _lateral(table: exp.Table, bound: BoundCall, whole: Bound) -> None:
@@ -97,7 +97,7 @@ def _lateral(table: exp.Table, bound: BoundCall, whole: Bound) -> None:
         body = f"SELECT {outputs} FROM {call.rows_table} __r WHERE __r.input_id = {number}"
     else:
         body = (
-            f"SELECT {outputs} FROM {call.inputs_table} __i JOIN {call.rows_table} __r ON __r.input_id = __i.input_id"
+            f"SELECT {outputs} FROM {call.inputs_table} __i JOIN {call.rows_table} __r ON __r.input_id = __i.id"
             f" WHERE {_matches(arguments)}"
         )
     subquery = exp.Subquery(this=exp.maybe_parse(body, dialect="duckdb"))
@@ -124,7 +124,7 @@ def _scalar(bound: BoundCall, arguments: list[exp.Expression], number: str | Non
         body = f"SELECT {value} FROM {call.rows_table} __r WHERE __r.input_id = {number}"
     else:
         body = (
-            f"SELECT {value} FROM {call.inputs_table} __i JOIN {call.rows_table} __r ON __r.input_id = __i.input_id"
+            f"SELECT {value} FROM {call.inputs_table} __i JOIN {call.rows_table} __r ON __r.input_id = __i.id"
             f" WHERE {_matches(arguments)}"
         )
     return exp.Subquery(this=exp.maybe_parse(body, dialect="duckdb"))

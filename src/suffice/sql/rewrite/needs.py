@@ -52,7 +52,12 @@ class _Relation:
     @property
     def is_plain(self) -> bool:
         """Joined so that its conditions may be read as part of WHERE."""
-        return self.join is None or not (self.join.side or self.join.kind in ("SEMI", "ANTI") or self.join.method)
+        return self.join is None or not (self.join.side or self.is_filter or self.join.method)
+
+    @property
+    def is_filter(self) -> bool:
+        """Adds no column, only takes rows away."""
+        return self.join is not None and self.join.kind in ("SEMI", "ANTI")
 
     @property
     def on(self) -> exp.Expression | None:
@@ -103,10 +108,14 @@ def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expression,
 
 
 class Needs:
-    """Builds the need of a site, given which calls are known."""
+    """Builds the need of a site, given which calls are known.
 
-    def __init__(self, known: frozenset[int]) -> None:
-        self._known = known
+    With `guarded` False nothing is spared: every input the relations provide, as a system without sparse
+    materialisation would run it. Tests compare answers against that, and work counts against it.
+    """
+
+    def __init__(self, known: frozenset[int], *, guarded: bool = True) -> None:
+        self._known, self._guarded = known, guarded
 
     def of(self, site: Site) -> Need | None:
         """The need, or None while the site's arguments hang on a call that is not known."""
@@ -153,7 +162,7 @@ class Needs:
         """Known conditions that every row which matters to `node` meets."""
         from sqlglot import exp
 
-        if any(r.join and r.join.side in ("RIGHT", "FULL") for r in relations):
+        if not self._guarded or any(r.join and r.join.side in ("RIGHT", "FULL") for r in relations):
             return [c for c in self._plain_conjuncts(scope, relations) if _is_argument(c)]
 
         def unknown(expression: exp.Expression) -> bool:
@@ -165,13 +174,6 @@ class Needs:
                 conditions += relevance(conjunct, node, "true", unknown)
             else:
                 conditions.append(possible(conjunct, "true", unknown))
-        for relation in relations:
-            if relation.is_plain or relation.on is None:
-                continue
-            if _contains(relation.on, node):
-                conditions += relevance(relation.on, node, "true", unknown)
-            elif relation.alias in required and unknown(relation.on):
-                conditions.append(possible(relation.on, "true", unknown))
         if (root := _own_root(scope, node)) is not None and not _has_grouping_sets(scope):
             found = relevance(root, node, "any", unknown)
             conditions += [c for c in found if c.find(exp.AggFunc, exp.Window) is None]
@@ -200,6 +202,7 @@ class Needs:
             for alias in kept | more:
                 if alias in usable:
                     more |= _dependencies(usable[alias]) & usable.keys()
+            more |= {r.alias for r in usable.values() if r.is_filter and _dependencies(r) <= kept}
             if more <= kept:
                 return kept
             kept |= more
