@@ -32,7 +32,7 @@ check: .venv/test  ## Lint, format, types, layering.
 	$(BIN)/lint-imports
 
 coverage: .venv/test  ## The long statistical runs behind every printed guarantee.
-	$(BIN)/python -m pytest -n 2 -q -m coverage --override-ini addopts= tests/statistical
+	$(BIN)/python -m pytest -n 2 -q -m coverage tests/statistical
 
 bench: .venv/test  ## Every benchmark, ours and the other in one run; writes bench/results.
 	for file in bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
