@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.external_data_helper import set_external_data
 
 # Biases and normalisation constants are few and touchy: they stay float32.
 HALF_FROM_ELEMENTS = 1024
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--names", nargs="*", default=[], metavar="OLD=NEW")
     parser.add_argument("--shape", nargs="*", default=[], metavar="NAME=DIM,DIM,…")
+    parser.add_argument("--split", action="store_true", help="half of the weights in a file beside the graph")
     args = parser.parse_args()
     model = onnx.load(args.source)
     constants_to_initializers(model.graph)
@@ -38,8 +40,23 @@ def main() -> None:
     model.opset_import.append(standard)
     del model.metadata_props[:]
     onnx.checker.check_model(model)
+    if args.split:
+        move_out(model, args.target.with_suffix(".bin"))
     onnx.save(model, args.target)
     print(f"{args.target}: {args.target.stat().st_size / 1e6:.1f} MB from {args.source.stat().st_size / 1e6:.1f} MB")
+
+
+def move_out(model: onnx.ModelProto, target: Path) -> None:
+    """Put half of the weights into a file beside the graph (ONNX external data), to keep each file below 10 MB."""
+    with target.open("wb") as file:
+        by_size = sorted(model.graph.initializer, key=lambda tensor: -len(tensor.raw_data))
+        half = sum(len(tensor.raw_data) for tensor in by_size) // 2
+        for tensor in by_size:
+            if file.tell() < half:
+                raw, offset = tensor.raw_data, file.tell()
+                file.write(raw)
+                set_external_data(tensor, target.name, offset=offset, length=len(raw))
+                tensor.ClearField("raw_data")
 
 
 def constants_to_initializers(graph: onnx.GraphProto) -> None:

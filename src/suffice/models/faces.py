@@ -54,7 +54,7 @@ def prepare(side_max: int, image: Image) -> Prepared:
     """`image` shrunk to `side_max` and to whole multiples of 32, as the net's strides need."""
     height, width = image.shape[:2]
     scale = min(1.0, side_max / max(height, width))
-    net_width, net_height = (-(-round(length * scale) // MULTIPLE) * MULTIPLE for length in (width, height))
+    net_width, net_height = (max(1, -(-round(length * scale) // MULTIPLE)) * MULTIPLE for length in (width, height))
     return squeeze(image, net_width, net_height)
 
 

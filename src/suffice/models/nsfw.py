@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from suffice.assets import asset_path
 from suffice.models.batch_model import BatchModel
+from suffice.models.onnx_external import onnx_files
 from suffice.models.onnx_session import OnnxSession, concurrency, shared_session
 from suffice.models.options import read_options
 from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
@@ -30,7 +31,7 @@ def nsfw(**options: Any) -> Model:
     path = asset_path("open_nsfw_224.onnx")
     signature = Signature(
         name="nsfw",
-        version=weights_version(CODE_REVISION, path),
+        version=weights_version(CODE_REVISION, *onnx_files(path)),
         inputs=(Column("image", IMAGE),),
         outputs=(Column("probability", "DOUBLE"),),
         returns="scalar",

@@ -9,7 +9,7 @@ from suffice.models.rapid_ocr import Line, ocr_model
 
 
 def ocr(**options: Any) -> Model:
-    """All lines of text, top to bottom and left to right, separated by newlines; empty when there is none.
+    """All text, top to bottom, with a newline between rows and a blank between pieces side by side; maybe empty.
 
     Options: ``min_score`` (0 to 1): leave out lines that are less certain.
     Raises :class:`~suffice.errors.ModelError` without the extra ``documents``.
@@ -17,5 +17,5 @@ def ocr(**options: Any) -> Model:
     return ocr_model("ocr", (Column("text", "VARCHAR"),), "scalar", _read, options)
 
 
-def _read(lines: list[Line]) -> list[Row]:
-    return [("\n".join(line.text for line in lines),)]
+def _read(rows: list[list[Line]]) -> list[Row]:
+    return [("\n".join(" ".join(line.text for line in row) for row in rows),)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from suffice.models.detect import BOX_COLUMNS
@@ -20,5 +21,6 @@ def ocr_lines(**options: Any) -> Model:
     return ocr_model("ocr_lines", OUTPUTS, "rows", _read, options)
 
 
-def _read(lines: list[Line]) -> list[Row]:
+def _read(rows: list[list[Line]]) -> list[Row]:
+    lines = chain.from_iterable(rows)
     return [(number, line.text, line.score, *line.box_xyxy) for number, line in enumerate(lines)]

@@ -37,7 +37,7 @@ class OnnxSession:
         try:
             values = session.run(None, dict(inputs))
         except Exception as error:
-            raise ModelError(f"{self.path.name} failed: {_first_line(error)}") from error
+            raise ModelError(f"{self.path.name} failed: {first_line(error)}") from error
         return dict(zip((output.name for output in session.get_outputs()), values, strict=True))
 
     def inputs(self) -> Sequence[Any]:
@@ -94,10 +94,11 @@ def _load(path: Path, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers())
     except Exception as error:
-        raise ModelError(f"cannot load {path}: {_first_line(error)}") from error
+        raise ModelError(f"cannot load {path}: {first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
+    """What `error` says, without the rest of a long message."""
     return str(error).strip().partition("\n")[0]
 
 

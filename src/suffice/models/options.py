@@ -37,7 +37,7 @@ def _read(model: str, name: str, option: Option, value: Any) -> float:
     kind = type(option.default)
     # SQL literals such as 0.4 arrive as Decimal; True is an int to Python but not to a reader.
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    if not is_number or not option.low <= value <= option.high or (kind is int and value % 1):
+    if not is_number or not option.low <= float(value) <= option.high or (kind is int and value % 1):
         what = "a whole number" if kind is int else "a number"
         raise UsageError(f"{model}({name} => {value!r}): expected {what} from {option.low} to {option.high}")
     return kind(value)
