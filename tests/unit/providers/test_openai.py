@@ -186,6 +186,7 @@ def test_missing_key_is_named_before_anything_is_sent(server: Server) -> None:
         ({"prompt": "x", "max_price": 1}, "max_price needs a price"),
         ({"prompt": "x", "base_url": "file:///etc"}, "not an address of the form"),
         ({"prompt": "x", "base_url": "https://me:pw@host/v1"}, "holds a user or password"),
+        ({"prompt": "x", "base_url": "https://host/v1?api-key=AIza"}, "holds a 'api-key': send it as a header"),
     ],
 )
 def test_options_are_checked_when_the_model_is_made(options: dict[str, Any], message: str) -> None:
