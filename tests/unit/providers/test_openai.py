@@ -136,9 +136,9 @@ def test_answers_that_do_not_fit_are_errors_of_their_row_and_paid(server: Server
 
 
 def test_half_a_surrogate_pair_becomes_something_a_database_takes(server: Server) -> None:
-    server.replies(Reply(completion('{"label": "a\\ud800b"}')))
-    ((row,),) = ask(server, ("x",), prompt="{t}", output="label VARCHAR")
-    assert row[0].encode() == b"a?b"
+    server.replies(Reply(completion('{"label": "a\\ud800b", "tags": ["c\\ud800"]}')), Reply(completion("a\ud800b")))
+    assert ask(server, ("x",), prompt="{t}", output="label VARCHAR, tags VARCHAR[]") == [[("a?b", ["c?"])]]
+    assert ask(server, ("x",), prompt="{t}") == [[("a?b",)]]
 
 
 def test_usage_becomes_money(server: Server) -> None:
