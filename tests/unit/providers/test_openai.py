@@ -14,6 +14,7 @@ from PIL import Image
 
 from suffice.errors import ModelError, ModelUnavailableError, UsageError
 from suffice.models.http.openai import runner
+from suffice.models.http.openai_embedding import runner as embedding
 from suffice.models.protocol import Column, Model
 
 
@@ -192,6 +193,12 @@ def test_missing_key_is_named_before_anything_is_sent(server: Server) -> None:
 def test_options_are_checked_when_the_model_is_made(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("{", r"\{").replace(".b}", r"\.b}")):
         runner("ask", "m", **options)
+
+
+def test_a_model_must_be_named() -> None:
+    for make in (runner, embedding):
+        with pytest.raises(UsageError, match="name the provider's model after the colon"):
+            make("ask", " ")
 
 
 def test_version_covers_what_decides_the_answer_and_nothing_else() -> None:
