@@ -16,13 +16,17 @@ from typing import Any, NamedTuple
 
 
 class Reply(NamedTuple):
-    """What the server does: `body` is JSON, or bytes as they are; `reset` breaks the connection off."""
+    """What the server does.
+
+    `body` is JSON, or bytes as they are; `reset` breaks the connection off, `drip_s` waits before every byte.
+    """
 
     body: Any = None
     status: int = 200
     headers: Mapping[str, str] = MappingProxyType({})
     delay_s: float = 0.0
     reset: bool = False
+    drip_s: float = 0.0
 
 
 class Seen(NamedTuple):
@@ -56,6 +60,7 @@ class Server:
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -83,10 +88,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 return
             body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             self.send_response(reply.status)
-            for name, value in {**reply.headers, "Content-Length": str(len(body))}.items():
+            for name, value in {"Content-Length": str(len(body)), **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            for part in [body[i : i + 1] for i in range(len(body))] if reply.drip_s else [body]:
+                time.sleep(reply.drip_s)
+                self.wfile.write(part)
 
         def log_message(self, *args: Any) -> None:
             pass

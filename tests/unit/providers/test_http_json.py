@@ -58,6 +58,14 @@ def test_an_empty_list_is_no_rows_but_a_path_to_nothing_is_an_error(server: Serv
     assert isinstance(unnamed, ModelError) and "no output column is found in the row {'name': 'a'}" in str(unnamed)
 
 
+def test_scalar_means_exactly_one_row(server: Server) -> None:
+    server.replies(Reply([{"a": "x"}, {"a": "y"}]), Reply([]), Reply([{"a": "z"}]))
+    two, none, one = call(server, *[("t",)] * 3, request='"{t}"', outputs="a TEXT", returns="scalar")
+    assert isinstance(two, ModelError) and "2 rows where one is expected" in str(two)
+    assert isinstance(none, ModelError) and "0 rows where one is expected" in str(none)
+    assert one == [("z",)]
+
+
 def test_picture_as_base64_anywhere_in_a_text(server: Server, picture: np.ndarray) -> None:
     server.replies(Reply({"label": "a"}))
     call(server, (picture,), request='{"a": "{image}", "b": "data:image/jpeg;base64,{image}"}', outputs="label VARCHAR")

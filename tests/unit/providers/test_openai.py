@@ -14,6 +14,7 @@ from PIL import Image
 
 from suffice.errors import ModelError, ModelUnavailableError, UsageError
 from suffice.models.http.openai import runner
+from suffice.models.http.openai_embedding import runner as embedding
 from suffice.models.protocol import Column, Model
 
 
@@ -136,9 +137,9 @@ def test_answers_that_do_not_fit_are_errors_of_their_row_and_paid(server: Server
 
 
 def test_half_a_surrogate_pair_becomes_something_a_database_takes(server: Server) -> None:
-    server.replies(Reply(completion('{"label": "a\\ud800b"}')))
-    ((row,),) = ask(server, ("x",), prompt="{t}", output="label VARCHAR")
-    assert row[0].encode() == b"a?b"
+    server.replies(Reply(completion('{"label": "a\\ud800b", "tags": ["c\\ud800"]}')), Reply(completion("a\ud800b")))
+    assert ask(server, ("x",), prompt="{t}", output="label VARCHAR, tags VARCHAR[]") == [[("a?b", ["c?"])]]
+    assert ask(server, ("x",), prompt="{t}") == [[("a?b",)]]
 
 
 def test_usage_becomes_money(server: Server) -> None:
@@ -186,11 +187,18 @@ def test_missing_key_is_named_before_anything_is_sent(server: Server) -> None:
         ({"prompt": "x", "max_price": 1}, "max_price needs a price"),
         ({"prompt": "x", "base_url": "file:///etc"}, "not an address of the form"),
         ({"prompt": "x", "base_url": "https://me:pw@host/v1"}, "holds a user or password"),
+        ({"prompt": "x", "base_url": "https://host/v1?api-key=AIza"}, "holds a 'api-key': send it as a header"),
     ],
 )
 def test_options_are_checked_when_the_model_is_made(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("{", r"\{").replace(".b}", r"\.b}")):
         runner("ask", "m", **options)
+
+
+def test_a_model_must_be_named() -> None:
+    for make in (runner, embedding):
+        with pytest.raises(UsageError, match="name the provider's model after the colon"):
+            make("ask", " ")
 
 
 def test_version_covers_what_decides_the_answer_and_nothing_else() -> None:

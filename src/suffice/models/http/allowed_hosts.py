@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from suffice.errors import ModelUnavailableError, UsageError, nearest
+
+_KEY_PARAMETER = re.compile(
+    r"(api|access|auth|subscription)?[-_]?(key|token)|secret|sig|signature|pass(word)?|code", re.I
+)
 
 _allowed: frozenset[str] | None = None
 
@@ -40,6 +45,11 @@ def checked_url(url: str) -> str:
         raise UsageError(
             f"the address of {parts.hostname} holds a user or password: name an environment variable instead"
         )
+    for name, _ in parse_qsl(parts.query):
+        if _KEY_PARAMETER.fullmatch(name):
+            raise UsageError(
+                f"the address of {parts.hostname} holds a {name!r}: send it as a header with ${{VARIABLE}}"
+            )
     return url
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suffice.errors import ModelError, UsageError, nearest
+from suffice.models.http.template import plain
 from suffice.models.protocol import IMAGE, Column, Row
 
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
@@ -87,7 +88,7 @@ def row_of(values: Mapping[str, Any], columns: Sequence[Column], *, nullable: bo
 def from_json(name: str, type_: str, value: Any) -> Any:
     """A JSON value as the Python value of a column type; raises :class:`ModelError`."""
     if type_ == "JSON":
-        return json.dumps(value)
+        return json.dumps(plain(value))
     if type_.endswith("[]") and isinstance(value, list):
         return [from_json(name, type_[:-2], item) for item in value]
     wanted = _PYTHON_TYPE.get(_JSON_TYPE.get(type_, ""), ())
@@ -95,8 +96,7 @@ def from_json(name: str, type_: str, value: Any) -> Any:
         raise ModelError(f"{name} is {json.dumps(value)[:80]}, not {type_}")
     if isinstance(value, int) and type_ in _BITS and not -(1 << _BITS[type_] - 1) <= value < 1 << _BITS[type_] - 1:
         raise ModelError(f"{name} is {value}, too large for {type_}")
-    # Half a surrogate pair is legal in JSON, and no database takes it.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+    return value
 
 
 def _schema_of(type_: str) -> dict[str, Any]:

@@ -45,7 +45,8 @@ OPTIONS = {
     "pooling": Option(str, in_version=True, choices=("mean", "first")),
     "max_side_px": MAX_SIDE_PX,
     "batch_size": Option(int, 1, minimum=1),
-    # A model that scales from zero takes minutes to load.
+    # A model that scales from zero takes minutes to load, and asks again and again for a little patience.
+    "max_retries": Option(int, 20),
     "retry_time_s": Option(float, 600.0),
 }
 

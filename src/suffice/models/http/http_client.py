@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suffice.errors import ModelError, ModelUnavailableError, UsageError
 from suffice.models.http.allowed_hosts import check_host, shown_url
-from suffice.models.http.keys import fill_headers, redact
+from suffice.models.http.keys import fill_headers, redact, redact_bytes
 from suffice.models.http.pace import Pace
 from suffice.models.http.retry import Retry, asked_delay_s
 from suffice.models.http.spend import NO_USAGE, Spend, SpendCapError, Usage
@@ -99,6 +99,9 @@ class HttpClient:
                     raise self._lost(failure, retries + 1) from None
                 retries += 1
                 self._wait(delay_s, for_all=failure.asked_s is not None)
+            except RejectedError:
+                self._lost_in_a_row = 0
+                raise
             else:
                 self._lost_in_a_row = 0
                 return answer
@@ -113,11 +116,12 @@ class HttpClient:
         check_host(self.url)
         headers, _ = self._filled_headers()
         reserved = self._reserve(request)
-        # Until we know better the call may have been billed.
-        paid: Usage | None = request.expected
+        paid: Usage | None = None
         try:
             self.requests.take()
             self.tokens.take(sum(request.expected))
+            # Until we know better the call may have been billed.
+            paid = request.expected
             reply = self._exchange(request, headers)
             self._reached = True
             answer = _json_or_none(reply.body)
@@ -176,14 +180,14 @@ class HttpClient:
                     raise ModelError(
                         self.says(f"{shown_url(self.url)} answered more than {ANSWER_BYTES_MAX >> 20} MiB")
                     )
-            return _Reply(reply.status_code, reply.headers, bytes(body))
+            return _Reply(reply.status_code, reply.headers, redact_bytes(bytes(body), self._filled_headers()[1]))
 
     def _client(self) -> httpx.Client:
         with self._lock:
             if self._http is None:
                 import httpx
 
-                timeout = httpx.Timeout(self.timeout_s, connect=self.connect_timeout_s)
+                timeout = httpx.Timeout(self.timeout_s, connect=self.connect_timeout_s, pool=None)
                 limits = httpx.Limits(max_connections=self.connections_max)
                 # Redirects stay off: they would lead past the host check, and carry the key along.
                 self._http = httpx.Client(
@@ -201,7 +205,7 @@ class HttpClient:
     def _refused(self, reply: _Reply, answer: Any) -> Exception:
         """What an answer with an error status means."""
         status, url = reply.status, shown_url(self.url)
-        message = f"{url} answered {status}: {_complaint(answer) or _text(reply.body)}"
+        message = f"{url} answered {status}: {(_complaint(answer) or _text(reply.body))[:200]}"
         if 300 <= status < 400:
             message = f"{url} moved ({status}) to {shown_url(reply.headers.get('location', '?'))}: use that address"
         if status in _STATUSES_TO_RETRY and _code(answer) != "insufficient_quota":
@@ -253,7 +257,7 @@ def _json_or_none(body: bytes) -> Any:
 
 
 def _text(body: bytes) -> str:
-    return body[:4000].decode("utf-8", "replace")
+    return body[:400].decode("utf-8", "replace")
 
 
 def _reason(error: Exception) -> str:

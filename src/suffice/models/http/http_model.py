@@ -100,7 +100,7 @@ class HttpModel:
                 raise ModelError(f"{len(rows)} rows where one is expected")
         except Exception as error:
             return self._bad_shape(error, part)
-        return rows
+        return [tuple(map(_storable, row)) for row in rows]
 
     def _usage(self, answer: Any) -> Usage | None:
         try:
@@ -115,3 +115,10 @@ class HttpModel:
 
 def _chunks(batch: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [batch[start : start + size] for start in range(0, len(batch), size)]
+
+
+def _storable(value: Any) -> Any:
+    """Half a surrogate pair is legal in JSON, and no database takes it."""
+    if isinstance(value, list) and value and isinstance(value[0], (str, list)):
+        return [_storable(item) for item in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -51,8 +51,19 @@ def _read(variable: str) -> str:
 
 
 def redact(text: str, secrets: frozenset[str]) -> str:
-    """`text` with every secret blotted out, longest first."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
+    """`text` with every secret blotted out."""
+    for secret in _long_enough(secrets):
+        text = text.replace(secret, "***")
     return text
+
+
+def redact_bytes(body: bytes, secrets: frozenset[str]) -> bytes:
+    """An answer with every secret it repeats blotted out, before any of it can become a row or half a message."""
+    for secret in _long_enough(secrets):
+        body = body.replace(secret.encode(), b"***")
+    return body
+
+
+def _long_enough(secrets: frozenset[str]) -> list[str]:
+    """Secrets that can be told from ordinary text, longest first because one may hold another."""
+    return sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from suffice.errors import ModelError
+from suffice.errors import ModelError, UsageError
 from suffice.models.http.assemble import Columns, Endpoint, assemble
 from suffice.models.http.columns import input_columns, json_schema, plain_columns, row_of
 from suffice.models.http.http_client import Request
@@ -60,6 +60,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     Without `output` the answer is one VARCHAR; with it, strict structured output gives those columns: one row,
     or with ``returns => 'rows'`` 0..n rows.
     """
+    check_model(name, locator)
     known = read_options(f"model {name}", options, OPTIONS)
     prompt = parse_template(f"model {name}: prompt", known["prompt"])
     inputs = input_columns(f"model {name}: prompt", fields_of(prompt), known["inputs"])
@@ -70,6 +71,12 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     endpoint = Endpoint("openai", REVISION, url, locator, key_header(known))
     expected = Usage(len(known["prompt"]) // _CHARACTERS_PER_TOKEN, exchange.answer_tokens)
     return assemble(name, endpoint, Columns(inputs, outputs, returns), exchange, known, OPTIONS, expected)
+
+
+def check_model(name: str, locator: str) -> None:
+    """Raise :class:`UsageError` when no model is named."""
+    if not locator.strip():
+        raise UsageError(f"model {name}: name the provider's model after the colon, as in 'openai:gpt-4o-mini'")
 
 
 def key_header(options: dict[str, Any]) -> dict[str, str]:

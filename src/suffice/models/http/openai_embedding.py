@@ -12,7 +12,7 @@ from typing import Any
 from suffice.models.http.assemble import Columns, Endpoint, assemble
 from suffice.models.http.http_client import Request
 from suffice.models.http.http_model import HttpModel
-from suffice.models.http.openai import BASE_URL, key_header
+from suffice.models.http.openai import BASE_URL, check_model, key_header
 from suffice.models.http.options import COMMON, TOKENS, Option, read_options
 from suffice.models.http.spend import Usage
 from suffice.models.http.template import as_text
@@ -34,6 +34,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 def runner(name: str, locator: str, **options: Any) -> HttpModel:
     """An embedding model: text in, one vector out, `batch_size` texts to a request."""
+    check_model(name, locator)
     known = read_options(f"model {name}", options, OPTIONS)
     url = known["base_url"].rstrip("/") + "/embeddings"
     endpoint = Endpoint("openai-embedding", REVISION, url, locator, key_header(known))

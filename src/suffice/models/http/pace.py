@@ -28,11 +28,14 @@ class Pace:
 
     def take(self, units: float = 1.0) -> None:
         """Wait for this caller's turn, and keep the next one away for as long as `units` take."""
-        with self._lock:
-            start_s = max(self._clock_s(), self._free_s)
-            self._free_s = start_s + units / self._units_per_s
-        while (wait_s := max(start_s, self._paused_until_s) - self._clock_s()) > 0:
-            self._sleep(wait_s)
+        while True:
+            with self._lock:
+                start_s = max(self._clock_s(), self._free_s, self._paused_until_s)
+                self._free_s = start_s + units / self._units_per_s
+            self._sleep(max(0.0, start_s - self._clock_s()))
+            # A pause that came while we slept sends us to the end of the queue.
+            if self._paused_until_s <= self._clock_s():
+                return
 
     def correct(self, units: float) -> None:
         """Add units found out afterwards (negative gives back)."""
