@@ -23,6 +23,8 @@ from suffice.store.schema import create_schema
 from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    from sqlglot import exp
+
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
 
@@ -81,7 +83,7 @@ class Connection:
         text, target = split_target(query)
         if target is not None:
             raise UsageError("WITHIN, RECALL, PRECISION and BUDGET are not answered yet: leave the clause out")
-        statement = parse(text)
+        statement = parse(text, self._names())
         work = Work()
         work.spend("parse", time.perf_counter() - started)
         match statement:
@@ -120,6 +122,7 @@ class Connection:
     @property
     def store(self) -> Upkeep:
         """What is kept, in numbers, and how to let go of it."""
+        self._results.flush()
         return Upkeep(self._database, self._engine.forget)
 
     @property
@@ -134,6 +137,7 @@ class Connection:
 
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
+        self._results.flush()
         self._database.close()
 
     def __enter__(self) -> Connection:
@@ -147,13 +151,15 @@ class Connection:
     def _query(self, statement: Query, work: Work) -> Result:
         from sqlglot import exp
 
+        if statement.tree is None:
+            return self._run(statement.sql, False, work)
         if isinstance(statement.tree, exp.Create) and statement.tree.kind == "VIEW" and (created := self._view(statement)):
             return self._message(created, work)
         if isinstance(statement.tree, exp.Drop) and statement.tree.kind == "VIEW":
             name = statement.tree.this.name.lower()
             if name in self._views:
                 return self._message(self._drop_view(name), work)
-        bound = self._bind(statement, work)
+        bound = self._bind(statement.tree, work)
         if bound.is_plain:
             return self._run(statement.sql, isinstance(statement.tree, exp.Query), work)
         from suffice.answer.exact import answer_exactly
@@ -161,7 +167,11 @@ class Connection:
         answer = answer_exactly(self._engine, bound, work)
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
 
-    def _bind(self, statement: Query, work: Work) -> Bound:
+    def _names(self) -> set[str]:
+        """Names in a statement that make it ours."""
+        return {*MEDIA, *self._views, *self._registry.names()}
+
+    def _bind(self, tree: exp.Expression, work: Work) -> Bound:
         from suffice.answer.system import system_table
         from suffice.sql.bind import bind
 
@@ -173,7 +183,7 @@ class Connection:
         def system(name: str) -> MediaTable | None:
             return system_table(self._engine, name)
 
-        bound = bind(statement.tree, self._registry, self._results, self._views, sync, system)
+        bound = bind(tree, self._registry, self._results, self._views, sync, system)
         work.spend("bind", time.perf_counter() - started)
         return bound
 
@@ -223,12 +233,11 @@ class Connection:
         """Keep a view over media or models; None when DuckDB can keep it itself."""
         from sqlglot import exp
 
-        body = statement.tree.expression
-        probe = Query(body.sql("duckdb"), body)
-        if self._bind(probe, Work()).is_plain:
-            return None
         create = statement.tree
         assert isinstance(create, exp.Create)
+        body = create.expression
+        if self._bind(body, Work()).is_plain:
+            return None
         name = create.this.name.lower()
         if name in self._views and not create.args.get("replace"):
             raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
@@ -246,7 +255,7 @@ class Connection:
 
         from suffice.sql.rewrite.as_sql import answer_sql
 
-        bound = self._bind(Query("", body), Work())
+        bound = self._bind(body, Work())
         try:
             self._database.rows(f"DESCRIBE {answer_sql(bound)}")
         except duckdb.Error as error:
@@ -291,11 +300,11 @@ class Connection:
             self._registry.bind_later(str(name), str(locator), json.loads(str(options)))
 
     def _explain(self, statement: Explain, work: Work) -> Result:
-        query = parse(statement.sql)
+        query = parse(statement.sql, self._names())
         if not isinstance(query, Query):
             raise UsageError("EXPLAIN takes a query")
-        bound = self._bind(query, work)
-        if bound.is_plain:
+        bound = self._bind(query.tree, work) if query.tree is not None else None
+        if bound is None or bound.is_plain:
             return self._run(f"EXPLAIN {'ANALYZE ' if statement.analyze else ''}{statement.sql}", False, work)
         from suffice.answer.explain import explain_lines
 

@@ -70,7 +70,7 @@ class Result:
     def arrow(self) -> pa.Table:
         """The rows as a :class:`pyarrow.Table`."""
         with self._database.lock:
-            table = self._database.connection.execute(f"FROM {self._table}").fetch_arrow_table()
+            table = self._database.connection.execute(f"FROM {self._table}").to_arrow_table()
         return table.rename_columns(self._names)
 
     def df(self) -> pandas.DataFrame:

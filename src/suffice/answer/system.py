@@ -22,6 +22,7 @@ def system_table(engine: Engine, name: str) -> MediaTable | None:
 
 
 def _store(engine: Engine, table: str) -> list[str]:
+    engine.results.flush()
     return _create(engine, table, Upkeep(engine.database).table_sql())
 
 

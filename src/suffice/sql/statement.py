@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,14 +40,21 @@ class Explain:
 
 @dataclass(frozen=True)
 class Query:
-    """Any other statement, parsed."""
+    """Any other statement, parsed; `tree` is None when only DuckDB can read it."""
 
     sql: str
-    tree: exp.Expression
+    tree: exp.Expression | None
 
 
-def parse(sql: str) -> CreateModel | DropModel | Explain | Query:
-    """Parse one statement; raises :class:`UsageError` with the place of what cannot be read."""
+def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Explain | Query:
+    """Parse one statement.
+
+    DuckDB's syntax grows faster than any other reader of it: what cannot be read here and has none of `ours` (names
+    of models, media functions and their views) in it goes to DuckDB as it is.
+
+    Raises:
+        UsageError: the statement has one of `ours` in it and cannot be read; the message has the place.
+    """
     from sqlglot.dialects.duckdb import DuckDB
     from sqlglot.errors import TokenError
 
@@ -61,7 +68,12 @@ def parse(sql: str) -> CreateModel | DropModel | Explain | Query:
     if words[:1] == ["EXPLAIN"]:
         analyze = words[1:2] == ["ANALYZE"]
         return Explain(sql[tokens[1 + analyze].start :], analyze)
-    return Query(sql, parse_one(sql))
+    try:
+        return Query(sql, parse_one(sql))
+    except UsageError:
+        if any(token.text.lower() in ours for token in tokens):
+            raise
+        return Query(sql, None)
 
 
 def parse_one(sql: str) -> exp.Expression:

@@ -49,6 +49,7 @@ class ResultStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._calls: dict[str, Call] = {}
+        self._booked: dict[int, list[float]] = {}
 
     def call(self, signature: Signature) -> Call:
         """The call of this signature, created on first use."""
@@ -114,16 +115,26 @@ class ResultStore:
 
     def _arrow_type(self, sql: str) -> pa.DataType:
         with self._database.lock:
-            empty = self._database.connection.execute(f"SELECT NULL::{sql} AS c LIMIT 0").fetch_arrow_table()
+            empty = self._database.connection.execute(f"SELECT NULL::{sql} AS c LIMIT 0").to_arrow_table()
         return empty.schema.field(0).type
 
     def used(self, call: Call, *, done: int, cached: int, seconds: float, price: float) -> None:
-        """Book what a query took from this call, and what it paid for."""
-        self._database.rows(
-            f"UPDATE {self._schema}.calls SET used_at = now()::TIMESTAMP, done = done + ?, cached = cached + ?,"
-            " seconds = seconds + ?, price = price + ? WHERE call_id = ?",
-            [done, cached, seconds, price, call.call_id],
-        )
+        """Book what a query took from this call, and what it paid for; what only reads is written down later."""
+        booked = self._booked.setdefault(call.call_id, [0, 0, 0.0, 0.0])
+        for position, value in enumerate((done, cached, seconds, price)):
+            booked[position] += value
+        if done:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down what is booked."""
+        while self._booked:
+            call_id, (done, cached, seconds, price) = self._booked.popitem()
+            self._database.rows(
+                f"UPDATE {self._schema}.calls SET used_at = now()::TIMESTAMP, done = done + ?, cached = cached + ?,"
+                " seconds = seconds + ?, price = price + ? WHERE call_id = ?",
+                [int(done), int(cached), seconds, price, call_id],
+            )
 
     def seconds_per_input(self, call: Call) -> float:
         """Measured seconds of one input, or the model's own prior before anything ran."""

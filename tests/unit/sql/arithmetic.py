@@ -75,6 +75,6 @@ def both_ways(sql: str) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], C
     sparse = con.sql(sql).fetchall()
     other, all_paid = arithmetic()
     statement = parse(sql)
-    assert isinstance(statement, Query)
-    answer = answer_exactly(other._engine, other._bind(statement, Work()), Work(), sparse=False)
+    assert isinstance(statement, Query) and statement.tree is not None
+    answer = answer_exactly(other._engine, other._bind(statement.tree, Work()), Work(), sparse=False)
     return sparse, other.duckdb.execute(answer).fetchall(), paid, all_paid

@@ -1,8 +1,9 @@
 """Placeholders to what they stand for: the SQL that DuckDB runs, once results are where the calls look for them.
 
-Two forms of the same lookup. In the *answer*, which keeps the user's own shape, a call in FROM is a LATERAL
-subquery that shows only its outputs. In a *need*, where calls read as relations, it is a join that also has the
-arguments. A whole blob is found by its number, anything else by its arguments.
+In a *need*, where calls read as relations, a call is a join that also shows its arguments. In the *answer*, which
+keeps the user's own shape, it must show only its outputs: a LATERAL subquery always does, but DuckDB runs it as a
+join on a duplicate-free copy of the left side. Where nothing stands against it the call is therefore a plain join,
+whose key is taken out of every ``*`` again. A whole blob is found by its number, anything else by its arguments.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def answer_sql(bound: Bound) -> str:
     tree = bound.tree.copy()
     for table in list(tree.find_all(exp.Table)):
         if isinstance(table.this, exp.Anonymous) and (n := number_of(table.this.name, ROWS_PREFIX)) is not None:
-            _lateral(table, bound.calls[n], bound)
+            _rows(table, bound.calls[n], bound)
     return _finish(tree, bound).sql("duckdb")
 
 
@@ -87,29 +88,91 @@ def _relation_sql(bound: BoundCall) -> str:
     return f"SELECT {arguments}, {outputs} FROM {call.inputs_table} i JOIN {call.rows_table} r ON r.input_id = i.id"
 
 
-def _lateral(table: exp.Table, bound: BoundCall, whole: Bound) -> None:
+def _rows(table: exp.Table, bound: BoundCall, whole: Bound) -> None:
+    """A call in FROM, as a join if that shows, else as a LATERAL subquery."""
     from sqlglot import exp
 
-    call = bound.call
-    outputs = ", ".join(f"__r.{quote(column.name)}" for column in call.signature.outputs)
-    arguments = table.this.expressions
-    if (number := _finds_by_number(table.this, whole)) is not None:
-        body = f"SELECT {outputs} FROM {call.rows_table} __r WHERE __r.input_id = {number}"
-    else:
-        body = (
-            f"SELECT {outputs} FROM {call.inputs_table} __i JOIN {call.rows_table} __r ON __r.input_id = __i.id"
-            f" WHERE {_matches(arguments)}"
-        )
-    subquery = exp.Subquery(this=exp.maybe_parse(body, dialect="duckdb"))
-    joins = table.args.get("joins")
-    is_first = isinstance(table.parent, exp.From)
-    alias = table.args.get("alias")
-    if is_first:
-        subquery.set("alias", alias)
-        subquery.set("joins", joins)
+    scope = table.find_ancestor(exp.Select)
+    assert scope is not None
+    keys = _keys(table, bound, whole)
+    if _may_join(table, scope):
+        _join(table, bound, scope, keys)
+        return
+    where = " AND ".join(f"{stored} = ({given})" for stored, given in keys) or "true"
+    subquery = exp.Subquery(this=exp.maybe_parse(f"{_outputs_sql(bound, keys)} WHERE {where}", dialect="duckdb"))
+    if isinstance(table.parent, exp.From):
+        subquery.set("alias", table.args.get("alias"))
+        subquery.set("joins", table.args.get("joins"))
         table.replace(subquery)
     else:
-        table.replace(exp.Lateral(this=subquery, alias=alias))
+        table.replace(exp.Lateral(this=subquery, alias=table.args.get("alias")))
+
+
+Keys = list[tuple[str, str]]
+"""Stored column and the expression it must equal, as SQL."""
+
+
+def _keys(table: exp.Table, bound: BoundCall, whole: Bound) -> Keys:
+    number = _finds_by_number(table.this, whole)
+    if number is not None:
+        return [("__r.input_id", number)]
+    return [(f"__i.a{i}", argument.sql("duckdb")) for i, argument in enumerate(table.this.expressions)]
+
+
+def _outputs_sql(bound: BoundCall, keys: Keys, more: str = "") -> str:
+    """``SELECT outputs FROM`` the call's tables; the inputs' table only where the keys are there."""
+    call = bound.call
+    outputs = ", ".join(f"__r.{quote(column.name)}" for column in call.signature.outputs)
+    source = f"{call.rows_table} __r"
+    if not any(stored == "__r.input_id" for stored, _ in keys):
+        source += f" JOIN {call.inputs_table} __i ON __r.input_id = __i.id"
+    return f"SELECT {outputs}{more} FROM {source}"
+
+
+def _may_join(table: exp.Table, scope: exp.Select) -> bool:
+    """Not first in FROM, no join beside it that tells sides apart, no star whose columns cannot be named."""
+    from sqlglot import exp
+
+    joins = scope.args.get("joins") or []
+    if not isinstance(table.parent, exp.Join) or table.parent not in joins or scope.find(exp.Columns):
+        return False
+    if any(j.side in ("RIGHT", "FULL") or j.method or j.args.get("using") or j.kind in ("SEMI", "ANTI") for j in joins):
+        return False
+    names = (c.name.lower() for c in scope.find_all(exp.Column) if not c.table)
+    return table.alias.lower() not in names  # the alias as a value is the whole row
+
+
+def _stars(scope: exp.Select) -> list[exp.Star]:
+    """The ``*`` and ``alias.*`` of a scope's own projections."""
+    from sqlglot import exp
+
+    stars = []
+    for projection in scope.expressions:
+        star = projection.this if isinstance(projection, exp.Column) else projection
+        if isinstance(star, exp.Star):
+            stars.append(star)
+    return stars
+
+
+def _join(table: exp.Table, bound: BoundCall, scope: exp.Select, keys: Keys) -> None:
+    from sqlglot import exp
+
+    join, alias = table.parent, table.alias
+    assert isinstance(join, exp.Join)
+    names = [f"__key_{bound.number}_{i}" for i in range(len(keys))]
+    more = "".join(f", {stored} AS {name}" for (stored, _), name in zip(keys, names, strict=True))
+    body = exp.maybe_parse(_outputs_sql(bound, keys, more), dialect="duckdb")
+    given = [exp.paren(exp.maybe_parse(text, dialect="duckdb"), copy=False) for _, text in keys]
+    conditions = [exp.EQ(this=exp.column(n, table=alias), expression=g) for n, g in zip(names, given, strict=True)]
+    on = join.args.get("on")
+    join.set("on", exp.and_(*conditions, *([on] if on is not None else []), copy=False) or exp.Boolean(this=True))
+    join.set("kind", None)
+    table.replace(exp.Subquery(this=body, alias=table.args.get("alias")))
+    for star in _stars(scope):
+        owner = star.parent.table if isinstance(star.parent, exp.Column) else ""
+        if not owner or owner.lower() == alias.lower():
+            hidden = [exp.column(name) for name in names]
+            star.set("except_", [*(star.args.get("except_") or []), *hidden])
 
 
 def _scalar(bound: BoundCall, arguments: list[exp.Expression], number: str | None) -> exp.Expression:
