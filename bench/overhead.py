@@ -39,13 +39,18 @@ def by_hand(frames: int, batch_size: int = BATCH) -> list[tuple[int, str, float]
     std = np.array([57.375, 57.12, 58.395], np.float32)
     rows = []
     for batch in batches(decoded(frames), batch_size):
-        small = [np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for _, image in batch]
+        small = [
+            np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for _, image in batch
+        ]
         tensor = (np.stack(small)[..., ::-1].astype(np.float32) - mean) / std
         outputs = session.run(None, {"image": np.ascontiguousarray(tensor.transpose(0, 3, 1, 2))})
         for i, (index, image) in enumerate(batch):
             found = read_gfl_head({n: v[i] for n, v in zip(names, outputs, strict=True)}, SIDE, STRIDES, 0.5)
             size_wh = (image.shape[1], image.shape[0])
-            rows += [(index, row[1], row[2]) for row in labelled_rows(settle(found, (SIDE, SIDE), size_wh, IOU_MAX), labels())]
+            rows += [
+                (index, row[1], row[2])
+                for row in labelled_rows(settle(found, (SIDE, SIDE), size_wh, IOU_MAX), labels())
+            ]
     return rows
 
 

@@ -39,4 +39,8 @@ def save(name: str, rows: list[dict[str, Any]]) -> None:
     machine = {"python": platform.python_version(), "processor": platform.machine()}
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
     for row in rows:
-        print(" | ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()))
+        print(
+            " | ".join(
+                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in row.items()
+            )
+        )

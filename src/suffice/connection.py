@@ -55,7 +55,11 @@ class Connection:
     """A target, its models, and the store of everything they ever computed."""
 
     def __init__(
-        self, target: str | Path = ":memory:", *, roots: Sequence[str | Path] | None = None, progress: bool | None = None
+        self,
+        target: str | Path = ":memory:",
+        *,
+        roots: Sequence[str | Path] | None = None,
+        progress: bool | None = None,
     ) -> None:
         database = open_database(target)
         create_schema(database)
@@ -153,7 +157,11 @@ class Connection:
 
         if statement.tree is None:
             return self._run(statement.sql, False, work)
-        if isinstance(statement.tree, exp.Create) and statement.tree.kind == "VIEW" and (created := self._view(statement)):
+        if (
+            isinstance(statement.tree, exp.Create)
+            and statement.tree.kind == "VIEW"
+            and (created := self._view(statement))
+        ):
             return self._message(created, work)
         if isinstance(statement.tree, exp.Drop) and statement.tree.kind == "VIEW":
             name = statement.tree.this.name.lower()
@@ -171,7 +179,7 @@ class Connection:
         """Names in a statement that make it ours."""
         return {*MEDIA, *self._views, *self._registry.names()}
 
-    def _bind(self, tree: exp.Expression, work: Work) -> Bound:
+    def _bind(self, tree: exp.Expr, work: Work) -> Bound:
         from suffice.answer.system import system_table
         from suffice.sql.bind import bind
 
@@ -219,7 +227,9 @@ class Connection:
 
     def _explained(self, error: Exception) -> SufficeError:
         """DuckDB's own words in one line, with our names among the near misses."""
-        lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(("LINE", " ", "^"))]
+        lines = [
+            line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(("LINE", " ", "^"))
+        ]
         message = " ".join(lines)
         unknown = re.search(r"Function with name \"?([\w]+)\"? does not exist", message)
         if unknown:
@@ -281,7 +291,8 @@ class Connection:
         with self._database.transaction() as connection:
             connection.execute(f"DELETE FROM {schema}.models WHERE name = ?", [name])
             connection.execute(
-                f"INSERT INTO {schema}.models VALUES (?, ?, ?)", [name, statement.locator, json.dumps(dict(statement.options))]
+                f"INSERT INTO {schema}.models VALUES (?, ?, ?)",
+                [name, statement.locator, json.dumps(dict(statement.options))],
             )
         return self._message(f"model {name} created", work)
 
@@ -319,4 +330,3 @@ def _fixed(name: str, model: Model) -> Callable[..., Model]:
         return model
 
     return factory
-

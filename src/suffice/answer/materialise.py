@@ -168,7 +168,9 @@ class Materialiser:
                 call.call, done=work.done - done_before, cached=0, seconds=seconds, price=work.price - price_before
             )
         if work.failed:
-            warnings.warn(f"{name}: {work.failed:,} inputs failed; SELECT * FROM problems names them", SufficeWarning, 2)
+            warnings.warn(
+                f"{name}: {work.failed:,} inputs failed; SELECT * FROM problems names them", SufficeWarning, 2
+            )
 
     def _keep(
         self,

@@ -74,7 +74,9 @@ def _img(result: Result, row: tuple[Any, ...], column: int) -> str:
         return html.escape(str(error))
     data = base64.b64encode(encode_jpeg(image)).decode()
     height, width = image.shape[:2]
-    return f"<img width='{width}' height='{height}' alt='{html.escape(row[column])}' src='data:image/jpeg;base64,{data}'>"
+    return (
+        f"<img width='{width}' height='{height}' alt='{html.escape(row[column])}' src='data:image/jpeg;base64,{data}'>"
+    )
 
 
 def short(value: Any, limit: int = 120) -> str:

@@ -36,7 +36,9 @@ def label_of(columns: Sequence[str], row: tuple[Any, ...]) -> str:
     """What to write on the row's box: its label and score, as far as there are such columns."""
     values = dict(zip((column.lower() for column in columns), row, strict=True))
     label, score = values.get("label"), values.get("score")
-    return " ".join(str(part) for part in (label, f"{score:.2f}" if isinstance(score, float) else None) if part is not None)
+    return " ".join(
+        str(part) for part in (label, f"{score:.2f}" if isinstance(score, float) else None) if part is not None
+    )
 
 
 def picture(result: Result, row: tuple[Any, ...], column: int, max_side_px: int) -> Image:

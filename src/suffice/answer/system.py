@@ -48,7 +48,11 @@ def _describe(engine: Engine, name: str) -> dict[str, Any]:
     try:
         signature = engine.registry.model(name, {}).signature
     except SufficeError as error:
-        return {**dict.fromkeys(("inputs", "outputs", "returns", "version", "options")), "name": name, "problem": str(error)}
+        return {
+            **dict.fromkeys(("inputs", "outputs", "returns", "version", "options")),
+            "name": name,
+            "problem": str(error),
+        }
     return {
         "name": name,
         "inputs": ", ".join(f"{c.name} {c.type}" for c in signature.inputs),

@@ -1,4 +1,5 @@
 """Weights and clips that ship with the package; PROVENANCE.md has their origin and licence."""
+
 from __future__ import annotations
 
 from importlib.resources import as_file, files

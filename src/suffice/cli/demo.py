@@ -69,6 +69,8 @@ def _sheet(con: Connection, result: Result) -> bytes:
 
     pictures = []
     for image, *_ in result.fetchall():
-        people = con.sql(f"SELECT x0, y0, x1, y1 FROM detect('{image}') WHERE label = 'person' AND score > 0.5").fetchall()
+        people = con.sql(
+            f"SELECT x0, y0, x1, y1 FROM detect('{image}') WHERE label = 'person' AND score > 0.5"
+        ).fetchall()
         pictures.append(draw_boxes(result.image(image), people))
     return encode_jpeg(contact_sheet(pictures))

@@ -101,7 +101,9 @@ def _choose(file: str, outputs: Sequence[Any], settings: OnnxSettings, ranks: Se
         shapes = listing(asked).partition(" (")[2].removesuffix(")")
         wanted = " or ".join(map(str, ranks))
         known = ", ".join(get_args(Task))
-        raise UsageError(f"{file}: task {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})")
+        raise UsageError(
+            f"{file}: task {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})"
+        )
     return fitting[0]
 
 

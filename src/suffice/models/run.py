@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ _END = object()
 
 def run_model(
     model: Model, inputs: Sequence[Arguments], locate: Locate, seconds: StageSeconds | None = None
-) -> Iterator[list[Outcome]]:
+) -> Generator[list[Outcome], None, None]:
     """Batches of outcomes, in the order they finish. Closing the iterator stops the threads.
 
     An input that fails (its picture cannot be decoded, the model raises on it) is an outcome with an error; when a
@@ -204,7 +204,9 @@ def _raise_if_hopeless(signature: Signature, outcomes: list[Outcome], succeeded:
     first = errors[0]
     if isinstance(first, SufficeError):
         raise first
-    raise ModelError(f"model {signature.name!r} failed on every input of its first batch: {type(first).__name__}: {first}")
+    raise ModelError(
+        f"model {signature.name!r} failed on every input of its first batch: {type(first).__name__}: {first}"
+    )
 
 
 def with_pixels(

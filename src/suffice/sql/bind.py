@@ -28,7 +28,7 @@ SyncMedia = Callable[[str, str, Mapping[str, Any]], "MediaTable"]
 
 
 def bind(
-    tree: exp.Expression,
+    tree: exp.Expr,
     registry: Registry,
     results: ResultStore,
     views: Mapping[str, str],
@@ -53,14 +53,14 @@ class _Binder:
         self._calls: dict[int, BoundCall] = {}
         self._media: dict[str, MediaTable] = {}
 
-    def bind(self, tree: exp.Expression) -> Bound:
+    def bind(self, tree: exp.Expr) -> Bound:
         tree = self._expand_views(tree, 0)
         self._bind_system(tree)
         self._bind_tables(tree)
         self._bind_scalars(tree)
         return Bound(free_outer_on(tree), self._calls, self._media)
 
-    def _expand_views(self, tree: exp.Expression, depth: int) -> exp.Expression:
+    def _expand_views(self, tree: exp.Expr, depth: int) -> exp.Expr:
         from sqlglot import exp
 
         if depth > MAX_VIEW_DEPTH:
@@ -73,7 +73,7 @@ class _Binder:
                 self._replace(table, body, table.alias or table.name)
         return tree
 
-    def _replace(self, table: exp.Table, body: exp.Expression, alias: str) -> None:
+    def _replace(self, table: exp.Table, body: exp.Expr, alias: str) -> None:
         """Put a view's body where its name stood, joins and column aliases kept."""
         from sqlglot import exp
 
@@ -82,7 +82,7 @@ class _Binder:
         keep = {key: table.args[key] for key in ("joins", "laterals", "sample") if table.args.get(key)}
         table.replace(exp.Subquery(this=body, alias=named, **keep))
 
-    def _bind_tables(self, tree: exp.Expression) -> None:
+    def _bind_tables(self, tree: exp.Expr) -> None:
         from sqlglot import exp
 
         for node in list(tree.find_all(exp.Table, exp.Lateral)):
@@ -94,7 +94,7 @@ class _Binder:
             elif name in self._registry:
                 self._bind_rows(node, name)
 
-    def _bind_system(self, tree: exp.Expression) -> None:
+    def _bind_system(self, tree: exp.Expr) -> None:
         from sqlglot import exp
 
         ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
@@ -104,21 +104,21 @@ class _Binder:
                 if system is not None:
                     self._set_media(table, system, table.name)
 
-    def _bind_media(self, node: exp.Expression, name: str) -> None:
+    def _bind_media(self, node: exp.Expr, name: str) -> None:
         positional, options = split_arguments(node.this)
         if len(positional) != 1 or not isinstance(constant(positional[0]), str):
             raise UsageError(f"{name}() takes one pattern, such as {name}('folder/*'): {node.this.sql('duckdb')}")
         media = self._sync(name, constant(positional[0]), named_options(f"{name}()", options))
         self._set_media(node, media, name)
 
-    def _set_media(self, node: exp.Expression, media: MediaTable, default_alias: str) -> None:
+    def _set_media(self, node: exp.Expr, media: MediaTable, default_alias: str) -> None:
         from sqlglot import exp
 
         placeholder = f"{MEDIA_PREFIX}{len(self._media) + 1}"
         self._media[placeholder] = media
         self._set_table(node, exp.to_identifier(placeholder), default_alias)
 
-    def _bind_rows(self, node: exp.Expression, name: str) -> None:
+    def _bind_rows(self, node: exp.Expr, name: str) -> None:
         from sqlglot import exp
 
         bound, arguments = self._call(node.this, name)
@@ -129,14 +129,14 @@ class _Binder:
         else:
             self._set_table(node, call, name)
 
-    def _set_table(self, node: exp.Expression, this: exp.Expression, default_alias: str) -> None:
+    def _set_table(self, node: exp.Expr, this: exp.Expr, default_alias: str) -> None:
         """Make `node` the relation `this`; a LATERAL becomes the table function it is."""
         from sqlglot import exp
 
         alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(default_alias))
         node.replace(exp.Table(this=this, alias=alias, joins=node.args.get("joins")))
 
-    def _bind_scalars(self, tree: exp.Expression) -> None:
+    def _bind_scalars(self, tree: exp.Expr) -> None:
         from sqlglot import exp
 
         for node in list(tree.find_all(exp.Func)):
@@ -149,7 +149,7 @@ class _Binder:
                 raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")
             node.replace(exp.Anonymous(this=f"{SCALAR_PREFIX}{bound.number}", expressions=arguments))
 
-    def _call(self, node: exp.Expression, name: str) -> tuple[BoundCall, list[exp.Expression]]:
+    def _call(self, node: exp.Expr, name: str) -> tuple[BoundCall, list[exp.Expr]]:
         written = node.sql("duckdb")
         positional, options = split_arguments(node)
         model = self._registry.model(name, named_options(f"{name}()", options))
@@ -162,7 +162,7 @@ class _Binder:
         return bound, positional
 
 
-def _renamed(call: exp.Expression, outputs: list[str], alias: exp.TableAlias) -> exp.Expression:
+def _renamed(call: exp.Expr, outputs: list[str], alias: exp.TableAlias) -> exp.Expr:
     """``detect(image) AS o(a, b)`` as a subquery that renames the outputs; those past the list keep their names."""
     from sqlglot import exp
 
@@ -173,18 +173,18 @@ def _renamed(call: exp.Expression, outputs: list[str], alias: exp.TableAlias) ->
     return exp.Lateral(this=body, alias=exp.TableAlias(this=alias.this))
 
 
-def function_name(node: exp.Expression) -> str:
+def function_name(node: exp.Expr) -> str:
     """The SQL name of a function node, lower case."""
     from sqlglot import exp
 
     return (node.name if isinstance(node, exp.Anonymous) else getattr(node, "sql_name", lambda: "")()).lower()
 
 
-def split_arguments(node: exp.Expression) -> tuple[list[exp.Expression], list[exp.Expression]]:
+def split_arguments(node: exp.Expr) -> tuple[list[exp.Expr], list[exp.Expr]]:
     """Positional arguments and ``name => value`` options of a call."""
     from sqlglot import exp
 
     arguments = node.expressions if isinstance(node, exp.Anonymous) else list(node.args.values())
     flat = [one for argument in arguments for one in (argument if isinstance(argument, list) else [argument]) if one]
-    named = [one for one in flat if isinstance(one, exp.Kwarg | exp.PropertyEQ)]
-    return [one for one in flat if one not in named], named
+    named: list[exp.Expr] = [one for one in flat if isinstance(one, exp.Kwarg | exp.PropertyEQ)]
+    return [one for one in flat if not isinstance(one, exp.Kwarg | exp.PropertyEQ)], named

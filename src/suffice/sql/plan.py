@@ -41,7 +41,7 @@ class BoundCall:
 class Bound:
     """A statement whose names are known."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     calls: Mapping[int, BoundCall]
     media: Mapping[str, MediaTable]
 

@@ -23,13 +23,11 @@ class SparsePlan:
     """Where models stand in a query, and how to ask what each must see."""
 
     bound: Bound
-    tree: exp.Expression
+    tree: exp.Expr
     sites: tuple[Site, ...]
     base_sql: Mapping[str, str]
 
-    def need(
-        self, site: Site, known: frozenset[int], *, guarded: bool = True
-    ) -> tuple[str, tuple[str, ...]] | None:
+    def need(self, site: Site, known: frozenset[int], *, guarded: bool = True) -> tuple[str, tuple[str, ...]] | None:
         """SQL of the inputs `site` must see, and the predicates that spared others; None while it must wait."""
         need = Needs(known, guarded=guarded).of(site)
         return None if need is None else (need_sql(need.select, self.bound, self.base_sql), need.guards)

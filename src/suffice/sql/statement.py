@@ -43,7 +43,7 @@ class Query:
     """Any other statement, parsed; `tree` is None when only DuckDB can read it."""
 
     sql: str
-    tree: exp.Expression | None
+    tree: exp.Expr | None
 
 
 def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Explain | Query:
@@ -76,7 +76,7 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
         return Query(sql, None)
 
 
-def parse_one(sql: str) -> exp.Expression:
+def parse_one(sql: str) -> exp.Expr:
     """The syntax tree of one DuckDB statement."""
     import logging
 
@@ -117,7 +117,9 @@ def _create_model(sql: str, words: list[str]) -> CreateModel:
     call = parse_one(f"SELECT model({text[:locator_end]}{', ' + inside if inside.strip() else ''})").find(exp.Anonymous)
     assert call is not None
     locator, *arguments = call.expressions
-    return CreateModel(name, str(constant(locator)), named_options(f"CREATE MODEL {name}", arguments), "REPLACE" in words)
+    return CreateModel(
+        name, str(constant(locator)), named_options(f"CREATE MODEL {name}", arguments), "REPLACE" in words
+    )
 
 
 def _string_end(text: str) -> int:
@@ -140,7 +142,7 @@ def _drop_model(sql: str, words: list[str], tokens: list[Any]) -> DropModel:
     return DropModel(names[0], "EXISTS" in words)
 
 
-def named_options(where: str, arguments: list[exp.Expression]) -> dict[str, Any]:
+def named_options(where: str, arguments: list[exp.Expr]) -> dict[str, Any]:
     """``name => value`` arguments as a dictionary of constants."""
     from sqlglot import exp
 
@@ -152,7 +154,7 @@ def named_options(where: str, arguments: list[exp.Expression]) -> dict[str, Any]
     return options
 
 
-def constant(node: exp.Expression) -> Any:
+def constant(node: exp.Expr) -> Any:
     """The Python value of a literal, a negative number, a list or NULL; UsageError for anything that needs a row."""
     from sqlglot import exp
 

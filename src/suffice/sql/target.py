@@ -7,7 +7,7 @@ end of a statement, in any order. They are read from the tokens, so a column cal
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
 
@@ -51,7 +51,8 @@ def split_target(sql: str) -> tuple[str, Target | None]:
         name, value, length = clause
         if getattr(target, name) is not None:
             raise UsageError(f"{' '.join(t.text for t in tokens[end - length : end])}: this clause is there twice")
-        target, end = replace(target, **{name: value}), end - length
+        changes: dict[str, Any] = {name: value}
+        target, end = replace(target, **changes), end - length
     if end == len(tokens):
         return sql, None
     return sql[: tokens[end - 1].end + 1] if end else "", target

@@ -36,7 +36,13 @@ _PICTURE = {"width": "b.width", "height": "b.height"}
 MEDIA: Mapping[str, Medium] = {
     "frames": Medium(
         "video",
-        {"frame_index": "b.blob_index", "time_s": "b.time_s", "key_frame": "b.key_frame", "image": "b.image", **_PICTURE},
+        {
+            "frame_index": "b.blob_index",
+            "time_s": "b.time_s",
+            "key_frame": "b.key_frame",
+            "image": "b.image",
+            **_PICTURE,
+        },
         ("fps", "start_s", "end_s", "key_frames_only"),
     ),
     "images": Medium("image", {"image": "b.image", **_PICTURE, "size_bytes": "f.size_bytes"}),
@@ -80,7 +86,9 @@ class Catalogue:
         self._bound: dict[str, tuple[int, MediaTable]] = {}
         self._versions = 0
 
-    def sync(self, function: str, pattern: str, options: Mapping[str, Any], on_file: Callable[[str], None]) -> MediaTable:
+    def sync(
+        self, function: str, pattern: str, options: Mapping[str, Any], on_file: Callable[[str], None]
+    ) -> MediaTable:
         """The rows of ``function('pattern', options…)`` as they are now."""
         from suffice.media.scan import expand
 
@@ -88,7 +96,9 @@ class Catalogue:
         for option in options:
             if option not in medium.options:
                 known = ", ".join(medium.options) or "none"
-                raise UsageError(f"{function}() has no option {option!r}{nearest(option, medium.options)}; it takes: {known}")
+                raise UsageError(
+                    f"{function}() has no option {option!r}{nearest(option, medium.options)}; it takes: {known}"
+                )
         found = expand(pattern, self._roots)
         files = self._read_changed(medium.kind, found, pattern, on_file)
         return self._table(function, pattern, options, files)
@@ -160,7 +170,8 @@ class Catalogue:
                 )
                 if file.problem:
                     connection.execute(
-                        f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)", [file.path, file.problem]
+                        f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)",
+                        [file.path, file.problem],
                     )
                 if file.hash:
                     self._keep_content(kind, file.hash, blobs)
@@ -173,7 +184,9 @@ class Catalogue:
             f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]
         ).fetchone():
             return
-        (base,) = connection.execute(f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents").fetchone() or (0,)
+        (base,) = connection.execute(
+            f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents"
+        ).fetchone() or (0,)
         connection.execute(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
         if not blobs:
             return

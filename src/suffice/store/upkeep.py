@@ -9,7 +9,9 @@ from typing import Any
 from suffice.errors import UsageError, nearest
 from suffice.store.database import Database
 
-STORE_COLUMNS = "call_id, model, version, options, inputs, rows, done, cached, hit_rate, seconds, price, created_at, used_at"
+STORE_COLUMNS = (
+    "call_id, model, version, options, inputs, rows, done, cached, hit_rate, seconds, price, created_at, used_at"
+)
 
 
 class Upkeep:
@@ -60,9 +62,13 @@ class Upkeep:
             return sum(self._drop_file(call, file) if file else self._drop_call(call) for call in calls)
 
     def _calls(self, model: str | None, unused_days: float | None) -> list[int]:
-        rows = self._database.rows(f"SELECT call_id, name, epoch(now()::TIMESTAMP - used_at) / 86400 FROM {self._schema}.calls")
+        rows = self._database.rows(
+            f"SELECT call_id, name, epoch(now()::TIMESTAMP - used_at) / 86400 FROM {self._schema}.calls"
+        )
         if model is not None and not any(name == model for _, name, _ in rows):
-            raise UsageError(f"the store has no results of {model!r}{nearest(model, [str(name) for _, name, _ in rows])}")
+            raise UsageError(
+                f"the store has no results of {model!r}{nearest(model, [str(name) for _, name, _ in rows])}"
+            )
         return [
             int(str(call))
             for call, name, age in rows
@@ -78,7 +84,8 @@ class Upkeep:
     def _drop_file(self, call: int, file: str) -> int:
         """Inputs whose first argument is a picture of `file` (crops of it included)."""
         hashes = self._database.rows(
-            f"SELECT DISTINCT hash FROM {self._schema}.paths WHERE path = ? AND hash IS NOT NULL", [os.path.abspath(file)]
+            f"SELECT DISTINCT hash FROM {self._schema}.paths WHERE path = ? AND hash IS NOT NULL",
+            [os.path.abspath(file)],
         )
         if not hashes:
             raise UsageError(f"the store knows no file {file!r}")

@@ -174,7 +174,9 @@ def test_similarity_and_its_two_towers(checkpoint: Any, parts: Any, padding: Any
     assert [row[0] for [row] in answers] == pytest.approx(cosines, abs=TOLERANCE)
     assert max(cosines) - min(cosines) > 0.01
     [[(picture,)]] = ask(huggingface("v", str(folder), task="image-feature-extraction"), (pictures()[0],))
-    assert picture == pytest.approx(torch.nn.functional.normalize(image_vector(pictures()[0]), dim=0).tolist(), abs=1e-4)
+    assert picture == pytest.approx(
+        torch.nn.functional.normalize(image_vector(pictures()[0]), dim=0).tolist(), abs=1e-4
+    )
     [[(raw,)]] = ask(huggingface("t", str(folder), task="feature-extraction", normalize=False), ("a dog",))
     assert raw == pytest.approx(text_vector("a dog").tolist(), abs=TOLERANCE)
 
@@ -281,7 +283,9 @@ def test_an_unreachable_hub_is_one_line() -> None:
     code = "from suffice.models.huggingface.runner import huggingface; huggingface('m', 'nobody/nothing')"
     environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert "ModelError: hf:nobody/nothing: it is not in the local cache and the hub cannot" in done.stderr.splitlines()[-1]
+    assert (
+        "ModelError: hf:nobody/nothing: it is not in the local cache and the hub cannot" in done.stderr.splitlines()[-1]
+    )
 
 
 def test_missing_weights_are_never_drawn_at_random(tmp_path: Path) -> None:

@@ -52,18 +52,32 @@ def arithmetic(target: str = ":memory:") -> tuple[Connection, Counter[str]]:
     """A connection with models on integers, tables ``t(id, x, tag)`` and ``u(x, word)``, and what was paid."""
     con, paid = suffice.connect(target), Counter[str]()
 
-    def add(name: str, function: Callable[..., list[Row]], outputs: list[tuple[str, str]], returns: str, arity: int = 1) -> None:
+    def add(
+        name: str, function: Callable[..., list[Row]], outputs: list[tuple[str, str]], returns: str, arity: int = 1
+    ) -> None:
         inputs = [(f"x{i}", "BIGINT") for i in range(arity)]
         con.register(name, FunctionModel(name, function, inputs, outputs, returns, paid))
 
     add("even", lambda x: [(x % 2 == 0,)], [("value", "BOOLEAN")], "scalar")
     add("third", lambda x: [(x // 3,)], [("value", "BIGINT")], "scalar")
     add("maybe", lambda x: [(None if x % 3 == 0 else x % 3 == 1,)], [("value", "BOOLEAN")], "scalar")
-    add("divisors", lambda x: [(d, x // d) for d in range(1, x + 1) if x % d == 0], [("d", "BIGINT"), ("q", "BIGINT")], "rows")
-    add("primes", lambda x: [(p,) for p in range(2, x + 1) if x % p == 0 and all(p % d for d in range(2, p))], [("p", "BIGINT")], "rows")
+    add(
+        "divisors",
+        lambda x: [(d, x // d) for d in range(1, x + 1) if x % d == 0],
+        [("d", "BIGINT"), ("q", "BIGINT")],
+        "rows",
+    )
+    add(
+        "primes",
+        lambda x: [(p,) for p in range(2, x + 1) if x % p == 0 and all(p % d for d in range(2, p))],
+        [("p", "BIGINT")],
+        "rows",
+    )
     add("near", lambda a, b: [(abs(a - b) <= 1,)], [("value", "BOOLEAN")], "scalar", 2)
     add("pair", lambda x: [(x % 2, x % 3)], [("m2", "BIGINT"), ("m3", "BIGINT")], "scalar")
-    con.duckdb.execute("CREATE TABLE t AS SELECT i AS id, (i * 7) % 13 AS x, ['a','b','c'][(i % 3 + 1)::INT] AS tag FROM range(24) r(i)")
+    con.duckdb.execute(
+        "CREATE TABLE t AS SELECT i AS id, (i * 7) % 13 AS x, ['a','b','c'][(i % 3 + 1)::INT] AS tag FROM range(24) r(i)"
+    )
     con.duckdb.execute("INSERT INTO t VALUES (24, NULL, 'a'), (25, 5, NULL)")
     con.duckdb.execute("CREATE TABLE u AS SELECT i AS x, 'w' || i AS word FROM range(0, 14, 2) r(i)")
     return con, paid

@@ -24,7 +24,7 @@ Describe = Callable[[str], Mapping[str, str]]
 class Relational:
     """The analysis form: a qualified tree, and the SQL each ``__base_n`` stands for."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     base_sql: Mapping[str, str]
 
 
@@ -46,7 +46,7 @@ class _Schema:
         return name
 
 
-def as_relations(tree: exp.Expression, bound: Bound, describe: Describe) -> Relational:
+def as_relations(tree: exp.Expr, bound: Bound, describe: Describe) -> Relational:
     """Rewrite one query (a SELECT or a set operation of them) and qualify its columns."""
     from sqlglot import exp
     from sqlglot.optimizer.qualify import qualify

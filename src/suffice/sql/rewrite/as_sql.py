@@ -30,7 +30,7 @@ def answer_sql(bound: Bound) -> str:
     return _finish(tree, bound).sql("duckdb")
 
 
-def need_sql(select: exp.Expression, bound: Bound, base_sql: Mapping[str, str]) -> str:
+def need_sql(select: exp.Expr, bound: Bound, base_sql: Mapping[str, str]) -> str:
     """A need, over the store."""
     from sqlglot import exp
 
@@ -44,7 +44,7 @@ def need_sql(select: exp.Expression, bound: Bound, base_sql: Mapping[str, str]) 
     return _finish(tree, bound).sql("duckdb")
 
 
-def _finish(tree: exp.Expression, bound: Bound) -> exp.Expression:
+def _finish(tree: exp.Expr, bound: Bound) -> exp.Expr:
     from sqlglot import exp
 
     for table in tree.find_all(exp.Table):
@@ -68,14 +68,14 @@ def _become(table: exp.Table, sql: str) -> None:
     """Put a parenthesised query where a placeholder stood, alias kept."""
     from sqlglot import exp
 
-    body = exp.maybe_parse(sql, dialect="duckdb")
+    body: exp.Expr = exp.maybe_parse(sql, dialect="duckdb")
     table.replace(exp.Subquery(this=body, alias=table.args.get("alias"), joins=table.args.get("joins")))
 
 
 def _become_base(table: exp.Table, sql: str) -> None:
     from sqlglot import exp
 
-    base = exp.maybe_parse(f"SELECT * FROM {sql}", dialect="duckdb").args["from_"].this
+    base: exp.Expr = exp.maybe_parse(f"SELECT * FROM {sql}", dialect="duckdb").args["from_"].this
     base.set("alias", table.args.get("alias"))
     base.set("joins", table.args.get("joins"))
     table.replace(base)
@@ -161,7 +161,7 @@ def _join(table: exp.Table, bound: BoundCall, scope: exp.Select, keys: Keys) -> 
     assert isinstance(join, exp.Join)
     names = [f"__key_{bound.number}_{i}" for i in range(len(keys))]
     more = "".join(f", {stored} AS {name}" for (stored, _), name in zip(keys, names, strict=True))
-    body = exp.maybe_parse(_outputs_sql(bound, keys, more), dialect="duckdb")
+    body: exp.Expr = exp.maybe_parse(_outputs_sql(bound, keys, more), dialect="duckdb")
     given = [exp.paren(exp.maybe_parse(text, dialect="duckdb"), copy=False) for _, text in keys]
     conditions = [exp.EQ(this=exp.column(n, table=alias), expression=g) for n, g in zip(names, given, strict=True)]
     on = join.args.get("on")
@@ -175,7 +175,7 @@ def _join(table: exp.Table, bound: BoundCall, scope: exp.Select, keys: Keys) -> 
             star.set("except_", [*(star.args.get("except_") or []), *hidden])
 
 
-def _scalar(bound: BoundCall, arguments: list[exp.Expression], number: str | None) -> exp.Expression:
+def _scalar(bound: BoundCall, arguments: list[exp.Expr], number: str | None) -> exp.Expr:
     from sqlglot import exp
 
     call = bound.call
@@ -193,11 +193,11 @@ def _scalar(bound: BoundCall, arguments: list[exp.Expression], number: str | Non
     return exp.Subquery(this=exp.maybe_parse(body, dialect="duckdb"))
 
 
-def _matches(arguments: list[exp.Expression]) -> str:
+def _matches(arguments: list[exp.Expr]) -> str:
     return " AND ".join(f"__i.a{i} = ({argument.sql('duckdb')})" for i, argument in enumerate(arguments)) or "true"
 
 
-def _finds_by_number(node: exp.Expression, bound: Bound) -> str | None:
+def _finds_by_number(node: exp.Expr, bound: Bound) -> str | None:
     """``f.blob_id`` when the one argument is the image of a media relation in the same FROM; else None."""
     from sqlglot import exp
 

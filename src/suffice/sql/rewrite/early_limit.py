@@ -52,7 +52,7 @@ def early_limit(plan: SparsePlan) -> Walk | None:
     return None if order is None else Walk(name, order, rows)
 
 
-def _collects(projection: exp.Expression) -> bool:
+def _collects(projection: exp.Expr) -> bool:
     from sqlglot import exp
 
     return projection.find(exp.AggFunc, exp.Window, exp.Unnest, exp.Explode) is not None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-def free_outer_on(tree: exp.Expression) -> exp.Expression:
+def free_outer_on(tree: exp.Expr) -> exp.Expr:
     """Rewrite every join whose ON calls a model and which is not a plain inner join."""
     from sqlglot import exp
 
@@ -34,19 +34,19 @@ def free_outer_on(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _as_exists(join: exp.Join, on: exp.Expression) -> None:
+def _as_exists(join: exp.Join, on: exp.Expr) -> None:
     from sqlglot import exp
 
     scope = join.parent
     assert isinstance(scope, exp.Select)
     inner = exp.Select(expressions=[exp.Literal.number(1)]).from_(join.this.copy()).where(on.copy())
-    test: exp.Expression = exp.Exists(this=inner)
+    test: exp.Expr = exp.Exists(this=inner)
     negated = join.kind == "ANTI"
     join.pop()
     scope.where(exp.Not(this=test) if negated else test, copy=False)
 
 
-def _as_lateral(join: exp.Join, on: exp.Expression) -> None:
+def _as_lateral(join: exp.Join, on: exp.Expr) -> None:
     from sqlglot import exp
 
     relation = join.this

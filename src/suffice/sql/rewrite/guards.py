@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from sqlglot import exp
 
-IsUnknown = Callable[["exp.Expression"], bool]
+IsUnknown = Callable[["exp.Expr"], bool]
 Outcome = Literal["true", "false", "not true", "not false"]
 Matters = Literal["true", "false", "any"]
 """Which outcome of a predicate can change the answer: of WHERE only whether it is true."""
@@ -22,7 +22,7 @@ Matters = Literal["true", "false", "any"]
 _OPPOSITE: dict[Outcome, Outcome] = {"true": "false", "false": "true", "not true": "not false", "not false": "not true"}
 
 
-def possible(predicate: exp.Expression, outcome: Outcome, unknown: IsUnknown) -> exp.Expression | None:
+def possible(predicate: exp.Expr, outcome: Outcome, unknown: IsUnknown) -> exp.Expr | None:
     """A known condition that holds wherever `predicate` can have `outcome`; None when it always can."""
     from sqlglot import exp
 
@@ -40,7 +40,7 @@ def possible(predicate: exp.Expression, outcome: Outcome, unknown: IsUnknown) ->
     return None
 
 
-def _known(predicate: exp.Expression, outcome: Outcome) -> exp.Expression:
+def _known(predicate: exp.Expr, outcome: Outcome) -> exp.Expr:
     from sqlglot import exp
 
     wrapped = exp.paren(predicate.copy(), copy=False)
@@ -51,25 +51,23 @@ def _known(predicate: exp.Expression, outcome: Outcome) -> exp.Expression:
     return exp.Not(this=test) if outcome.startswith("not") else test
 
 
-def _all(parts: list[exp.Expression | None]) -> exp.Expression | None:
+def _all(parts: list[exp.Expr | None]) -> exp.Expr | None:
     from sqlglot import exp
 
     known = [part for part in parts if part is not None]
     return exp.paren(exp.and_(*known, copy=False), copy=False) if known else None
 
 
-def _any(parts: list[exp.Expression | None]) -> exp.Expression | None:
+def _any(parts: list[exp.Expr | None]) -> exp.Expr | None:
     from sqlglot import exp
 
     known = [part for part in parts if part is not None]
     return exp.paren(exp.or_(*known, copy=False), copy=False) if len(known) == len(parts) else None
 
 
-def relevance(
-    root: exp.Expression, node: exp.Expression, matters: Matters, unknown: IsUnknown
-) -> list[exp.Expression]:
+def relevance(root: exp.Expr, node: exp.Expr, matters: Matters, unknown: IsUnknown) -> list[exp.Expr]:
     """Conditions under which `node`, somewhere inside `root`, can matter. `matters` says what of `root` does."""
-    conditions: list[exp.Expression | None] = []
+    conditions: list[exp.Expr | None] = []
     path = _path(root, node)
     for parent, child in zip(path, path[1:], strict=False):
         if _collects_rows(parent):
@@ -79,7 +77,7 @@ def relevance(
     return [condition for condition in conditions if condition is not None]
 
 
-def _collects_rows(node: exp.Expression) -> bool:
+def _collects_rows(node: exp.Expr) -> bool:
     """An aggregate or window reads rows other than the one it stands in: what guards it does not guard them."""
     from sqlglot import exp
 
@@ -87,7 +85,7 @@ def _collects_rows(node: exp.Expression) -> bool:
     return isinstance(node, exp.Window | exp.Filter) or (isinstance(node, exp.AggFunc) and not is_filtered)
 
 
-def _path(root: exp.Expression, node: exp.Expression) -> list[exp.Expression]:
+def _path(root: exp.Expr, node: exp.Expr) -> list[exp.Expr]:
     path = [node]
     while path[-1] is not root:
         parent = path[-1].parent
@@ -97,8 +95,8 @@ def _path(root: exp.Expression, node: exp.Expression) -> list[exp.Expression]:
 
 
 def _step(
-    parent: exp.Expression, child: exp.Expression, matters: Matters, unknown: IsUnknown
-) -> tuple[list[exp.Expression | None], Matters]:
+    parent: exp.Expr, child: exp.Expr, matters: Matters, unknown: IsUnknown
+) -> tuple[list[exp.Expr | None], Matters]:
     from sqlglot import exp
 
     match parent:
@@ -125,7 +123,7 @@ def _step(
     return [], "any"
 
 
-def _sibling_outcome(parent: exp.Expression, matters: Matters) -> Outcome:
+def _sibling_outcome(parent: exp.Expr, matters: Matters) -> Outcome:
     """What the sibling must still be able to be for the child to matter."""
     from sqlglot import exp
 
@@ -134,13 +132,13 @@ def _sibling_outcome(parent: exp.Expression, matters: Matters) -> Outcome:
     return "false" if matters == "false" else "not true"
 
 
-def _case_step(parent: exp.Case, child: exp.Expression, unknown: IsUnknown) -> tuple[list[exp.Expression | None], Matters]:
+def _case_step(parent: exp.Case, child: exp.Expr, unknown: IsUnknown) -> tuple[list[exp.Expr | None], Matters]:
     """A branch is reached where no earlier condition held; its value matters where its own may hold."""
     from sqlglot import exp
 
     if parent.this is not None:  # CASE x WHEN v …: the comparison is implicit, and its branches are all tried
         return [], "any"
-    conditions: list[exp.Expression | None] = []
+    conditions: list[exp.Expr | None] = []
     for branch in parent.args.get("ifs") or []:
         if branch is child:
             return conditions, "any"
@@ -148,7 +146,7 @@ def _case_step(parent: exp.Case, child: exp.Expression, unknown: IsUnknown) -> t
     return conditions, "any"
 
 
-def _if_step(parent: exp.If, child: exp.Expression, unknown: IsUnknown) -> tuple[list[exp.Expression | None], Matters]:
+def _if_step(parent: exp.If, child: exp.Expr, unknown: IsUnknown) -> tuple[list[exp.Expr | None], Matters]:
     from sqlglot import exp
 
     if isinstance(parent.parent, exp.Case) and parent.parent.this is not None:
@@ -159,10 +157,10 @@ def _if_step(parent: exp.If, child: exp.Expression, unknown: IsUnknown) -> tuple
     return [possible(parent.this, taken, unknown)], "any"
 
 
-def _coalesce_step(parent: exp.Coalesce, child: exp.Expression, unknown: IsUnknown) -> list[exp.Expression | None]:
+def _coalesce_step(parent: exp.Coalesce, child: exp.Expr, unknown: IsUnknown) -> list[exp.Expr | None]:
     from sqlglot import exp
 
-    conditions: list[exp.Expression | None] = []
+    conditions: list[exp.Expr | None] = []
     for one in [parent.this, *parent.expressions]:
         if one is child:
             break

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-def inline_ctes(tree: exp.Expression) -> exp.Expression:
+def inline_ctes(tree: exp.Expr) -> exp.Expr:
     """Replace each reference to a CTE by a copy of its body. Recursive ones stay, and may hold no model."""
     from sqlglot import exp
 
@@ -47,4 +47,6 @@ def _refuse_models(clause: exp.With) -> None:
 
     for node in clause.find_all(exp.Anonymous):
         if node.name.lower().startswith("__"):
-            raise UsageError("a model inside WITH RECURSIVE would have to run between the steps of the recursion: not supported")
+            raise UsageError(
+                "a model inside WITH RECURSIVE would have to run between the steps of the recursion: not supported"
+            )

@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlglot import exp
 
-_OPAQUE = ("distinct", "group", "having", "qualify", "limit", "offset", "sample", "windows", "with_", "with", "laterals")
+_OPAQUE = (
+    "distinct",
+    "group",
+    "having",
+    "qualify",
+    "limit",
+    "offset",
+    "sample",
+    "windows",
+    "with_",
+    "with",
+    "laterals",
+)
 
 
-def merge_subqueries(tree: exp.Expression) -> exp.Expression:
+def merge_subqueries(tree: exp.Expr) -> exp.Expr:
     """Merge what can be merged, innermost first. `tree` has its columns qualified."""
     from sqlglot import exp
 
@@ -26,7 +38,7 @@ def merge_subqueries(tree: exp.Expression) -> exp.Expression:
     return tree
 
 
-def _relations(select: exp.Select) -> list[exp.Expression]:
+def _relations(select: exp.Select) -> list[exp.Expr]:
     source = select.args.get("from_")
     return ([source.this] if source else []) + [join.this for join in select.args.get("joins") or []]
 
@@ -49,7 +61,7 @@ def _can_merge(select: exp.Select, relation: exp.Subquery) -> bool:
     return all(_is_row_level(projection) for projection in body.expressions)
 
 
-def _is_row_level(projection: exp.Expression) -> bool:
+def _is_row_level(projection: exp.Expr) -> bool:
     from sqlglot import exp
 
     if projection.is_star:
@@ -113,14 +125,14 @@ def _shadowed(column: exp.Column, body: exp.Select) -> bool:
     return False
 
 
-def _inside(node: exp.Expression, ancestor: exp.Expression) -> bool:
-    parent: exp.Expression | None = node
+def _inside(node: exp.Expr, ancestor: exp.Expr) -> bool:
+    parent: exp.Expr | None = node
     while parent is not None and parent is not ancestor:
         parent = parent.parent
     return parent is ancestor
 
 
-def _wrapped(value: exp.Expression) -> exp.Expression:
+def _wrapped(value: exp.Expr) -> exp.Expr:
     from sqlglot import exp
 
     copied = value.copy()

@@ -29,9 +29,9 @@ class Site:
     """One place of a call. `arguments` are expressions of the scope; `filters` whether a predicate hangs on it."""
 
     number: int
-    node: exp.Expression
+    node: exp.Expr
     scope: exp.Select
-    arguments: tuple[exp.Expression, ...]
+    arguments: tuple[exp.Expr, ...]
     filters: bool
 
 
@@ -46,7 +46,7 @@ class Need:
 @dataclass(frozen=True)
 class _Relation:
     alias: str
-    node: exp.Expression
+    node: exp.Expr
     join: exp.Join | None
 
     @property
@@ -60,11 +60,11 @@ class _Relation:
         return self.join is not None and self.join.kind in ("SEMI", "ANTI")
 
     @property
-    def on(self) -> exp.Expression | None:
+    def on(self) -> exp.Expr | None:
         return self.join.args.get("on") if self.join else None
 
 
-def find_sites(tree: exp.Expression) -> list[Site]:
+def find_sites(tree: exp.Expr) -> list[Site]:
     """Every place where a model is called, in the order they are written."""
     from sqlglot import exp
 
@@ -78,7 +78,7 @@ def find_sites(tree: exp.Expression) -> list[Site]:
     return sites
 
 
-def _scope_of(node: exp.Expression) -> exp.Select:
+def _scope_of(node: exp.Expr) -> exp.Select:
     from sqlglot import exp
 
     scope = node.find_ancestor(exp.Select)
@@ -86,14 +86,14 @@ def _scope_of(node: exp.Expression) -> exp.Select:
     return scope
 
 
-def _is_in_filter(node: exp.Expression) -> bool:
+def _is_in_filter(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     holder = node.find_ancestor(exp.Where, exp.Join, exp.Select)
     return not isinstance(holder, exp.Select)
 
 
-def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expression, ...]:
+def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expr, ...]:
     """The arguments of a call in FROM, read back from its conditions ``alias.__a0 = argument``."""
     from sqlglot import exp
 
@@ -135,7 +135,7 @@ class Needs:
 
     # -- rows of a scope ------------------------------------------------------------------------------------
 
-    def _rows(self, scope: exp.Select, wanted: Sequence[exp.Expression], node: exp.Expression) -> exp.Select | None:
+    def _rows(self, scope: exp.Select, wanted: Sequence[exp.Expr], node: exp.Expr) -> exp.Select | None:
         """``SELECT wanted`` over as few rows of `scope` as is known to be enough for `node`."""
         from sqlglot import exp
 
@@ -153,22 +153,24 @@ class Needs:
                 self._add(select, relation, scope, required)
         if conditions:
             select.where(*(c.copy() for c in conditions), copy=False)
-        outer = [c for c in select.find_all(exp.Column) if c.table and c.table.lower() not in names and not _own(c, select)]
+        outer = [
+            c for c in select.find_all(exp.Column) if c.table and c.table.lower() not in names and not _own(c, select)
+        ]
         return self._in_outer(scope, select, outer) if outer else select
 
     def _conditions(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], node: exp.Expression
-    ) -> list[exp.Expression]:
+        self, scope: exp.Select, relations: list[_Relation], required: set[str], node: exp.Expr
+    ) -> list[exp.Expr]:
         """Known conditions that every row which matters to `node` meets."""
         from sqlglot import exp
 
         if not self._guarded or any(r.join and r.join.side in ("RIGHT", "FULL") for r in relations):
             return [c for c in self._plain_conjuncts(scope, relations) if _is_argument(c)]
 
-        def unknown(expression: exp.Expression) -> bool:
+        def unknown(expression: exp.Expr) -> bool:
             return self.is_unknown(expression, scope)
 
-        conditions: list[exp.Expression | None] = []
+        conditions: list[exp.Expr | None] = []
         for conjunct in self._plain_conjuncts(scope, relations):
             if _contains(conjunct, node):
                 conditions += relevance(conjunct, node, "true", unknown)
@@ -179,7 +181,7 @@ class Needs:
             conditions += [c for c in found if c.find(exp.AggFunc, exp.Window) is None]
         return [condition for condition in conditions if condition is not None]
 
-    def _plain_conjuncts(self, scope: exp.Select, relations: list[_Relation]) -> list[exp.Expression]:
+    def _plain_conjuncts(self, scope: exp.Select, relations: list[_Relation]) -> list[exp.Expr]:
         where = scope.args.get("where")
         conjuncts = list(_conjuncts(where.this)) if where else []
         for relation in relations:
@@ -188,7 +190,7 @@ class Needs:
         return conjuncts
 
     def _kept(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], conditions: list[exp.Expression]
+        self, scope: exp.Select, relations: list[_Relation], required: set[str], conditions: list[exp.Expr]
     ) -> set[str]:
         """The relations that provide the arguments, and those connected to them by a known condition."""
         usable = {r.alias: r for r in relations if not self._is_unknown_relation(r, scope)}
@@ -238,9 +240,7 @@ class Needs:
         if rows is None:
             return None
         rows.set("expressions", wanted)
-        lateral = exp.Lateral(
-            this=exp.Subquery(this=select), alias=exp.TableAlias(this=exp.to_identifier("__inner"))
-        )
+        lateral = exp.Lateral(this=exp.Subquery(this=select), alias=exp.TableAlias(this=exp.to_identifier("__inner")))
         rows.append("joins", exp.Join(this=lateral, kind="CROSS"))
         return rows
 
@@ -277,7 +277,7 @@ class Needs:
 
     # -- what is known --------------------------------------------------------------------------------------
 
-    def is_unknown(self, expression: exp.Expression, scope: exp.Select) -> bool:
+    def is_unknown(self, expression: exp.Expr, scope: exp.Select) -> bool:
         """Whether the value of `expression` hangs on a call that did not run, or changes from look to look."""
         from sqlglot import exp
 
@@ -290,7 +290,7 @@ class Needs:
                 return True
         return False
 
-    def _is_unknown_call(self, node: exp.Expression) -> bool:
+    def _is_unknown_call(self, node: exp.Expr) -> bool:
         number = number_of(node.name, ROWS_PREFIX)
         if number is None:
             number = number_of(node.name, SCALAR_PREFIX)
@@ -299,7 +299,7 @@ class Needs:
     def _is_unknown_column(self, column: exp.Column, scope: exp.Select) -> bool:
         from sqlglot import exp
 
-        around: exp.Expression | None = column.find_ancestor(exp.Select) or scope
+        around: exp.Expr | None = column.find_ancestor(exp.Select) or scope
         while isinstance(around, exp.Select):
             for relation in relations_of(around):
                 if relation.alias == column.table.lower():
@@ -335,7 +335,7 @@ def is_volatile(node: exp.Func) -> bool:
     return function_name(node) in VOLATILE
 
 
-def _tables(expression: exp.Expression) -> set[str]:
+def _tables(expression: exp.Expr) -> set[str]:
     from sqlglot import exp
 
     return {column.table.lower() for column in expression.find_all(exp.Column) if column.table}
@@ -349,7 +349,7 @@ def _dependencies(relation: _Relation) -> set[str]:
     return needed - {relation.alias}
 
 
-def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
     from sqlglot import exp
 
     condition = condition.unnest()
@@ -360,17 +360,17 @@ def _conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield condition
 
 
-def _is_argument(condition: exp.Expression) -> bool:
+def _is_argument(condition: exp.Expr) -> bool:
     from sqlglot import exp
 
     return isinstance(condition, exp.EQ) and condition.this.name.startswith("__a")
 
 
-def _contains(expression: exp.Expression, node: exp.Expression) -> bool:
+def _contains(expression: exp.Expr, node: exp.Expr) -> bool:
     return any(one is node for one in expression.walk())
 
 
-def _own_root(scope: exp.Select, node: exp.Expression) -> exp.Expression | None:
+def _own_root(scope: exp.Select, node: exp.Expr) -> exp.Expr | None:
     """The top of the projection, HAVING, ORDER BY … that holds `node`; None when FROM, ON or WHERE holds it."""
     from sqlglot import exp
 
