@@ -210,7 +210,7 @@ class _Decoder:
         if any(start <= position <= place for position in damaged):
             return self._failed(frame_index)
         self.stats.converted += 1
-        picture = self.reformatter.reformat(frame, format="rgb24").to_ndarray()
+        picture = self.reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         return frame_index, np.ascontiguousarray(np.rot90(picture, index.rotation // 90))
 
     def _failed(self, frame_index: int) -> tuple[int, MediaError]:

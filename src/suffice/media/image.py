@@ -21,7 +21,7 @@ PIXELS_MAX = 89_478_485
 """Pictures with more pixels are refused: a small file can claim to be any size."""
 
 # No format that runs a program or reads another file to be decoded (EPS calls Ghostscript).
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+_FORMATS = ("BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP", "AVIF")
 _ORIENTATION_TAG = 0x0112
 _TURNS_SIDEWAYS = range(5, 9)
 
@@ -55,7 +55,7 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     source = open_file(file) if isinstance(file, str) else file
     try:
         source.seek(0)
-        with PIL.Image.open(source, formats=FORMATS) as picture:
+        with PIL.Image.open(source, formats=_formats()) as picture:
             if picture.width * picture.height > PIXELS_MAX:
                 raise MediaError(f"{name_of(file)} claims {picture.width} x {picture.height} pixels, above the limit")
             yield picture
@@ -69,6 +69,14 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     finally:
         if isinstance(file, str):
             source.close()
+
+
+def _formats() -> list[str]:
+    """Those of ours that this build of Pillow has."""
+    import PIL.Image
+
+    PIL.Image.init()
+    return [name for name in _FORMATS if name in PIL.Image.OPEN]
 
 
 def to_rgb(picture: PillowImage) -> Image:
