@@ -16,6 +16,7 @@ from suffice.media.open_video import open_video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 # Codecs whose pictures say themselves that no other picture needs them, and whose decoder can be told to drop those
 # from one packet to the next (H.264: nal_ref_idc = 0).
@@ -60,8 +61,9 @@ def decode_frames(
 
     For each stretch of wanted frames it seeks to the key frame they start from, decodes up to the last of them and
     leaves out pictures that neither are wanted nor referenced; groups of pictures without a wanted frame are not read.
-    Frames are told apart by pts, so what comes out is the frame that the index means, or an error in its place:
-    a frame that cannot be decoded, or whose group of pictures is damaged before it, never passes as pixels.
+    Frames are told apart by pts, so what comes out is the frame that the index means, or an error in its place. Where
+    the decoder notices damage, so many frames of that group are errors as may lean on the damaged one, for the decoder
+    would go on painting over it.
 
     Args:
         file: path, URL or seekable binary file.
@@ -76,8 +78,8 @@ def decode_frames(
     wanted = np.asarray(frame_indices, np.int64)
     _check(wanted, index)
     stats = DecodeStats() if stats is None else stats
-    with open_video(file) as container:
-        decoder = _Decoder(container, index, threads, stats)
+    with open_video(file) as (container, stream):
+        decoder = _Decoder(container, stream, index, threads, stats)
         for run in _runs(wanted, index):
             yield from decoder.decode(run)
 
@@ -104,12 +106,13 @@ def _runs(wanted: Ints, index: VideoIndex) -> list[_Run]:
 
 
 class _Decoder:
-    def __init__(self, container: InputContainer, index: VideoIndex, threads: int, stats: DecodeStats):
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, index: VideoIndex, threads: int, stats: DecodeStats
+    ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self.container, self.index, self.stats, self.threads = container, index, stats, threads
-        self.stream = container.streams.video[0]
-        self.context = self.stream.codec_context
+        self.container, self.stream, self.index, self.threads, self.stats = container, stream, index, threads, stats
+        self.context = stream.codec_context
         self.context.thread_type = "AUTO" if threads > 1 else "NONE"
         self.context.thread_count = threads
         self.reformatter = VideoReformatter()

@@ -56,8 +56,7 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     try:
         source.seek(0)
         with PIL.Image.open(source, formats=_formats()) as picture:
-            if picture.width * picture.height > PIXELS_MAX:
-                raise MediaError(f"{name_of(file)} claims {picture.width} x {picture.height} pixels, above the limit")
+            check_pixels(picture, name_of(file))
             yield picture
     except PIL.UnidentifiedImageError as error:
         raise MediaError(f"{name_of(file)} is not a picture of a known format") from error
@@ -69,6 +68,12 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     finally:
         if isinstance(file, str):
             source.close()
+
+
+def check_pixels(picture: PillowImage, name: str) -> None:
+    """Raise :class:`MediaError` when `picture` says that it is larger than we decode."""
+    if picture.width * picture.height > PIXELS_MAX:
+        raise MediaError(f"{name} claims {picture.width} x {picture.height} pixels, above the limit of {PIXELS_MAX}")
 
 
 def _formats() -> list[str]:

@@ -73,8 +73,7 @@ def index_video(file: str | BinaryIO) -> VideoIndex:
     Raises:
         MediaError: not a video, no key frame, no timestamps, or a first key frame that cannot be decoded.
     """
-    with open_video(file) as container:
-        stream = container.streams.video[0]
+    with open_video(file) as (container, stream):
         name = name_of(file)
         packets, first_key = _read_packets(container, stream)
         if first_key is None:
@@ -82,7 +81,7 @@ def index_video(file: str | BinaryIO) -> VideoIndex:
         if _untimed(container.format.name, stream) or any(packet[0] is None for packet in packets):
             raise MediaError(f"{name} does not tell when each frame is shown: convert it to mp4 or mkv, which do")
         rotation = _rotation(stream, first_key, name)
-        return _build(stream, np.array(packets, np.int64), rotation)
+        return _build(stream, np.array(packets, np.int64), rotation, name)
 
 
 def _read_packets(container: Any, stream: VideoStream) -> tuple[list[tuple[Any, ...]], Any]:
@@ -115,9 +114,11 @@ def _rotation(stream: VideoStream, first_key: Any, name: str) -> int:
     return round(frames[0].rotation / 90) * 90 % 360 if frames else 0
 
 
-def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
+def _build(stream: VideoStream, packets: Ints, rotation: int, name: str) -> VideoIndex:
     keys = packets[packets[:, 3] == 1]
     shown = packets[(packets[:, 4] == 1) & (packets[:, 0] >= keys[0, 0])]
+    if not len(shown):
+        raise MediaError(f"{name} shows no frames")
     _, firsts = np.unique(shown[:, 0], return_index=True)  # two fields of one frame share a timestamp
     pts, _, duration, key_frame, _, position = shown[firsts].T
     context = stream.codec_context
