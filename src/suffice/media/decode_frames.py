@@ -12,7 +12,7 @@ import numpy as np
 from suffice.errors import MediaError
 from suffice.media.image import Image
 from suffice.media.index_video import Ints, VideoIndex
-from suffice.media.open_video import open_video
+from suffice.media.open_video import open_video, read_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -175,17 +175,15 @@ class _Decoder:
 
     def _from_key(self, key: int) -> Iterator[Any]:
         """Packets from a key packet on. Seeking is approximate in some formats, so aim earlier until it is met."""
-        import av
-
         pts, dts = int(self.index.key_pts[key]), int(self.index.key_dts[key])
         second = int(1 / self.index.time_base)
         for target in (pts, dts, dts - second, dts - 10 * second, int(self.index.key_dts[0])):
             self._seek(target)
             met = False
-            with suppress(av.FFmpegError):  # reading fails half-way: what is missing is reported frame by frame
-                for packet in self.container.demux(self.stream):
+            with suppress(MediaError):  # reading fails half-way: what is missing is reported frame by frame
+                for packet in read_packets(self.container, self.stream):
                     met = met or (packet.is_keyframe and packet.pts == pts)
-                    if packet.size == 0 or (not met and packet.dts is not None and packet.dts > dts):
+                    if not met and packet.dts is not None and packet.dts > dts:
                         break
                     if met:
                         yield packet

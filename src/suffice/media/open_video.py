@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from suffice.errors import MediaError
 from suffice.media.scan import name_of, open_file
@@ -44,6 +44,20 @@ def _main_stream(container: InputContainer, name: str) -> VideoStream:
     from av.stream import Disposition
 
     stream = container.streams.best("video")
-    if stream is None or stream.disposition & Disposition.attached_pic:  # the cover of a piece of music
+    if (
+        stream is None or stream.codec_context is None or stream.disposition & Disposition.attached_pic
+    ):  # the cover of a piece of music
         raise MediaError(f"{name} has no video stream that can be decoded")
     return cast("VideoStream", stream)
+
+
+def read_packets(container: InputContainer, stream: VideoStream) -> Iterator[Any]:
+    """The packets of `stream` from where `container` stands; raises :class:`MediaError` where reading fails."""
+    import av
+
+    try:
+        for packet in container.demux(stream):
+            if packet.size:  # an empty one only marks the end
+                yield packet
+    except (av.FFmpegError, OSError, IndexError) as error:  # IndexError: a stream that the beginning did not announce
+        raise MediaError(f"reading fails: {getattr(error, 'strerror', None) or error}") from error
