@@ -12,10 +12,11 @@ import numpy as np
 from suffice.errors import MediaError
 from suffice.media.image import Image
 from suffice.media.index_video import Ints, VideoIndex
-from suffice.media.open_video import open_video
+from suffice.media.open_video import open_video, read_packets
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 # Codecs whose pictures say themselves that no other picture needs them, and whose decoder can be told to drop those
 # from one packet to the next (H.264: nal_ref_idc = 0).
@@ -60,8 +61,9 @@ def decode_frames(
 
     For each stretch of wanted frames it seeks to the key frame they start from, decodes up to the last of them and
     leaves out pictures that neither are wanted nor referenced; groups of pictures without a wanted frame are not read.
-    Frames are told apart by pts, so what comes out is the frame that the index means, or an error in its place:
-    a frame that cannot be decoded, or whose group of pictures is damaged before it, never passes as pixels.
+    Frames are told apart by pts, so what comes out is the frame that the index means, or an error in its place. Where
+    the decoder notices damage, so many frames of that group are errors as may lean on the damaged one, for the decoder
+    would go on painting over it.
 
     Args:
         file: path, URL or seekable binary file.
@@ -76,8 +78,8 @@ def decode_frames(
     wanted = np.asarray(frame_indices, np.int64)
     _check(wanted, index)
     stats = DecodeStats() if stats is None else stats
-    with open_video(file) as container:
-        decoder = _Decoder(container, index, threads, stats)
+    with open_video(file) as (container, stream):
+        decoder = _Decoder(container, stream, index, threads, stats)
         for run in _runs(wanted, index):
             yield from decoder.decode(run)
 
@@ -104,12 +106,13 @@ def _runs(wanted: Ints, index: VideoIndex) -> list[_Run]:
 
 
 class _Decoder:
-    def __init__(self, container: InputContainer, index: VideoIndex, threads: int, stats: DecodeStats):
+    def __init__(
+        self, container: InputContainer, stream: VideoStream, index: VideoIndex, threads: int, stats: DecodeStats
+    ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self.container, self.index, self.stats, self.threads = container, index, stats, threads
-        self.stream = container.streams.video[0]
-        self.context = self.stream.codec_context
+        self.container, self.stream, self.index, self.threads, self.stats = container, stream, index, threads, stats
+        self.context = stream.codec_context
         self.context.thread_type = "AUTO" if threads > 1 else "NONE"
         self.context.thread_count = threads
         self.reformatter = VideoReformatter()
@@ -172,17 +175,15 @@ class _Decoder:
 
     def _from_key(self, key: int) -> Iterator[Any]:
         """Packets from a key packet on. Seeking is approximate in some formats, so aim earlier until it is met."""
-        import av
-
         pts, dts = int(self.index.key_pts[key]), int(self.index.key_dts[key])
         second = int(1 / self.index.time_base)
         for target in (pts, dts, dts - second, dts - 10 * second, int(self.index.key_dts[0])):
             self._seek(target)
             met = False
-            with suppress(av.FFmpegError):  # reading fails half-way: what is missing is reported frame by frame
-                for packet in self.container.demux(self.stream):
+            with suppress(MediaError):  # reading fails half-way: what is missing is reported frame by frame
+                for packet in read_packets(self.container, self.stream):
                     met = met or (packet.is_keyframe and packet.pts == pts)
-                    if packet.size == 0 or (not met and packet.dts is not None and packet.dts > dts):
+                    if not met and packet.dts is not None and packet.dts > dts:
                         break
                     if met:
                         yield packet
@@ -210,7 +211,7 @@ class _Decoder:
         if any(start <= position <= place for position in damaged):
             return self._failed(frame_index)
         self.stats.converted += 1
-        picture = self.reformatter.reformat(frame, format="rgb24").to_ndarray()
+        picture = self.reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         return frame_index, np.ascontiguousarray(np.rot90(picture, index.rotation // 90))
 
     def _failed(self, frame_index: int) -> tuple[int, MediaError]:

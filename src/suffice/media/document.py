@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from suffice.errors import MediaError, SufficeError
-from suffice.media.image import PIXELS_MAX, Image, open_picture, to_rgb
+from suffice.media.image import PIXELS_MAX, Image, check_pixels, open_picture, to_rgb
 from suffice.media.scan import name_of, open_file
 
 _POINTS_PER_INCH = 72
@@ -28,7 +28,7 @@ def page_sizes(file: str | BinaryIO) -> list[tuple[float, float]]:
     """Width and height of each page as shown: in points (1/72 inch) for a PDF, in pixels for a TIFF."""
     if _is_pdf(file):
         with _PDFIUM, _open_pdf(file) as pdf:
-            return [tuple(pdf.get_page_size(i)) for i in range(len(pdf))]
+            return [pdf.get_page_size(i) for i in range(len(pdf))]
     with open_picture(file) as picture:
         sizes = []
         for i in range(getattr(picture, "n_frames", 1)):
@@ -48,7 +48,11 @@ def render_page(file: str | BinaryIO, index: int, dpi: float = 150) -> Image:
 def render_pages(
     file: str | BinaryIO, indices: Sequence[int], dpi: float = 150
 ) -> Iterator[tuple[int, Image | MediaError]]:
-    """Each wanted page in RGB with its index; a page that fails is an error in its place."""
+    """Each wanted page in RGB with its index; a page that fails is an error in its place.
+
+    Raises:
+        MediaError: the document as a whole cannot be read.
+    """
     render = _render_pdf if _is_pdf(file) else _render_tiff
     yield from render(file, indices, dpi)
 
@@ -77,7 +81,7 @@ def _is_pdf(file: str | BinaryIO) -> bool:
 
 @contextmanager
 def _open_pdf(file: str | BinaryIO) -> Iterator[Any]:
-    """A PDFium document; hold ``_PDFIUM`` around it."""
+    """A PDFium document; hold ``_PDFIUM`` around all use of it."""
     try:
         import pypdfium2
     except ImportError as error:
@@ -86,11 +90,13 @@ def _open_pdf(file: str | BinaryIO) -> Iterator[Any]:
     source = open_file(file) if isinstance(file, str) else file
     try:
         source.seek(0)
-        pdf = pypdfium2.PdfDocument(source)
+        with _PDFIUM:
+            pdf = pypdfium2.PdfDocument(source)
         try:
             yield pdf
         finally:
-            pdf.close()
+            with _PDFIUM:
+                pdf.close()
     except pypdfium2.PdfiumError as error:
         raise MediaError(f"{name_of(file)} cannot be read as a document: {error}") from error
     finally:
@@ -100,17 +106,18 @@ def _open_pdf(file: str | BinaryIO) -> Iterator[Any]:
 
 def _render_pdf(file: str | BinaryIO, indices: Sequence[int], dpi: float) -> Iterator[tuple[int, Image | MediaError]]:
     """One page at a time under the lock, which is given back while the caller works on the picture."""
-    for index in indices:
-        try:
-            with _PDFIUM, _open_pdf(file) as pdf:
-                _check_index(file, index, len(pdf))
-                picture: Image | MediaError = _render_pdf_page(pdf, index, dpi)
-        except MediaError as error:
-            picture = error
-        yield index, picture
+    with _open_pdf(file) as pdf:
+        for index in indices:
+            try:
+                with _PDFIUM:
+                    picture: Image | MediaError = _render_pdf_page(file, pdf, index, dpi)
+            except (MediaError, RuntimeError) as error:  # PDFium's errors are RuntimeErrors
+                picture = MediaError(str(error))
+            yield index, picture
 
 
-def _render_pdf_page(pdf: Any, index: int, dpi: float) -> Image:
+def _render_pdf_page(file: str | BinaryIO, pdf: Any, index: int, dpi: float) -> Image:
+    _check_index(file, index, len(pdf))
     scale = dpi / _POINTS_PER_INCH
     width, height = pdf.get_page_size(index)
     if math.ceil(width * scale) * math.ceil(height * scale) > PIXELS_MAX:
@@ -125,6 +132,7 @@ def _render_tiff(file: str | BinaryIO, indices: Sequence[int], dpi: float) -> It
             with open_picture(file) as picture:
                 _check_index(file, index, getattr(picture, "n_frames", 1))
                 picture.seek(index)
+                check_pixels(picture, name_of(file))
                 page: Image | MediaError = to_rgb(picture)
         except MediaError as error:
             page = error

@@ -21,7 +21,7 @@ PIXELS_MAX = 89_478_485
 """Pictures with more pixels are refused: a small file can claim to be any size."""
 
 # No format that runs a program or reads another file to be decoded (EPS calls Ghostscript).
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+_FORMATS = ("BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP", "AVIF")
 _ORIENTATION_TAG = 0x0112
 _TURNS_SIDEWAYS = range(5, 9)
 
@@ -55,9 +55,8 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     source = open_file(file) if isinstance(file, str) else file
     try:
         source.seek(0)
-        with PIL.Image.open(source, formats=FORMATS) as picture:
-            if picture.width * picture.height > PIXELS_MAX:
-                raise MediaError(f"{name_of(file)} claims {picture.width} x {picture.height} pixels, above the limit")
+        with PIL.Image.open(source, formats=_formats()) as picture:
+            check_pixels(picture, name_of(file))
             yield picture
     except PIL.UnidentifiedImageError as error:
         raise MediaError(f"{name_of(file)} is not a picture of a known format") from error
@@ -69,6 +68,20 @@ def open_picture(file: str | BinaryIO) -> Iterator[PillowImage]:
     finally:
         if isinstance(file, str):
             source.close()
+
+
+def check_pixels(picture: PillowImage, name: str) -> None:
+    """Raise :class:`MediaError` when `picture` says that it is larger than we decode."""
+    if picture.width * picture.height > PIXELS_MAX:
+        raise MediaError(f"{name} claims {picture.width} x {picture.height} pixels, above the limit of {PIXELS_MAX}")
+
+
+def _formats() -> list[str]:
+    """Those of ours that this build of Pillow has."""
+    import PIL.Image
+
+    PIL.Image.init()
+    return [name for name in _FORMATS if name in PIL.Image.OPEN]
 
 
 def to_rgb(picture: PillowImage) -> Image:

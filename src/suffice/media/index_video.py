@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import MediaError
-from suffice.media.open_video import open_video
+from suffice.media.open_video import open_video, read_packets
 from suffice.media.scan import name_of
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 Ints = npt.NDArray[np.int64]
@@ -73,31 +74,34 @@ def index_video(file: str | BinaryIO) -> VideoIndex:
     Raises:
         MediaError: not a video, no key frame, no timestamps, or a first key frame that cannot be decoded.
     """
-    with open_video(file) as container:
-        stream = container.streams.video[0]
+    with open_video(file) as (container, stream):
         name = name_of(file)
-        packets, first_key = _read_packets(container, stream)
+        packets, first_key, failure = _read_all(container, stream)
         if first_key is None:
             raise MediaError(f"{name} has no key frame: nothing in it can be decoded")
         if _untimed(container.format.name, stream) or any(packet[0] is None for packet in packets):
             raise MediaError(f"{name} does not tell when each frame is shown: convert it to mp4 or mkv, which do")
         rotation = _rotation(stream, first_key, name)
-        return _build(stream, np.array(packets, np.int64), rotation)
+        return _build(stream, np.array(packets, np.int64), rotation, name, failure)
 
 
-def _read_packets(container: Any, stream: VideoStream) -> tuple[list[tuple[Any, ...]], Any]:
-    """``(pts, dts, duration, key, shown, position)`` of each packet from the first key frame on, and that packet."""
+def _read_all(container: InputContainer, stream: VideoStream) -> tuple[list[tuple[Any, ...]], Any, str]:
+    """``(pts, dts, duration, key, shown, position)`` of each packet from the first key packet on; that packet; and
+    why reading stopped before the end, if it did."""
     packets: list[tuple[Any, ...]] = []
     first_key = None
-    for position, packet in enumerate(container.demux(stream)):
-        if packet.is_keyframe and first_key is None and packet.size:
-            first_key = packet
-        if first_key is None or packet.size == 0:
-            continue
-        dts = packet.pts if packet.dts is None else packet.dts
-        shown = not (packet.is_discard or packet.is_corrupt)
-        packets.append((packet.pts, dts, packet.duration or 0, packet.is_keyframe, shown, position))
-    return packets, first_key
+    try:
+        for position, packet in enumerate(read_packets(container, stream)):
+            if first_key is None:
+                if not packet.is_keyframe:
+                    continue
+                first_key = packet
+            dts = packet.pts if packet.dts is None else packet.dts
+            shown = not (packet.is_discard or packet.is_corrupt)
+            packets.append((packet.pts, dts, packet.duration or 0, packet.is_keyframe, shown, position))
+    except MediaError as error:
+        return packets, first_key, str(error)
+    return packets, first_key, ""
 
 
 def _untimed(format_: str, stream: VideoStream) -> bool:
@@ -115,9 +119,11 @@ def _rotation(stream: VideoStream, first_key: Any, name: str) -> int:
     return round(frames[0].rotation / 90) * 90 % 360 if frames else 0
 
 
-def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
+def _build(stream: VideoStream, packets: Ints, rotation: int, name: str, failure: str) -> VideoIndex:
     keys = packets[packets[:, 3] == 1]
     shown = packets[(packets[:, 4] == 1) & (packets[:, 0] >= keys[0, 0])]
+    if not len(shown):
+        raise MediaError(f"{name} shows no frames")
     _, firsts = np.unique(shown[:, 0], return_index=True)  # two fields of one frame share a timestamp
     pts, _, duration, key_frame, _, position = shown[firsts].T
     context = stream.codec_context
@@ -138,7 +144,7 @@ def _build(stream: VideoStream, packets: Ints, rotation: int) -> VideoIndex:
         key_dts=keys[:, 1],
         key_packet=keys[:, 5],
         key=_governing_key(pts, position, keys),
-        problem=_problem(stream, len(packets), len(shown) - len(pts)),
+        problem=failure or _problem(stream, len(packets), len(shown) - len(pts)),
     )
 
 

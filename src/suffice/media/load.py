@@ -137,10 +137,7 @@ def _cut(picture: Loaded, cuts: list[tuple[int, tuple[Box, ...]]]) -> Iterator[t
 def _check_unchanged(located: Located) -> None:
     if not located.stamp:
         return
-    try:
-        stamp = describe(located.path).stamp
-    except OSError:
-        stamp = "missing"
+    stamp = describe(located.path).stamp
     if stamp != located.stamp:
         happened = "is gone" if stamp == "missing" else "has changed"
         raise MediaError(f"{located.path!r} {happened} since it was looked at: run the query again")

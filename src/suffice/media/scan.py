@@ -9,13 +9,15 @@ import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, cast
 
 from suffice.errors import MediaError, SufficeError, nearest
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _CHUNK_BYTES = 1 << 20
+_ETAGS = ("ETag", "etag", "md5Hash", "content_md5", "generation", "VersionId")
+_TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +43,7 @@ def expand(pattern: str, roots: Sequence[str] | None = None) -> list[FoundFile]:
     Args:
         pattern: a file, a folder (taken with all below it), a glob (``**`` crosses folders), or an fsspec URL
             of any of these. What exists under exactly this name is taken literally, wildcards in it or not.
+            Names that start with a dot are left out of local folders and globs.
         roots: folders or URLs outside which nothing may be listed, symbolic links resolved; None allows all.
 
     Raises:
@@ -52,7 +55,7 @@ def expand(pattern: str, roots: Sequence[str] | None = None) -> list[FoundFile]:
         return _expand_url(pattern, roots)
     pattern = os.path.abspath(os.path.expanduser(pattern))
     _check_inside(_literal_prefix(pattern), roots)
-    found = [describe(path) for path in _once(_list_local(pattern)) if not _is_special(path)]
+    found = [describe(path) for path in _list_local(pattern) if not _is_special(path)]
     if not found:
         raise MediaError(f"{pattern!r} matches no file{_hint(pattern)}")
     for file in found:
@@ -66,15 +69,23 @@ def is_url(path: str) -> bool:
 
 
 def describe(path: str) -> FoundFile:
-    """What `path` is now; never raises for a local file, so that a dangling link can still be reported."""
+    """What `path` is now; never raises for what is not there, so that a dangling link can still be reported."""
     if is_url(path):
-        filesystem, inner = _filesystem(path)
-        return _describe_remote(filesystem, inner)
+        return _describe_url(path)
     try:
         now = os.stat(path)
     except OSError:
         return FoundFile(path, -1, 0, "missing")
     return FoundFile(path, now.st_size, now.st_mtime_ns, f"{now.st_size:x}-{now.st_mtime_ns:x}-{now.st_ino:x}")
+
+
+def _describe_url(url: str) -> FoundFile:
+    filesystem, inner = _filesystem(url)
+    filesystem.invalidate_cache(inner)
+    try:
+        return _found_remote(filesystem, filesystem.info(inner))
+    except OSError:
+        return FoundFile(url, -1, 0, "missing")
 
 
 def open_file(path: str) -> BinaryIO:
@@ -120,18 +131,33 @@ def _is_special(path: str) -> bool:
 
 def _list_local(pattern: str) -> Iterable[str]:
     if os.path.isdir(pattern):
-        return (os.path.join(folder, name) for folder, _, names in os.walk(pattern) for name in names)
+        return _walk(pattern)
     if os.path.lexists(pattern):
         return [pattern]
-    matches = glob.iglob(pattern, recursive=True)
+    top = _literal_prefix(pattern)
+    rest = os.path.relpath(pattern, top).split(os.sep)
+    if "**" in rest:
+        return (path for path in _walk(top) if _matches(os.path.relpath(path, top).split(os.sep), rest))
+    matches = glob.iglob(os.path.join(glob.escape(top), *rest))
     return (path for path in matches if not os.path.isdir(path))
 
 
-def _once(paths: Iterable[str]) -> Iterable[str]:
-    """Drop what a linked folder shows a second time, for such links may go round in circles."""
-    real_folder = lru_cache(os.path.realpath)
-    by_place = {(real_folder(os.path.dirname(path)), os.path.basename(path)): path for path in sorted(paths)[::-1]}
-    return by_place.values()
+def _matches(names: list[str], pattern: list[str]) -> bool:
+    """Whether the names of a path fit the segments of a glob, ``**`` standing for any number of folders."""
+    if not pattern or not names:
+        return not names and all(segment == "**" for segment in pattern)
+    if pattern[0] == "**":
+        return _matches(names, pattern[1:]) or _matches(names[1:], pattern)
+    return fnmatchcase(names[0], pattern[0]) and _matches(names[1:], pattern[1:])
+
+
+def _walk(top: str) -> Iterable[str]:
+    """All files below `top`, linked folders followed, each folder once, for such links may go round in circles."""
+    seen = set()
+    for folder, folders, names in os.walk(top, followlinks=True):
+        seen.add(os.path.realpath(folder))
+        folders[:] = [f for f in sorted(folders) if f[0] != "." and os.path.realpath(f"{folder}/{f}") not in seen]
+        yield from (os.path.join(folder, name) for name in names if name[0] != ".")
 
 
 def _literal_prefix(pattern: str) -> str:
@@ -175,9 +201,8 @@ def _expand_url(pattern: str, roots: Sequence[str] | None) -> list[FoundFile]:
     _check_url_inside(pattern, roots)
     filesystem, inner = _filesystem(pattern)
     try:
-        found = [_describe_remote(filesystem, path) for path in _list_remote(filesystem, inner)]
-        if not found:
-            siblings = filesystem.ls(filesystem._parent(inner), detail=False)
+        found = [_found_remote(filesystem, info) for info in _list_remote(filesystem, inner)]
+        siblings = [] if found else filesystem.ls(filesystem._parent(inner), detail=False)
     except FileNotFoundError:
         found, siblings = [], []
     except OSError as error:
@@ -187,20 +212,22 @@ def _expand_url(pattern: str, roots: Sequence[str] | None) -> list[FoundFile]:
     return sorted(found)
 
 
-def _list_remote(filesystem: Any, inner: str) -> list[str]:
+def _list_remote(filesystem: Any, inner: str) -> Iterable[dict[str, Any]]:
+    filesystem.invalidate_cache()  # else a listing kept from the last query hides what is new
     if filesystem.isfile(inner):
-        return [inner]
-    if filesystem.isdir(inner):
-        return list(filesystem.find(inner))
-    return [path for path, info in filesystem.glob(inner, detail=True).items() if info["type"] == "file"]
+        return [filesystem.info(inner)]
+    listed = filesystem.find(inner, detail=True) or filesystem.glob(inner, detail=True)
+    return [info for info in listed.values() if info["type"] == "file"]
 
 
-def _describe_remote(filesystem: Any, inner: str) -> FoundFile:
-    info = filesystem.info(inner)
-    changed = info.get("mtime") or info.get("LastModified") or info.get("created") or 0
-    seconds = changed.timestamp() if hasattr(changed, "timestamp") else changed
-    mtime_ns = int(seconds * 1e9) if isinstance(seconds, int | float) else 0
-    return FoundFile(filesystem.unstrip_protocol(inner), info["size"] or 0, mtime_ns, filesystem.ukey(inner)[:32])
+def _found_remote(filesystem: Any, info: dict[str, Any]) -> FoundFile:
+    """Stores tell of a change under different names; whichever they have go into the stamp."""
+    marks = [info.get(mark) for mark in ("size", *_ETAGS, *_TIMES)]
+    changed = next((info[mark] for mark in _TIMES if info.get(mark)), 0)
+    changed_s = changed.timestamp() if hasattr(changed, "timestamp") else changed
+    mtime_ns = int(changed_s * 1e9) if isinstance(changed_s, int | float) else 0
+    stamp = hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()
+    return FoundFile(filesystem.unstrip_protocol(info["name"]), info.get("size") or 0, mtime_ns, stamp)
 
 
 def _check_url_inside(url: str, roots: Sequence[str] | None) -> None:

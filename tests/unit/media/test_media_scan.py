@@ -33,7 +33,9 @@ def paths(pattern: object, roots: list[str] | None = None) -> list[str]:
 
 
 def test_a_folder_is_taken_with_all_below_it_sorted(tmp_path: Path) -> None:
-    wanted = [write(tmp_path / name) for name in ("b.txt", "a/z.txt", "a/.hidden", "c/d/e.txt")]
+    wanted = [write(tmp_path / name) for name in ("b.txt", "a/z.txt", "c/d/e.txt")]
+    write(tmp_path / ".hidden")
+    write(tmp_path / ".git/c.txt")
     assert paths(tmp_path) == sorted(map(str, wanted))
 
 
@@ -128,7 +130,17 @@ def test_a_link_in_a_circle_shows_each_file_once(tmp_path: Path) -> None:
     (tmp_path / "a/loop").symlink_to(tmp_path / "a")
     assert paths(tmp_path / "**/*.mp4") == [str(file)]
     (tmp_path / "a/again.mp4").symlink_to(file)
-    assert len(paths(tmp_path / "**/*.mp4")) == 2
+    (tmp_path / "a/other_loop").symlink_to(tmp_path)
+    for pattern in (tmp_path, tmp_path / "**", tmp_path / "**/*.mp4", tmp_path / "**/a/**/*.mp4"):
+        assert len(paths(pattern)) == 2
+
+
+def test_linked_folders_are_followed_and_odd_folders_taken_literally(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere/a.mp4")
+    (tmp_path / "take[1]").mkdir()
+    (tmp_path / "take[1]/link").symlink_to(tmp_path / "elsewhere")
+    for pattern in ("", "**/*.mp4", "*/a.*", "link/*", "l*/**"):
+        assert paths(tmp_path / "take[1]" / pattern) == [str(tmp_path / "take[1]/link/a.mp4")]
 
 
 def test_a_dangling_link_is_listed_so_that_it_can_be_reported(tmp_path: Path) -> None:
