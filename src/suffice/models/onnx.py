@@ -21,6 +21,7 @@ from suffice.models.onnx_session import OnnxSession, concurrency
 from suffice.models.onnx_settings import OnnxSettings
 from suffice.models.protocol import Model, Row, Signature
 from suffice.models.settings import plain_settings, read_settings
+from suffice.models.shared import shared
 from suffice.models.weights import weights_version
 
 Tensor = npt.NDArray[Any]
@@ -39,7 +40,8 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
     """
     path = _existing(locator)
     settings = read_settings(OnnxSettings, path.name, options)
-    session = OnnxSession(path)
+    version = weights_version(CODE_REVISION, *onnx_files(path))
+    session = shared((path, version), lambda: OnnxSession(path))
     given = settings.labels or exported_labels(session.metadata())
     labels = read_labels(path.name, given, path.parent)
     asked = [node for node in session.outputs() if settings.output in (None, node.name)]
@@ -50,7 +52,7 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
     batch_fixed = _fixed_batch(session.inputs())
     signature = Signature(
         name=name,
-        version=weights_version(CODE_REVISION, *onnx_files(path)),
+        version=version,
         inputs=tuple(feed.column for feed in feeds),
         outputs=head.columns,
         returns=head.returns,

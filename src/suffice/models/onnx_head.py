@@ -99,9 +99,8 @@ def _choose(file: str, outputs: Sequence[Any], settings: OnnxSettings, ranks: Se
     fitting = [node for node in asked if len(node.shape) in ranks and node.type.startswith("tensor(")]
     if not fitting:
         shapes = listing(asked).partition(" (")[2].removesuffix(")")
-        wanted = " or ".join(map(str, ranks))
-        known = ", ".join(get_args(Task))
-        raise UsageError(f"{file}: task {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})")
+        wanted, known = " or ".join(map(str, ranks)), ", ".join(get_args(Task))
+        raise UsageError(f"{file}: {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})")
     return fitting[0]
 
 

@@ -120,7 +120,8 @@ def _load_module(where: str, name: str) -> ModuleType:
     spec = importlib.util.find_spec(top) if top != "__main__" else None
     if spec is None:
         roots = ", ".join(map(str, current_roots()))
-        raise UsageError(f"{where}: no module {top!r} is importable; name its file (python:{top}.py:function) in {roots}")
+        hint = f"name its file (python:{top}.py:function) in {roots}"
+        raise UsageError(f"{where}: no module {top!r} is importable; {hint}")
     places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ["(built in)"])
     for place in places:
         check_inside_roots(where, Path("/", str(place)))

@@ -71,7 +71,8 @@ def read_shape(function: Callable[..., Any], name: str, declared: Declaration) -
     names = [each.name for each in required]
     given = declared_columns(name, "inputs", declared.inputs, names)
     if given and len(given) != len(names):
-        raise UsageError(f"{name}: inputs declares {len(given)} columns for {len(names)} parameters ({', '.join(names)})")
+        listed = ", ".join(names)
+        raise UsageError(f"{name}: inputs declares {len(given)} columns for {len(names)} parameters ({listed})")
     inputs = given or tuple(_input(name, each, hints.get(each), declared.batch) for each in names)
     arrays = tuple(array_kind(hints.get(each)) if declared.batch else None for each in names)
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}

@@ -29,7 +29,7 @@ DETR: dict[str, Any] = {
     "num_queries": 6,
 }
 SQUARE = {"height": 32, "width": 32}
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "cat", "dog", "red", "bus", "good", "bad", "film", "##s"]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "cat", "dog", "red", "bus", "good", "bad", "##s"]
 
 
 def word_tokenizer() -> Any:
@@ -122,7 +122,11 @@ def grounding_dino() -> list[Any]:
     )  # fmt: skip
     text = hf.BertConfig(vocab_size=len(WORDS), max_position_embeddings=64, **SMALL)
     config = hf.GroundingDinoConfig(
-        backbone_config=backbone, text_config=text, num_feature_levels=2, max_text_len=32, **{**DETR, "d_model": 32, "decoder_layers": 2}
+        backbone_config=backbone,
+        text_config=text,
+        num_feature_levels=2,
+        max_text_len=32,
+        **{**DETR, "d_model": 32, "decoder_layers": 2},
     )
     processor = hf.GroundingDinoImageProcessorPil(size={"shortest_edge": 32, "longest_edge": 64})
     return [hf.GroundingDinoForObjectDetection(config), processor, word_tokenizer()]

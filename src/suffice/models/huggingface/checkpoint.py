@@ -93,7 +93,7 @@ def _download(where: str, repo: str, revision: str | None, patterns: tuple[str, 
         raise UsageError(f"{where} needs the extra 'torch': pip install 'suffice[torch]'") from None
     reasons: dict[type[Exception], str] = {
         errors.GatedRepoError: "access to it is gated: accept its terms on the hub and set HF_TOKEN",
-        errors.RepositoryNotFoundError: "the hub has no model of this name that you may read (private ones need HF_TOKEN)",
+        errors.RepositoryNotFoundError: "the hub has no such model that you may read (private ones need HF_TOKEN)",
         errors.RevisionNotFoundError: f"it has no revision {revision!r}",
         errors.LocalEntryNotFoundError: "it is not in the local cache and the hub cannot be reached",
         errors.HFValidationError: "a hub model is written owner/name, a folder ./name",

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from suffice.errors import ModelError, UsageError
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
+from suffice.models.shared import shared
 
 # Image processors that transformers has for torchvision only, and one for Pillow that reads the same
 # configuration and does the same steps.
@@ -45,9 +46,15 @@ def load_network(checkpoint: Checkpoint, settings: HuggingFaceSettings, auto_cla
         ModelError: it cannot be loaded, or weights that matter are not in the checkpoint (transformers would
             draw them at random).
     """
-    torch, transformers = import_torch(checkpoint.where)
+    torch, _ = import_torch(checkpoint.where)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if settings.device == "auto" else settings.device
     dtype = getattr(torch, settings.dtype)
+    key = (checkpoint.folder, checkpoint.version, auto_class, device, dtype)
+    return shared(key, lambda: _load(checkpoint, auto_class, device, dtype))
+
+
+def _load(checkpoint: Checkpoint, auto_class: str, device: str, dtype: Any) -> Pretrained:
+    _, transformers = import_torch(checkpoint.where)
     folder = checkpoint.folder_with_weights()
     with _one_line_errors(checkpoint.where), _quiet(transformers):
         network, info = getattr(transformers, auto_class).from_pretrained(
