@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError, nearest
 from suffice.models.batch_model import BatchModel
-from suffice.models.labels import read_labels
+from suffice.models.labels import labels_identity, read_labels
 from suffice.models.onnx_external import onnx_files
 from suffice.models.onnx_feed import Feed, make_feeds
 from suffice.models.onnx_head import Head, exported_labels, infer_task, make_head
@@ -56,7 +56,7 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
         inputs=tuple(feed.column for feed in feeds),
         outputs=head.columns,
         returns=head.returns,
-        options=plain_settings(settings, "batch"),
+        options=plain_settings(settings, "batch", "labels") | ({"labels": labels_identity(labels)} if labels else {}),
         batch_size=settings.batch or batch_fixed or 8,
         concurrency=concurrency(),
     )

@@ -180,6 +180,9 @@ def test_options_that_matter_are_in_the_signature(tmp_path: Path) -> None:
     assert plain.options == small.options
     assert small.batch_size == 2
     assert onnx("m", path, channels="BGR").signature.options != plain.options
+    first, second = (onnx("m", path, labels=["a", "b", last]).signature.options["labels"] for last in "cd")
+    assert first.startswith("a, b, c (3, ")
+    assert first != second
 
 
 def tokens(path: Path) -> Path:
