@@ -122,9 +122,11 @@ def _load_module(where: str, name: str) -> ModuleType:
         roots = ", ".join(map(str, current_roots()))
         hint = f"name its file (python:{top}.py:function) in {roots}"
         raise UsageError(f"{where}: no module {top!r} is importable; {hint}")
-    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ["(built in)"])
+    places = [spec.origin] if spec.has_location else list(spec.submodule_search_locations or ())
+    if not places:
+        raise UsageError(f"{where}: {top} is part of Python, outside the roots that code may come from")
     for place in places:
-        check_inside_roots(where, Path("/", str(place)))
+        check_inside_roots(where, Path(str(place)))
     module: ModuleType = _run(where, lambda: importlib.import_module(name))
     return module
 

@@ -60,6 +60,8 @@ def read_shape(function: Callable[..., Any], name: str, declared: Declaration) -
     Raises:
         UsageError: a parameter or the result has no type that is a column's; the message names it.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise UsageError(f"{name} is async, and models are called from plain threads: give a plain function")
     hints = _hints(function, name, declared)
     parameters = list(inspect.signature(function).parameters.values())
     required = [each for each in parameters if each.default is each.empty and _is_positional(each)]

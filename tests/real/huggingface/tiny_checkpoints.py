@@ -101,6 +101,31 @@ def resnet_classifier() -> list[Any]:
     return [hf.ResNetForImageClassification(config), hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})]
 
 
+def rf_detr() -> list[Any]:
+    """Without its image processor, which cannot be made where torchvision is missing."""
+    from transformers.models.rf_detr.configuration_rf_detr import RfDetrDinov2Config
+
+    backbone = RfDetrDinov2Config(image_size=32, patch_size=8, num_windows=2, out_indices=[1, 2], **SMALL)
+    config = hf.RfDetrConfig(
+        backbone_config=backbone,
+        d_model=32,
+        decoder_layers=1,
+        decoder_ffn_dim=24,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_n_points=1,
+        num_queries=6,
+        group_detr=1,
+        **LABELS,
+    )
+    return [hf.RfDetrForObjectDetection(config)]
+
+
+def dinov3() -> list[Any]:
+    """Without its image processor, as :func:`rf_detr`."""
+    return [hf.DINOv3ViTModel(hf.DINOv3ViTConfig(image_size=32, patch_size=16, **SMALL))]
+
+
 def owlv2() -> list[Any]:
     vision = {"image_size": 32, "patch_size": 16, **SMALL}
     text = {"vocab_size": 55, "max_position_embeddings": 16, **SMALL}

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from suffice.errors import ModelError, UsageError
+from suffice.models.code_version import code_version
 from suffice.models.protocol import Column, Image, Model
 from suffice.models.python import model, python
 from suffice.models.python_declaration import Declaration
@@ -222,6 +223,10 @@ def no_inputs() -> str:
     return ""
 
 
+async def later(text: str) -> str:
+    return text
+
+
 def keyword_only(*, text: str) -> str:
     return text
 
@@ -237,6 +242,7 @@ def unknown(text: Missing) -> str:  # type: ignore[name-defined] # noqa: F821
         (odd_types, "odd_types: parameter 'thing' is annotated .*Path.*give inputs="),
         (no_result, "no_result: its result is"),
         (no_inputs, "no_inputs takes no input"),
+        (later, "later is async"),
         (keyword_only, "keyword_only: parameter 'text' must be positional"),
         (unknown, "unknown: its annotations cannot be read .*Missing"),
     ],
@@ -307,6 +313,16 @@ def test_the_version_follows_globals_and_closures(one: Any, two: Any) -> None:
     assert version_of(reads_global, LIMIT=one) != version_of(reads_global, LIMIT=two)
     closes_over = "def make(limit):\n    def f(text):\n        return text, limit\n    return f\nf = make(LIMIT)"
     assert version_of(closes_over, LIMIT=one) != version_of(closes_over, LIMIT=two)
+
+
+def test_the_version_survives_a_warm_interpreter() -> None:
+    """CPython rewrites the bytecode of functions that run often; the version is of the code as compiled."""
+    scope: dict[str, Any] = {}
+    exec("def f(x):\n    return x + 1 if x > 0 else len(str(x))", scope)
+    before = code_version(scope["f"])
+    for number in range(5000):
+        scope["f"](number)
+    assert code_version(scope["f"]) == before
 
 
 def test_sets_of_text_hash_alike_in_every_process() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
-from suffice.models.huggingface.part import DETECTION_ROWS, IMAGE_INPUT, Part, detection_rows
+from suffice.models.huggingface.part import IMAGE_INPUT, Part, detection_rows
 from suffice.models.huggingface.pictures import picture_item
 from suffice.models.huggingface.pretrained import load_image_processor, load_network
 from suffice.models.lazy import Lazy
@@ -35,7 +36,7 @@ def object_detection(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> P
 
         return run_in_groups(batch, run)
 
-    return Part((IMAGE_INPUT,), DETECTION_ROWS, "rows", lambda image: picture_item(processor(), image), predict)
+    return Part((IMAGE_INPUT,), DETECTION_COLUMNS, "rows", lambda image: picture_item(processor(), image), predict)
 
 
 def in_float(outputs: Any) -> Any:

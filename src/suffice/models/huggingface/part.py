@@ -12,15 +12,6 @@ IMAGE_INPUT = Column("image", IMAGE)
 TEXT_INPUT = Column("text", "VARCHAR")
 LABEL = (Column("label", "VARCHAR"),)
 LABEL_ROWS = (Column("label", "VARCHAR"), Column("score", "DOUBLE"))
-DETECTION_ROWS = (
-    Column("object_id", "INTEGER"),
-    Column("label", "VARCHAR"),
-    Column("score", "DOUBLE"),
-    Column("x0", "DOUBLE"),
-    Column("y0", "DOUBLE"),
-    Column("x1", "DOUBLE"),
-    Column("y1", "DOUBLE"),
-)
 
 
 class Part(NamedTuple):

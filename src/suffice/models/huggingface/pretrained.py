@@ -12,12 +12,9 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError
 from suffice.models.huggingface.checkpoint import Checkpoint
+from suffice.models.huggingface.float_processor import FLOAT_PROCESSORS, FloatProcessor
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.shared import shared
-
-# Image processors that transformers has for torchvision only, and one for Pillow that reads the same
-# configuration and does the same steps.
-PILLOW_TWINS = {"RfDetrImageProcessor": "RTDetrImageProcessorPil", "DINOv3ViTImageProcessor": "ViTImageProcessorPil"}
 
 
 @dataclass(frozen=True)
@@ -74,12 +71,12 @@ def _load(checkpoint: Checkpoint, auto_class: str, device: str, dtype: Any) -> P
 
 
 def load_image_processor(checkpoint: Checkpoint) -> Any:
-    """The image processor in its Pillow form, as torchvision is not used here."""
+    """The image processor in its Pillow form, as torchvision is not used here; our own where it has none."""
     _, transformers = import_torch(checkpoint.where)
     kind = str(checkpoint.read_json("preprocessor_config.json").get("image_processor_type", "")).removesuffix("Fast")
+    if kind in FLOAT_PROCESSORS:
+        return FloatProcessor(checkpoint, kind)
     with _one_line_errors(checkpoint.where), _quiet(transformers):
-        if kind in PILLOW_TWINS:
-            return getattr(transformers, PILLOW_TWINS[kind]).from_pretrained(checkpoint.folder)
         return transformers.AutoImageProcessor.from_pretrained(checkpoint.folder, backend="pil", local_files_only=True)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from suffice.errors import ModelError
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
 from suffice.models.huggingface.object_detection import in_float
-from suffice.models.huggingface.part import DETECTION_ROWS, IMAGE_INPUT, TEXT_INPUT, Part, detection_rows
+from suffice.models.huggingface.part import IMAGE_INPUT, TEXT_INPUT, Part, detection_rows
 from suffice.models.huggingface.pretrained import import_torch, load_image_processor, load_network, load_tokenizer
 from suffice.models.huggingface.texts import TOKENIZING
 from suffice.models.lazy import Lazy
@@ -58,7 +59,7 @@ def zero_shot_object_detection(checkpoint: Checkpoint, settings: HuggingFaceSett
 
         return run_in_groups(batch, run)
 
-    return Part((IMAGE_INPUT, TEXT_INPUT), DETECTION_ROWS, "rows", prepare, predict)
+    return Part((IMAGE_INPUT, TEXT_INPUT), DETECTION_COLUMNS, "rows", prepare, predict)
 
 
 def _load_processor(checkpoint: Checkpoint) -> Any:
