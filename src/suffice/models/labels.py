@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from suffice.errors import UsageError
@@ -20,3 +21,10 @@ def read_labels(where: str, labels: str | tuple[str, ...], folder: Path) -> tupl
         if path.is_file():
             return tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
     raise UsageError(f"{where}: no labels file {labels!r} in {folder} nor in {Path.cwd()}")
+
+
+def labels_identity(labels: tuple[str, ...]) -> str:
+    """Short text that tells these names from any others, for :attr:`Signature.options`."""
+    text = ", ".join(labels)
+    digest = hashlib.blake2b("\n".join(labels).encode(), digest_size=6).hexdigest()
+    return f"{text if len(text) <= 40 else f'{text[:40]}…'} ({len(labels)}, {digest})"

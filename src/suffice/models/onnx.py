@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError, nearest
 from suffice.models.batch_model import BatchModel
-from suffice.models.labels import read_labels
+from suffice.models.labels import labels_identity, read_labels
 from suffice.models.onnx_external import onnx_files
 from suffice.models.onnx_feed import Feed, make_feeds
 from suffice.models.onnx_head import Head, exported_labels, infer_task, make_head
@@ -21,6 +21,7 @@ from suffice.models.onnx_session import OnnxSession, concurrency
 from suffice.models.onnx_settings import OnnxSettings
 from suffice.models.protocol import Model, Row, Signature
 from suffice.models.settings import plain_settings, read_settings
+from suffice.models.shared import shared
 from suffice.models.weights import weights_version
 
 Tensor = npt.NDArray[Any]
@@ -39,7 +40,8 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
     """
     path = _existing(locator)
     settings = read_settings(OnnxSettings, path.name, options)
-    session = OnnxSession(path)
+    version = weights_version(CODE_REVISION, *onnx_files(path))
+    session = shared((path, version), lambda: OnnxSession(path))
     given = settings.labels or exported_labels(session.metadata())
     labels = read_labels(path.name, given, path.parent)
     asked = [node for node in session.outputs() if settings.output in (None, node.name)]
@@ -50,11 +52,11 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
     batch_fixed = _fixed_batch(session.inputs())
     signature = Signature(
         name=name,
-        version=weights_version(CODE_REVISION, *onnx_files(path)),
+        version=version,
         inputs=tuple(feed.column for feed in feeds),
         outputs=head.columns,
         returns=head.returns,
-        options=plain_settings(settings, "batch"),
+        options=plain_settings(settings, "batch", "labels") | ({"labels": labels_identity(labels)} if labels else {}),
         batch_size=settings.batch or batch_fixed or 8,
         concurrency=concurrency(),
     )

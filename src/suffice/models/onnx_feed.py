@@ -199,7 +199,5 @@ def _canvas(file: str, name: str, fixed_hw: tuple[Any, Any], settings: OnnxSetti
         raise UsageError(f"{file}: option size is a side in pixels or [height, width], got {settings.size!r}")
     chosen = [fixed if isinstance(fixed, int) else asked for fixed, asked in zip(fixed_hw, asked_hw, strict=True)]
     if settings.size is not None and chosen != list(asked_hw):
-        raise UsageError(
-            f"{file}: input {name} is fixed at {chosen} (height, width), option size asks {list(asked_hw)}"
-        )
+        raise UsageError(f"{file}: input {name} is fixed at {chosen} (height, width), size asks {list(asked_hw)}")
     return chosen[1], chosen[0]

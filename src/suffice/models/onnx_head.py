@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError, nearest
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.onnx_feed import DTYPES, Placed, listing
 from suffice.models.onnx_settings import OnnxSettings, Task
 from suffice.models.protocol import Column, Row
@@ -19,15 +20,6 @@ from suffice.models.yolo_boxes import yolo_class_count, yolo_detections
 Tensor = npt.NDArray[Any]
 Read = Callable[[Mapping[str, Tensor], Sequence[Any]], list[Row]]
 IMAGENET_COUNTS = (1000, 1001, 21841, 21843)
-DETECTION_COLUMNS = (
-    Column("object_id", "INTEGER"),
-    Column("label", "VARCHAR"),
-    Column("score", "DOUBLE"),
-    Column("x0", "DOUBLE"),
-    Column("y0", "DOUBLE"),
-    Column("x1", "DOUBLE"),
-    Column("y1", "DOUBLE"),
-)
 
 
 class Head(NamedTuple):
@@ -70,7 +62,7 @@ def make_head(file: str, outputs: Sequence[Any], settings: OnnxSettings, labels:
     Raises:
         UsageError: no output of that name or of the shape the task needs, or labels of another number.
     """
-    if settings.returns == "rows" and settings.task != "classify":
+    if settings.returns is not None and settings.task != "classify":
         raise UsageError(f"{file}: option returns is for task 'classify', not {settings.task!r}")
     if settings.task == "raw":
         return _raw(file, outputs, settings)
@@ -99,11 +91,8 @@ def _choose(file: str, outputs: Sequence[Any], settings: OnnxSettings, ranks: Se
     fitting = [node for node in asked if len(node.shape) in ranks and node.type.startswith("tensor(")]
     if not fitting:
         shapes = listing(asked).partition(" (")[2].removesuffix(")")
-        wanted = " or ".join(map(str, ranks))
-        known = ", ".join(get_args(Task))
-        raise UsageError(
-            f"{file}: task {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})"
-        )
+        wanted, known = " or ".join(map(str, ranks)), ", ".join(get_args(Task))
+        raise UsageError(f"{file}: {settings.task!r} needs an output of {wanted} axes, got {shapes} (tasks: {known})")
     return fitting[0]
 
 

@@ -43,7 +43,7 @@ class Placement(NamedTuple):
         """Boxes ``[n, 4]`` from pixels of the canvas to pixels of the picture, cut at its edges."""
         offset = np.array([self.left, self.top] * 2)
         scale = np.array([self.width / self.width_scaled, self.height / self.height_scaled] * 2)
-        return np.clip((boxes_xyxy - offset) * scale, 0, [self.width, self.height] * 2)
+        return np.asarray(np.clip((boxes_xyxy - offset) * scale, 0, [self.width, self.height] * 2))
 
 
 def place(width: int, height: int, canvas_wh: tuple[int, int], fit: Fit) -> Placement:
@@ -53,4 +53,4 @@ def place(width: int, height: int, canvas_wh: tuple[int, int], fit: Fit) -> Plac
     ratios = canvas_wh[0] / width, canvas_wh[1] / height
     ratio = min(ratios) if fit == "letterbox" else max(ratios) / CROP_SHARE
     scaled = max(1, round(width * ratio)), max(1, round(height * ratio))
-    return Placement(width, height, *scaled, (canvas_wh[0] - scaled[0]) // 2, (canvas_wh[1] - scaled[1]) // 2)
+    return Placement(width, height, *scaled, int((canvas_wh[0] - scaled[0]) / 2), int((canvas_wh[1] - scaled[1]) / 2))

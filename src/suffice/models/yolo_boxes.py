@@ -45,7 +45,7 @@ def yolo_detections(output: Tensor, min_score: float, iou_max: float) -> Detecti
         return Detections(found[:, :4], found[:, 4], found[:, 5].astype(np.intp))
     table = output.T if rows < columns else output
     scores = table[:, 4:] if rows < columns else table[:, 5:] * table[:, 4:5]
-    return _suppressed(table[:, :4].astype(np.float32), scores.astype(np.float32), min_score, iou_max)
+    return _suppressed(table[:, :4], scores.astype(np.float32), min_score, iou_max)
 
 
 def _suppressed(boxes_cxcywh: Tensor, scores: Tensor, min_score: float, iou_max: float) -> Detections:
@@ -54,6 +54,7 @@ def _suppressed(boxes_cxcywh: Tensor, scores: Tensor, min_score: float, iou_max:
     chosen = np.argsort(-best, kind="stable")[:CANDIDATES_MAX]
     chosen = chosen[best[chosen] >= min_score]
     half = boxes_cxcywh[chosen, 2:] / 2
-    boxes_xyxy = np.hstack([boxes_cxcywh[chosen, :2] - half, boxes_cxcywh[chosen, :2] + half])
+    centre = boxes_cxcywh[chosen, :2]
+    boxes_xyxy = np.hstack([centre - half, centre + half]).astype(np.float32)
     kept = nms(boxes_xyxy, best[chosen], class_ids[chosen], iou_max)
     return Detections(boxes_xyxy[kept], best[chosen][kept], class_ids[chosen][kept])

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,8 @@ def test_similarity_and_its_two_towers(checkpoint: Any, parts: Any, padding: Any
     assert [row[0] for [row] in answers] == pytest.approx(cosines, abs=TOLERANCE)
     assert max(cosines) - min(cosines) > 0.01
     [[(picture,)]] = ask(huggingface("v", str(folder), task="image-feature-extraction"), (pictures()[0],))
-    assert picture == pytest.approx(
-        torch.nn.functional.normalize(image_vector(pictures()[0]), dim=0).tolist(), abs=1e-4
-    )
+    expected = torch.nn.functional.normalize(image_vector(pictures()[0]), dim=0)
+    assert picture == pytest.approx(expected.tolist(), abs=TOLERANCE)
     [[(raw,)]] = ask(huggingface("t", str(folder), task="feature-extraction", normalize=False), ("a dog",))
     assert raw == pytest.approx(text_vector("a dog").tolist(), abs=TOLERANCE)
 
@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_said_in_one_line(checkpoint: Any, parts: Any, opti
 
 def test_folders_and_hub_names_that_are_not_there(checkpoint: Any, tmp_path: Path) -> None:
     folder = checkpoint(tiny.vit)
-    with pytest.raises(UsageError, match="there is no folder .*did you mean .*vit"):
+    with pytest.raises(UsageError, match=r"there is no folder .*did you mean .*vit"):
         huggingface("m", str(folder.parent / "vitt"))
     with pytest.raises(UsageError, match=r"has no config.json"):
         huggingface("m", str(tmp_path))
@@ -278,14 +278,42 @@ def test_folders_and_hub_names_that_are_not_there(checkpoint: Any, tmp_path: Pat
         huggingface("m", "not a name")
 
 
-def test_an_unreachable_hub_is_one_line() -> None:
+HUB = """
+import numpy as np
+from suffice.models.huggingface.runner import huggingface
+
+model = huggingface("kind", "owner/tiny@main")
+print(model.signature.version, model.predict([model.prepare(np.zeros((40, 40, 3), np.uint8))]))
+huggingface("kind", "nobody/nothing")
+"""
+
+
+def test_a_hub_out_of_reach(tmp_path: Path) -> None:
     """In a process of its own that does look for a hub, at a port of this machine where none listens."""
-    code = "from suffice.models.huggingface.runner import huggingface; huggingface('m', 'nobody/nothing')"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert (
-        "ModelError: hf:nobody/nothing: it is not in the local cache and the hub cannot" in done.stderr.splitlines()[-1]
+    repo, commit = tmp_path / "models--owner--tiny", "a" * 40
+    tiny.write_checkpoint(tiny.vit, repo / "snapshots" / commit)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    hub = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", HUB], env=os.environ | hub, capture_output=True, text=True, check=False
     )
+    assert done.stdout.strip() == f"{commit}-1 [[('bus',)]]"
+    last = done.stderr.splitlines()[-1]
+    assert last.endswith("ModelError: hf:nobody/nothing: it is not in the local cache and the hub cannot be reached")
+
+
+def test_prepare_in_many_threads(checkpoint: Any) -> None:
+    """Decoding threads share one tokenizer and one image processor."""
+    texts = ["cat", "a dog. red bus", "a red dog", "bus. cat. dog"] * 10
+    inputs = list(zip(pictures() * 8, texts, strict=True))
+    for parts in (tiny.owlv2, tiny.clip):
+        model = huggingface("m", str(checkpoint(parts)), **({"min_score": 0} if parts is tiny.owlv2 else {}))
+        with ThreadPoolExecutor(4) as threads:
+            together = model.predict(list(threads.map(lambda each, model=model: model.prepare(*each), inputs)))
+        alone = [model.predict([model.prepare(*each)])[0] for each in inputs[:8]]
+        for one, other in zip(together[:8], alone, strict=True):
+            assert np.allclose([row[-1] for row in one], [row[-1] for row in other], atol=TOLERANCE)
 
 
 def test_missing_weights_are_never_drawn_at_random(tmp_path: Path) -> None:
@@ -329,4 +357,51 @@ def test_a_checkpoint_that_lacks_a_part_names_it(tmp_path: Path) -> None:
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         huggingface("m", str(folder)).prepare(pictures()[0])
+    assert "\n" not in str(caught.value)
+
+
+def write_processor(folder: Path, kind: str, **config: Any) -> Path:
+    (folder / "preprocessor_config.json").write_text(json.dumps({"image_processor_type": kind, **config}))
+    return folder
+
+
+def by_hand(image: Any, size: int, antialias: bool) -> torch.Tensor:
+    """To 0..1, resize, normalise: the steps of transformers' torchvision processors for RF-DETR and DINOv3."""
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    resized = torch.nn.functional.interpolate(planes, (size, size), mode="bilinear", antialias=antialias)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return (resized - mean[:, None, None]) / std[:, None, None]
+
+
+def test_rf_detr_without_torchvision(tmp_path: Path) -> None:
+    folder = tiny.write_checkpoint(tiny.rf_detr, tmp_path / "rf")
+    write_processor(folder, "RfDetrImageProcessorFast", size={"height": 32, "width": 32})
+    answers = ask(huggingface("find", str(folder), min_score=0.3), *((image,) for image in pictures()))
+    network, total = hf.RfDetrForObjectDetection.from_pretrained(folder).eval(), 0
+    for image, answer in zip(pictures(), answers, strict=True):
+        outputs = network(by_hand(image, 32, antialias=False), pixel_mask=torch.ones(1, 32, 32, dtype=torch.long))
+        best = outputs.logits[0].sigmoid().flatten().topk(6)
+        centre, size = outputs.pred_boxes[0][best.indices // outputs.logits.shape[2]].split(2, dim=-1)
+        boxes = torch.cat([centre - size / 2, centre + size / 2], -1) * torch.tensor([*image.shape[1::-1]] * 2)
+        found = {"labels": best.indices % outputs.logits.shape[2], "scores": best.values, "boxes": boxes}
+        keep = best.values > 0.3
+        expected = reference_detections({key: value[keep] for key, value in found.items()}, tiny.NAMES)
+        assert_same_rows(answer, expected)
+        total += len(answer)
+    assert total > 0
+
+
+def test_dinov3_without_torchvision(tmp_path: Path) -> None:
+    folder = tiny.write_checkpoint(tiny.dinov3, tmp_path / "dino")
+    write_processor(folder, "DINOv3ViTImageProcessorFast", size={"height": 32, "width": 32})
+    [[(vector,)]] = ask(huggingface("e", str(folder), normalize=False), (pictures()[0],))
+    hidden = hf.DINOv3ViTModel.from_pretrained(folder).eval()(by_hand(pictures()[0], 32, antialias=True))
+    assert vector == pytest.approx(hidden.last_hidden_state[0, 0].tolist(), abs=TOLERANCE)
+
+
+def test_a_processor_that_only_torchvision_has_says_so(checkpoint: Any, tmp_path: Path) -> None:
+    folder = tiny.write_checkpoint(tiny.vit, tmp_path / "vit")
+    write_processor(folder, "PPDocLayoutV3ImageProcessor", size={"height": 32, "width": 32})
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*torchvision") as caught:
+        huggingface("k", str(folder)).prepare(pictures()[0])
     assert "\n" not in str(caught.value)

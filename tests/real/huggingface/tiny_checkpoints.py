@@ -29,23 +29,7 @@ DETR: dict[str, Any] = {
     "num_queries": 6,
 }
 SQUARE = {"height": 32, "width": 32}
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "[MASK]",
-    ".",
-    "a",
-    "cat",
-    "dog",
-    "red",
-    "bus",
-    "good",
-    "bad",
-    "film",
-    "##s",
-]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", "a", "cat", "dog", "red", "bus", "good", "bad", "##s"]
 
 
 def word_tokenizer() -> Any:
@@ -115,6 +99,31 @@ def vit() -> list[Any]:
 def resnet_classifier() -> list[Any]:
     config = hf.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", **LABELS)
     return [hf.ResNetForImageClassification(config), hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})]
+
+
+def rf_detr() -> list[Any]:
+    """Without its image processor, which cannot be made where torchvision is missing."""
+    from transformers.models.rf_detr.configuration_rf_detr import RfDetrDinov2Config
+
+    backbone = RfDetrDinov2Config(image_size=32, patch_size=8, num_windows=2, out_indices=[1, 2], **SMALL)
+    config = hf.RfDetrConfig(
+        backbone_config=backbone,
+        d_model=32,
+        decoder_layers=1,
+        decoder_ffn_dim=24,
+        decoder_self_attention_heads=2,
+        decoder_cross_attention_heads=2,
+        decoder_n_points=1,
+        num_queries=6,
+        group_detr=1,
+        **LABELS,
+    )
+    return [hf.RfDetrForObjectDetection(config)]
+
+
+def dinov3() -> list[Any]:
+    """Without its image processor, as :func:`rf_detr`."""
+    return [hf.DINOv3ViTModel(hf.DINOv3ViTConfig(image_size=32, patch_size=16, **SMALL))]
 
 
 def owlv2() -> list[Any]:

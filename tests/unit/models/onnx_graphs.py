@@ -58,6 +58,5 @@ def constant_for_each(path: Path, value: np.ndarray[Any, Any], metadata: dict[st
     ]
     weights = {"value": value[None].astype(np.float32), "ones": np.ones(value.ndim, np.int64)}
     inputs = {"images": (TensorProto.FLOAT, ["batch", 3, 64, 64])}
-    return write_graph(
-        path, nodes, inputs, {"output0": (TensorProto.FLOAT, ["batch", *value.shape])}, weights, metadata
-    )
+    outputs = {"output0": (TensorProto.FLOAT, ["batch", *value.shape])}
+    return write_graph(path, nodes, inputs, outputs, weights, metadata)

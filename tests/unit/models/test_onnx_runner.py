@@ -180,6 +180,9 @@ def test_options_that_matter_are_in_the_signature(tmp_path: Path) -> None:
     assert plain.options == small.options
     assert small.batch_size == 2
     assert onnx("m", path, channels="BGR").signature.options != plain.options
+    first, second = (onnx("m", path, labels=["a", "b", last]).signature.options["labels"] for last in "cd")
+    assert first.startswith("a, b, c (3, ")
+    assert first != second
 
 
 def tokens(path: Path) -> Path:
@@ -220,7 +223,7 @@ def test_a_text_model_is_refused_with_the_way_out(tmp_path: Path) -> None:
 
 def test_no_file_and_no_graph(tmp_path: Path) -> None:
     linear(tmp_path / "model.onnx", np.eye(2))
-    with pytest.raises(UsageError, match="no ONNX file.*did you mean .*model.onnx"):
+    with pytest.raises(UsageError, match=r"no ONNX file.*did you mean .*model.onnx"):
         onnx("m", str(tmp_path / "modle.onnx"))
     (tmp_path / "broken.onnx").write_bytes(b"not a graph")
     with pytest.raises(ModelError, match=r"cannot load .*broken.onnx") as caught:
@@ -232,5 +235,5 @@ def test_a_wrong_argument_is_named(tmp_path: Path) -> None:
     model = onnx("m", str(linear(tmp_path / "a.onnx", np.eye(2))))
     with pytest.raises(ModelError, match=r"'features': expected shape \[2\], got \[3\]"):
         model.prepare([1, 2, 3])
-    with pytest.raises(ModelError, match="'features'.* is no FLOAT"):
+    with pytest.raises(ModelError, match=r"'features'.* is no FLOAT"):
         model.prepare(["a", "b"])

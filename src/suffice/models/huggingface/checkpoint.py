@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,17 @@ class Checkpoint:
 
     def folder_with_weights(self) -> Path:
         """The folder, weights and all; fetches them from the hub unless they are in its cache."""
-        if self.repo is None:
+        if self.repo is None or self._has_weights():
             return self.folder
         folder = _download(self.where, self.repo, self.folder.name, (*SMALL_FILES, "*.safetensors"))
         if not list(folder.glob("*.safetensors")):
             _download(self.where, self.repo, self.folder.name, ("pytorch_model*.bin",))
         return folder
+
+    def _has_weights(self) -> bool:
+        """Whether the weights of this commit are here, so that the hub need not be asked (it may be out of reach)."""
+        shards = self.read_json("model.safetensors.index.json").get("weight_map", {"": "model.safetensors"})
+        return all((self.folder / name).is_file() for name in shards.values())
 
 
 def find_checkpoint(locator: str) -> Checkpoint:
@@ -93,15 +99,39 @@ def _download(where: str, repo: str, revision: str | None, patterns: tuple[str, 
         raise UsageError(f"{where} needs the extra 'torch': pip install 'suffice[torch]'") from None
     reasons: dict[type[Exception], str] = {
         errors.GatedRepoError: "access to it is gated: accept its terms on the hub and set HF_TOKEN",
-        errors.RepositoryNotFoundError: "the hub has no model of this name that you may read (private ones need HF_TOKEN)",
+        errors.RepositoryNotFoundError: "the hub has no such model that you may read (private ones need HF_TOKEN)",
         errors.RevisionNotFoundError: f"it has no revision {revision!r}",
         errors.LocalEntryNotFoundError: "it is not in the local cache and the hub cannot be reached",
         errors.HFValidationError: "a hub model is written owner/name, a folder ./name",
     }
     try:
-        ignored = list(OTHER_FORMATS)
-        found = snapshot_download(repo, revision=revision, allow_patterns=list(patterns), ignore_patterns=ignored)
+        commit = _newest_commit(repo, revision)
+        found = snapshot_download(
+            repo,
+            revision=commit or revision,
+            allow_patterns=list(patterns),
+            ignore_patterns=list(OTHER_FORMATS),
+            local_files_only=commit is None,
+        )
         return Path(found)
     except Exception as error:
         known = (reason for kind, reason in reasons.items() if isinstance(error, kind))
         raise ModelError(f"{where}: {next(known, str(error).strip().partition(chr(10))[0])}") from None
+
+
+def _newest_commit(repo: str, revision: str | None) -> str | None:
+    """The commit `revision` stands for now; None when the hub cannot be asked, and the cache has to do.
+
+    Asking this first spares who is offline the many retries of a download.
+    """
+    from huggingface_hub import HfApi, errors
+
+    if revision and re.fullmatch("[0-9a-f]{40}", revision):
+        return revision
+    try:
+        found: str | None = HfApi().model_info(repo, revision=revision, timeout=10).sha
+        return found
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError):
+        raise
+    except Exception:
+        return None

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
-from suffice.models.huggingface.part import IMAGE_INPUT, TEXT_INPUT, Part, once
+from suffice.models.huggingface.part import IMAGE_INPUT, TEXT_INPUT, Part
 from suffice.models.huggingface.pictures import picture_item
 from suffice.models.huggingface.pretrained import Pretrained, load_image_processor, load_network, load_tokenizer
 from suffice.models.huggingface.task import DUAL_ENCODERS
 from suffice.models.huggingface.texts import TOKENIZING, text_item, token_limit
+from suffice.models.lazy import Lazy
 from suffice.models.protocol import Column, Image, Row
 
 EMBEDDING = (Column("embedding", "FLOAT[]"),)
@@ -29,9 +30,9 @@ class Pair(NamedTuple):
 
 def similarity(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
     """The cosine of the angle between a picture's and a text's vector, by CLIP and its kin (Radford et al. 2021)."""
-    processor = once(lambda: load_image_processor(checkpoint))
+    processor = Lazy(lambda: load_image_processor(checkpoint))
     tokens = _text_preparer(checkpoint)
-    network = once(lambda: load_network(checkpoint, settings, "AutoModel"))
+    network = Lazy(lambda: load_network(checkpoint, settings, "AutoModel"))
 
     def predict(batch: Sequence[Pair]) -> list[list[Row]]:
         loaded = network()
@@ -49,7 +50,7 @@ def similarity(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
 
 def image_embedding(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
     """A vector of a picture: the projected one of CLIP and its kin, else the class token or the mean of all."""
-    processor = once(lambda: load_image_processor(checkpoint))
+    processor = Lazy(lambda: load_image_processor(checkpoint))
     default = "cls" if checkpoint.config.get("model_type") in CLS_FIRST else "mean"
     tower = _image_tower if _is_dual(checkpoint) else _pooled(settings.pooling or default)
     predict = _vectors(checkpoint, settings, tower)
@@ -57,7 +58,7 @@ def image_embedding(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Pa
 
 
 def text_embedding(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
-    """A vector of a text: the projected one of CLIP and its kin, else pooled as the checkpoint says (mean by default)."""
+    """A vector of a text: the projected one of CLIP and its kin, else pooled as the checkpoint says (or the mean)."""
     cls_pooling = checkpoint.read_json("1_Pooling/config.json").get("pooling_mode_cls_token")
     tower = _text_tower if _is_dual(checkpoint) else _pooled(settings.pooling or ("cls" if cls_pooling else "mean"))
     predict = _vectors(checkpoint, settings, tower)
@@ -69,7 +70,7 @@ def _is_dual(checkpoint: Checkpoint) -> bool:
 
 
 def _text_preparer(checkpoint: Checkpoint) -> Callable[[str], Item]:
-    tokenizer = once(lambda: load_tokenizer(checkpoint))
+    tokenizer = Lazy(lambda: load_tokenizer(checkpoint))
     config = {**checkpoint.config, **checkpoint.config.get("text_config", {})}
     longest = checkpoint.read_json("sentence_bert_config.json").get("max_seq_length")
 
@@ -88,7 +89,7 @@ def _text_preparer(checkpoint: Checkpoint) -> Callable[[str], Item]:
 def _vectors(
     checkpoint: Checkpoint, settings: HuggingFaceSettings, tower: Encode
 ) -> Callable[[Sequence[Item]], list[list[Row]]]:
-    network = once(lambda: load_network(checkpoint, settings, "AutoModel"))
+    network = Lazy(lambda: load_network(checkpoint, settings, "AutoModel"))
 
     def predict(batch: Sequence[Item]) -> list[list[Row]]:
         return [[(vector.tolist(),)] for vector in _encode(batch, network(), tower, settings.normalize)]

@@ -9,16 +9,17 @@ from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
 from suffice.models.huggingface.labels_of import label_rows
-from suffice.models.huggingface.part import IMAGE_INPUT, LABEL, LABEL_ROWS, Part, once
+from suffice.models.huggingface.part import IMAGE_INPUT, LABEL, LABEL_ROWS, Part
 from suffice.models.huggingface.pictures import picture_item
 from suffice.models.huggingface.pretrained import load_image_processor, load_network
+from suffice.models.lazy import Lazy
 from suffice.models.protocol import Row
 
 
 def image_classification(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
     """``label``, or with ``returns => 'rows'`` the `top_k` labels with scores."""
-    processor = once(lambda: load_image_processor(checkpoint))
-    network = once(lambda: load_network(checkpoint, settings, "AutoModelForImageClassification"))
+    processor = Lazy(lambda: load_image_processor(checkpoint))
+    network = Lazy(lambda: load_network(checkpoint, settings, "AutoModelForImageClassification"))
 
     def predict(batch: Sequence[Item]) -> list[list[Row]]:
         loaded = network()

@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 
 class Item(NamedTuple):
-    """One input: arrays for the model's forward, first axis 1 (or the queries of this input), and what reading needs."""
+    """One input: arrays for the model's forward, first axis 1 (or this input's queries), and what reading needs."""
 
     arrays: Mapping[str, npt.NDArray[Any]]
     facts: Any = None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
-from suffice.models.huggingface.part import DETECTION_ROWS, IMAGE_INPUT, Part, detection_rows, once
+from suffice.models.huggingface.part import IMAGE_INPUT, Part, detection_rows
 from suffice.models.huggingface.pictures import picture_item
 from suffice.models.huggingface.pretrained import load_image_processor, load_network
+from suffice.models.lazy import Lazy
 from suffice.models.protocol import Row
 
 MIN_SCORE = 0.5
@@ -18,8 +20,8 @@ MIN_SCORE = 0.5
 
 def object_detection(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
     """Rows of DETR, RT-DETR, YOLOS and their kin: label, score, and box in pixels of the picture."""
-    processor = once(lambda: load_image_processor(checkpoint))
-    network = once(lambda: load_network(checkpoint, settings, "AutoModelForObjectDetection"))
+    processor = Lazy(lambda: load_image_processor(checkpoint))
+    network = Lazy(lambda: load_network(checkpoint, settings, "AutoModelForObjectDetection"))
     min_score = MIN_SCORE if settings.min_score is None else settings.min_score
 
     def predict(batch: Sequence[Item]) -> list[list[Row]]:
@@ -34,7 +36,7 @@ def object_detection(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> P
 
         return run_in_groups(batch, run)
 
-    return Part((IMAGE_INPUT,), DETECTION_ROWS, "rows", lambda image: picture_item(processor(), image), predict)
+    return Part((IMAGE_INPUT,), DETECTION_COLUMNS, "rows", lambda image: picture_item(processor(), image), predict)
 
 
 def in_float(outputs: Any) -> Any:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Lock
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 from suffice.models.huggingface.items import Item
 from suffice.models.protocol import IMAGE, Column, Row
 
-Loaded = TypeVar("Loaded")
 IMAGE_INPUT = Column("image", IMAGE)
 TEXT_INPUT = Column("text", "VARCHAR")
 LABEL = (Column("label", "VARCHAR"),)
 LABEL_ROWS = (Column("label", "VARCHAR"), Column("score", "DOUBLE"))
-DETECTION_ROWS = (
-    Column("object_id", "INTEGER"),
-    Column("label", "VARCHAR"),
-    Column("score", "DOUBLE"),
-    Column("x0", "DOUBLE"),
-    Column("y0", "DOUBLE"),
-    Column("x1", "DOUBLE"),
-    Column("y1", "DOUBLE"),
-)
 
 
 class Part(NamedTuple):
@@ -33,19 +22,6 @@ class Part(NamedTuple):
     returns: Literal["scalar", "rows"]
     prepare: Callable[..., Item]
     predict: Callable[[Sequence[Any]], Sequence[list[Row]]]
-
-
-def once(load: Callable[[], Loaded]) -> Callable[[], Loaded]:
-    """`load`, run by the first caller only; other threads wait for it. An error is not kept."""
-    lock, kept = Lock(), list[Loaded]()
-
-    def get() -> Loaded:
-        with lock:
-            if not kept:
-                kept.append(load())
-            return kept[0]
-
-    return get
 
 
 def detection_rows(found: Sequence[tuple[str, float, Sequence[float]]]) -> list[Row]:

@@ -12,11 +12,9 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError
 from suffice.models.huggingface.checkpoint import Checkpoint
+from suffice.models.huggingface.float_processor import FLOAT_PROCESSORS, FloatProcessor
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
-
-# Image processors that transformers has for torchvision only, and one for Pillow that reads the same
-# configuration and does the same steps.
-PILLOW_TWINS = {"RfDetrImageProcessor": "RTDetrImageProcessorPil", "DINOv3ViTImageProcessor": "ViTImageProcessorPil"}
+from suffice.models.shared import shared
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,15 @@ def load_network(checkpoint: Checkpoint, settings: HuggingFaceSettings, auto_cla
         ModelError: it cannot be loaded, or weights that matter are not in the checkpoint (transformers would
             draw them at random).
     """
-    torch, transformers = import_torch(checkpoint.where)
+    torch, _ = import_torch(checkpoint.where)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if settings.device == "auto" else settings.device
     dtype = getattr(torch, settings.dtype)
+    key = (checkpoint.folder, checkpoint.version, auto_class, device, dtype)
+    return shared(key, lambda: _load(checkpoint, auto_class, device, dtype))
+
+
+def _load(checkpoint: Checkpoint, auto_class: str, device: str, dtype: Any) -> Pretrained:
+    _, transformers = import_torch(checkpoint.where)
     folder = checkpoint.folder_with_weights()
     with _one_line_errors(checkpoint.where), _quiet(transformers):
         network, info = getattr(transformers, auto_class).from_pretrained(
@@ -67,12 +71,12 @@ def load_network(checkpoint: Checkpoint, settings: HuggingFaceSettings, auto_cla
 
 
 def load_image_processor(checkpoint: Checkpoint) -> Any:
-    """The image processor in its Pillow form, as torchvision is not used here."""
+    """The image processor in its Pillow form, as torchvision is not used here; our own where it has none."""
     _, transformers = import_torch(checkpoint.where)
     kind = str(checkpoint.read_json("preprocessor_config.json").get("image_processor_type", "")).removesuffix("Fast")
+    if kind in FLOAT_PROCESSORS:
+        return FloatProcessor(checkpoint, kind)
     with _one_line_errors(checkpoint.where), _quiet(transformers):
-        if kind in PILLOW_TWINS:
-            return getattr(transformers, PILLOW_TWINS[kind]).from_pretrained(checkpoint.folder)
         return transformers.AutoImageProcessor.from_pretrained(checkpoint.folder, backend="pil", local_files_only=True)
 
 

@@ -45,7 +45,7 @@ def huggingface(name: str, locator: str, **options: Any) -> Model:
     settings = read_settings(HuggingFaceSettings, f"hf:{locator}", options)
     checkpoint = find_checkpoint(locator)
     task = choose_task(checkpoint.where, checkpoint.config, settings.task)
-    if settings.returns == "rows" and not task.endswith("classification"):
+    if settings.returns is not None and not task.endswith("classification"):
         raise UsageError(f"{checkpoint.where}: option returns is for classification, not {task!r}")
     settings = replace(settings, task=task)
     part = PARTS[task](checkpoint, settings)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from suffice.errors import ModelError
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.huggingface.checkpoint import Checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.items import Item, run_in_groups
 from suffice.models.huggingface.object_detection import in_float
-from suffice.models.huggingface.part import DETECTION_ROWS, IMAGE_INPUT, TEXT_INPUT, Part, detection_rows, once
+from suffice.models.huggingface.part import IMAGE_INPUT, TEXT_INPUT, Part, detection_rows
 from suffice.models.huggingface.pretrained import import_torch, load_image_processor, load_network, load_tokenizer
 from suffice.models.huggingface.texts import TOKENIZING
+from suffice.models.lazy import Lazy
 from suffice.models.protocol import Image, Row
 
 PROCESSORS = {
@@ -24,12 +26,12 @@ PROCESSORS = {
 
 
 def zero_shot_object_detection(checkpoint: Checkpoint, settings: HuggingFaceSettings) -> Part:
-    """Rows for every thing named in the second argument, one name or several with full stops between: ``'cat. dog'``."""
+    """Rows for every thing named in the second argument, one or several between full stops: ``'cat. dog'``."""
     grounding = "dino" in checkpoint.config["model_type"]
     default = 0.25 if grounding else 0.1
     min_score = default if settings.min_score is None else settings.min_score
-    processor = once(lambda: _load_processor(checkpoint))
-    network = once(lambda: load_network(checkpoint, settings, "AutoModelForZeroShotObjectDetection"))
+    processor = Lazy(lambda: _load_processor(checkpoint))
+    network = Lazy(lambda: load_network(checkpoint, settings, "AutoModelForZeroShotObjectDetection"))
 
     def prepare(image: Image, text: str) -> Item:
         names = [name.strip() for name in text.split(".") if name.strip()]
@@ -57,7 +59,7 @@ def zero_shot_object_detection(checkpoint: Checkpoint, settings: HuggingFaceSett
 
         return run_in_groups(batch, run)
 
-    return Part((IMAGE_INPUT, TEXT_INPUT), DETECTION_ROWS, "rows", prepare, predict)
+    return Part((IMAGE_INPUT, TEXT_INPUT), DETECTION_COLUMNS, "rows", prepare, predict)
 
 
 def _load_processor(checkpoint: Checkpoint) -> Any:
