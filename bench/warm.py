@@ -23,8 +23,10 @@ from suffice.store.results import Finished
 QUERIES = {
     "count by label": "SELECT label, count(*) AS n, round(avg(score), 6) FROM {objects} GROUP BY label ORDER BY label",
     "selective filter": "SELECT count(*) FROM {objects} WHERE label = 'person' AND score > 0.9",
-    "people a second": "SELECT floor(time_s) AS s, count(*) AS n FROM {objects} WHERE label = 'person' GROUP BY s ORDER BY n DESC, s LIMIT 5",
-    "crowded frames": "SELECT frame_index FROM {objects} WHERE label = 'person' GROUP BY frame_index HAVING count(*) >= 4 ORDER BY 1",
+    "people a second": "SELECT floor(time_s) AS s, count(*) AS n FROM {objects} WHERE label = 'person'"
+    " GROUP BY s ORDER BY n DESC, s LIMIT 5",
+    "crowded frames": "SELECT frame_index FROM {objects} WHERE label = 'person' GROUP BY frame_index"
+    " HAVING count(*) >= 4 ORDER BY 1",
     "area quantiles": "SELECT quantile_cont((x1 - x0) * (y1 - y0), [0.1, 0.5, 0.9]) FROM {objects} WHERE score > 0.5",
     "all rows": "SELECT frame_index, label, score, x0, y0, x1, y1 FROM {objects}",
 }

@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "unit" / "sql")]
 
-from arithmetic import both_ways
-from cases import FOLDER, Case, paid_text, read_file, rows_text
+from arithmetic import both_ways  # noqa: E402
+from cases import FOLDER, Case, paid_text, read_file, rows_text  # noqa: E402
 
 
 def record(case: Case) -> Case:

@@ -39,5 +39,5 @@ class Engine:
         return {str(row[0]).lower(): str(row[1]) for row in rows}
 
 
-class Interrupted(SufficeError):
+class InterruptedWorkError(SufficeError):
     """Ctrl-C: the answer is not there, everything computed until then is kept."""

@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from suffice.answer.engine import Engine, Interrupted
+from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
-from suffice.errors import SufficeWarning
+from suffice.errors import ModelUnavailableError, SufficeWarning
 from suffice.models.run import Outcome, StageSeconds, run_model
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
@@ -152,14 +152,15 @@ class Materialiser:
         done_before, price_before = work.done, work.price
         numbers = self._blob_ids(call, inputs)
         try:
-            with progress_bar(name, len(inputs), engine.show_progress) as bar:
-                with closing(run_model(call.model, inputs, engine.catalogue.locate, stages)) as batches:
-                    for outcomes in batches:
-                        self._keep(call, inputs, numbers, outcomes, work, bar)
+            with (
+                progress_bar(name, len(inputs), engine.show_progress) as bar,
+                closing(run_model(call.model, inputs, engine.catalogue.locate, stages)) as batches,
+            ):
+                for outcomes in batches:
+                    self._keep(call, inputs, numbers, outcomes, work, bar)
         except KeyboardInterrupt:
-            raise Interrupted(
-                f"interrupted: {work.done:,} of {len(inputs):,} inputs of {name} are kept, the same statement goes on from there"
-            ) from None
+            kept = f"{work.done - done_before:,} of {len(inputs):,} inputs of {name} are kept"
+            raise InterruptedWorkError(f"interrupted: {kept}, the same statement goes on from there") from None
         finally:
             seconds = time.perf_counter() - started
             work.seconds += seconds
@@ -190,6 +191,9 @@ class Materialiser:
                 bad.append((arguments, outcome.error))
         if good:
             self.engine.results.write(call.call, good)
+        for _, error in bad:
+            if isinstance(error, ModelUnavailableError):
+                raise error
         for arguments, error in bad:
             self.failed.add((call.number, arguments))
             self._note_problem(call, arguments, error)
@@ -216,7 +220,8 @@ class Materialiser:
         with database.lock:
             database.connection.register("suffice_wanted", pa.table({"image": [row[0] for row in inputs]}))
             rows = database.rows(
-                f"SELECT b.image, b.blob_id FROM {database.schema}.blobs b SEMI JOIN suffice_wanted w ON w.image = b.image"
+                f"SELECT b.image, b.blob_id FROM {database.schema}.blobs b"
+                " SEMI JOIN suffice_wanted w ON w.image = b.image"
             )
             database.connection.unregister("suffice_wanted")
         return {(image,): int(str(blob_id)) for image, blob_id in rows}

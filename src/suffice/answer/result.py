@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
@@ -114,7 +115,5 @@ class Result:
 def _drop(database: Database, table: str) -> None:
     import duckdb
 
-    try:
+    with contextlib.suppress(duckdb.Error):  # a closed connection took its temporary tables with it
         database.rows(f"DROP TABLE IF EXISTS {table}")
-    except duckdb.Error:
-        pass  # the connection is closed, and its temporary tables with it

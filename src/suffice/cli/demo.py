@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from suffice.connection import Connection
 
 QUESTION = """
-SELECT any_value(f.image) AS image, round(f.time_s, 1) AS time_s, count(*) AS people, round(avg(o.score), 3) AS mean_score
+SELECT any_value(f.image) AS image, f.time_s, count(*) AS people, round(avg(o.score), 3) AS mean_score
 FROM frames('{clip}', fps => 1) f, detect(f.image) o
 WHERE o.label = 'person' AND o.score > 0.5
 GROUP BY f.frame_index, f.time_s

@@ -102,7 +102,7 @@ class _Run:
         def guarded() -> None:
             try:
                 work()
-            except _Stopped:
+            except _StoppedError:
                 pass
             except BaseException as error:
                 self._put(self.finished, error)
@@ -115,7 +115,7 @@ class _Run:
                 return target.put(item, timeout=0.1)
             except queue.Full:
                 continue
-        raise _Stopped
+        raise _StoppedError
 
     def _get(self) -> Any:
         while not self.stop.is_set():
@@ -123,7 +123,7 @@ class _Run:
                 return self.prepared.get(timeout=0.1)
             except queue.Empty:
                 continue
-        raise _Stopped
+        raise _StoppedError
 
     def _prepare_all(self) -> None:
         batch: list[tuple[int, Any]] = []
@@ -156,7 +156,7 @@ class _Run:
             self._put(self.finished, (outcomes, kept))
             while not kept.wait(0.1):
                 if self.stop.is_set():
-                    raise _Stopped
+                    raise _StoppedError
         self._put(self.finished, _END)
 
     def _predict(self, batch: list[tuple[int, Any]]) -> list[Outcome]:
@@ -173,7 +173,7 @@ class _Run:
         return Outcome(position, check_rows(self.signature, answer))
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """The receiver went away; threads end without a word."""
 
 

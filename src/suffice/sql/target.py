@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
-    from sqlglot.tokens import Token
+    from sqlglot.tokenizer_core import Token
 
 
 @dataclass(frozen=True)

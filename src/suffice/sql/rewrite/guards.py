@@ -9,6 +9,7 @@ matter at all: in ``a AND m(x)``, only where ``a`` may hold; in ``a OR m(x)``, o
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def relevance(root: exp.Expr, node: exp.Expr, matters: Matters, unknown: IsUnkno
     """Conditions under which `node`, somewhere inside `root`, can matter. `matters` says what of `root` does."""
     conditions: list[exp.Expr | None] = []
     path = _path(root, node)
-    for parent, child in zip(path, path[1:], strict=False):
+    for parent, child in pairwise(path):
         if _collects_rows(parent):
             conditions.clear()
         found, matters = _step(parent, child, matters, unknown)
@@ -134,8 +135,6 @@ def _sibling_outcome(parent: exp.Expr, matters: Matters) -> Outcome:
 
 def _case_step(parent: exp.Case, child: exp.Expr, unknown: IsUnknown) -> tuple[list[exp.Expr | None], Matters]:
     """A branch is reached where no earlier condition held; its value matters where its own may hold."""
-    from sqlglot import exp
-
     if parent.this is not None:  # CASE x WHEN v …: the comparison is implicit, and its branches are all tried
         return [], "any"
     conditions: list[exp.Expr | None] = []

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 VOLATILE = frozenset(
-    "random uuid uuidv4 uuidv7 gen_random_uuid nextval currval now current_timestamp current_date current_time get_current_timestamp"
-    " get_current_time today transaction_timestamp localtimestamp localtime rand setseed txid_current".split()
+    {"random", "rand", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "currval", "txid_current"}
+    | {"now", "today", "current_timestamp", "current_date", "current_time", "localtimestamp", "localtime"}
+    | {"get_current_timestamp", "get_current_time", "transaction_timestamp"}
 )
 
 
@@ -323,9 +324,8 @@ def relations_of(scope: exp.Select) -> list[_Relation]:
     """FROM and joins of a scope, in order."""
     source = scope.args.get("from_")
     found = [_Relation(source.this.alias_or_name.lower(), source.this, None)] if source else []
-    for join in scope.args.get("joins") or []:
-        found.append(_Relation(join.this.alias_or_name.lower(), join.this, join))
-    return found
+    joins = scope.args.get("joins") or []
+    return found + [_Relation(join.this.alias_or_name.lower(), join.this, join) for join in joins]
 
 
 def is_volatile(node: exp.Func) -> bool:
