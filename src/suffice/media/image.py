@@ -20,8 +20,8 @@ Image = npt.NDArray[np.uint8]
 PIXELS_MAX = 89_478_485
 """Pictures with more pixels are refused: a small file can claim to be any size."""
 
-# No format that runs a program or reads another file to be decoded (EPS calls Ghostscript).
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+# No format that runs a program or reads another file to be decoded (EPS calls Ghostscript). JPEG brings MPO along.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 _ORIENTATION_TAG = 0x0112
 _TURNS_SIDEWAYS = range(5, 9)
 
