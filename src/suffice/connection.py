@@ -107,12 +107,8 @@ class Connection:
 
     def register(self, name: str, model: Model | Callable[..., Model]) -> None:
         """Make a model (or a factory of models, called with the options) callable in SQL as `name`."""
-        factory: Callable[..., Model]
-        if callable(model) and not hasattr(model, "signature"):
-            factory = model
-        else:
-            factory = _fixed(name, cast("Model", model))
-        self._registry.register(name, factory)
+        is_factory = callable(model) and not hasattr(model, "signature")
+        self._registry.register(name, model if is_factory else _fixed(name, cast("Model", model)))  # type: ignore[arg-type]
 
     def image(self, reference: str) -> Image:
         """Pixels of an image reference: uint8 ``[height, width, 3]``, RGB."""

@@ -7,6 +7,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.pictures import picture, picture_columns
+from suffice.answer.readable import readable
 from suffice.errors import MediaError
 
 if TYPE_CHECKING:
@@ -15,14 +16,31 @@ if TYPE_CHECKING:
 ROWS_MAX = 24
 THUMBNAIL_PX = 320
 
+# Colours are shades of the text's own colour, so that they suit a light page, a dark page and any notebook. On a narrow
+# screen each row becomes a card: the names of the columns move from the head to their values.
 _STYLE = """
-.suffice{font:14px/1.45 system-ui,sans-serif;color-scheme:light dark}
-.suffice table{border-collapse:collapse}
-.suffice th{text-align:left;font-weight:600;border-bottom:2px solid #8888}
-.suffice td,.suffice th{padding:.35em .8em .35em 0;vertical-align:top;border-bottom:1px solid #8883}
-.suffice td.n{text-align:right;font-variant-numeric:tabular-nums}
-.suffice img{display:block;border-radius:4px;max-width:100%}
-.suffice p{opacity:.75}
+.suffice{font:14px/1.45 system-ui,sans-serif;overflow-x:auto}
+.suffice table{border-collapse:collapse;margin:0}
+.suffice th,.suffice td{padding:.5em 1.2em .5em 0;text-align:left;vertical-align:top;border-bottom:1px solid #8884}
+.suffice th{font-weight:600;border-bottom:2px solid #8888;white-space:nowrap}
+.suffice .n{text-align:right;font-variant-numeric:tabular-nums}
+.suffice .t{white-space:pre-line;overflow-wrap:anywhere}
+.suffice img{display:block;border-radius:4px;max-width:100%;height:auto}
+.suffice small{display:block;opacity:.65;font-family:ui-monospace,monospace}
+.suffice p{opacity:.75;margin:1em 0}
+@media(max-width:640px){
+.suffice thead{position:absolute;clip-path:inset(50%)}
+.suffice tr{display:block;padding:.8em 0;border-bottom:2px solid #8886}
+.suffice td,.suffice td.n{display:flex;gap:1em;padding:.15em 0;border:0;text-align:left}
+.suffice td::before{content:attr(data-name);flex:0 0 7em;opacity:.65}
+.suffice td.i{display:block}.suffice td.i::before{content:none}.suffice td.i img{width:100%}
+}
+"""
+_PAGE_STYLE = """
+:root{color-scheme:light dark}
+body{margin:2em auto;max-width:72em;padding:0 1em}
+h1{font:600 1.5em/1.3 system-ui,sans-serif}
+pre{font:13px/1.5 ui-monospace,monospace;padding:1em;border:1px solid #8884;border-radius:6px;overflow-x:auto}
 """
 
 
@@ -30,39 +48,48 @@ def result_html(result: Result, rows: int = ROWS_MAX) -> str:
     """The first `rows` rows as an HTML fragment that stands on its own."""
     head = result.head(rows)
     pictures = picture_columns(result.columns, head)
-    cells = "".join(
-        "<tr>" + "".join(_cell(result, row, i, i in pictures) for i in range(len(row))) + "</tr>" for row in head
+    body = "".join(_row(result, row, pictures) for row in head)
+    numbers = {i for row in head for i, value in enumerate(row) if _is_number(value)}
+    names = "".join(
+        f"<th scope='col'{' class=n' if i in numbers else ''}>{html.escape(name)}</th>"
+        for i, name in enumerate(result.columns)
     )
-    names = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in result.columns)
     count = len(result)
-    more = f"{count:,} rows, the first {len(head)} shown" if count > len(head) else f"{count:,} rows"
-    notes = [more, str(result.work)] + ([str(result.guarantee)] if result.guarantee else ["exact"])
+    more = f"{count:,} rows, the first {len(head)} shown" if count > len(head) else f"{count:,} row{'s' * (count != 1)}"
+    notes = [more, str(result.guarantee or "exact"), str(result.work)]
     return (
-        f"<div class='suffice'><style>{_STYLE}</style><table><thead><tr>{names}</tr></thead><tbody>{cells}</tbody></table>"
+        f"<div class='suffice'><style>{_STYLE}</style><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{html.escape(' · '.join(notes))}</p></div>"
     )
 
 
 def page(title: str, query: str, fragment: str) -> str:
-    """A whole page around an answer."""
+    """A whole page around an answer, in one file."""
+    asked = f"<pre>{html.escape(query.strip())}</pre>" if query.strip() else ""
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{html.escape(title)}</title><style>body{{margin:2em auto;max-width:72em;padding:0 1em;color-scheme:light dark}}"
-        f"pre{{font:13px/1.5 ui-monospace,monospace;padding:1em;border:1px solid #8884;border-radius:6px;overflow-x:auto}}"
-        f"h1{{font:600 1.4em system-ui,sans-serif}}</style></head><body><h1>{html.escape(title)}</h1>"
-        f"<pre>{html.escape(query.strip())}</pre>{fragment}</body></html>\n"
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'><link rel='icon' href='data:,'>"
+        f"<title>{html.escape(title)}</title><style>{_PAGE_STYLE}</style></head>"
+        f"<body><h1>{html.escape(title)}</h1>{asked}{fragment}</body></html>\n"
     )
 
 
+def _row(result: Result, row: tuple[Any, ...], pictures: list[int]) -> str:
+    return "<tr>" + "".join(_cell(result, row, i, i in pictures) for i in range(len(row))) + "</tr>"
+
+
 def _cell(result: Result, row: tuple[Any, ...], column: int, is_picture: bool) -> str:
-    value = row[column]
+    value, name = row[column], html.escape(result.columns[column])
     if is_picture and value is not None:
-        return f"<td>{_img(result, row, column)}</td>"
-    if isinstance(value, float):
-        return f"<td class='n'>{value:,.4g}</td>"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"<td class='n'>{value:,}</td>"
-    return f"<td>{html.escape(short(value))}</td>"
+        return f"<td class='i' data-name='{name}'>{_img(result, row, column)}</td>"
+    if _is_number(value):
+        text = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"
+        return f"<td class='n' data-name='{name}'>{text}</td>"
+    return f"<td class='t' data-name='{name}'>{html.escape(readable(value))}</td>"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _img(result: Result, row: tuple[Any, ...], column: int) -> str:
@@ -74,12 +101,6 @@ def _img(result: Result, row: tuple[Any, ...], column: int) -> str:
         return html.escape(str(error))
     data = base64.b64encode(encode_jpeg(image)).decode()
     height, width = image.shape[:2]
-    return (
-        f"<img width='{width}' height='{height}' alt='{html.escape(row[column])}' src='data:image/jpeg;base64,{data}'>"
-    )
-
-
-def short(value: Any, limit: int = 120) -> str:
-    """A value for a person to read: long text and lists are cut."""
-    text = "" if value is None else str(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    name = html.escape(readable(row[column]))
+    img = f"<img width='{width}' height='{height}' alt='{name}' src='data:image/jpeg;base64,{data}'>"
+    return f"{img}<small>{name}</small>"

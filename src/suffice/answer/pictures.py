@@ -42,11 +42,14 @@ def label_of(columns: Sequence[str], row: tuple[Any, ...]) -> str:
 
 
 def picture(result: Result, row: tuple[Any, ...], column: int, max_side_px: int) -> Image:
-    """The picture of a row, its box drawn in when the picture is the whole one, scaled down."""
+    """The picture of a row, scaled down; its box is drawn in when the picture is the whole one."""
     from suffice.media.write import draw_boxes, thumbnail
 
     image = result.image(row[column])
+    small = thumbnail(image, max_side_px)
     box = box_of(result.columns, row)
-    if box is not None and "@" not in row[column]:
-        image = draw_boxes(image, [box], [label_of(result.columns, row)])
-    return thumbnail(image, max_side_px)
+    if box is None or "@" in row[column]:
+        return small
+    # Drawn after scaling, so that lines and letters stay legible.
+    scale = small.shape[1] / image.shape[1]
+    return draw_boxes(small, [[edge * scale for edge in box]], [label_of(result.columns, row)])

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.guarantee import Guarantee
@@ -98,6 +99,12 @@ class Result:
         from suffice.answer.show import print_result
 
         print_result(self, rows)
+
+    def write_page(self, path: str | Path, title: str = "suffice", query: str = "") -> None:
+        """Write the first rows, their pictures included, as one HTML file."""
+        from suffice.answer.page import page, result_html
+
+        Path(path).write_text(page(title, query, result_html(self)), encoding="utf-8")
 
     def _repr_html_(self) -> str:
         from suffice.answer.page import result_html

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from suffice.answer.page import short
+from suffice.answer.readable import readable
+from suffice.media.reference import is_reference
 
 if TYPE_CHECKING:
     from suffice.answer.result import Result
@@ -19,7 +20,8 @@ def print_result(result: Result, rows: int) -> None:
     head = result.head(rows)
     for i, name in enumerate(result.columns):
         is_number = any(isinstance(row[i], int | float) for row in head)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        is_short = is_number or any(is_reference(row[i]) for row in head)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_short)
     for row in head:
         table.add_row(*(_text(value) for value in row))
     console = Console()
@@ -33,4 +35,4 @@ def print_result(result: Result, rows: int) -> None:
 def _text(value: Any) -> str:
     from rich.markup import escape
 
-    return escape(f"{value:.6g}" if isinstance(value, float) else short(value))
+    return escape(f"{value:.6g}" if isinstance(value, float) else readable(value))

@@ -213,8 +213,9 @@ class Catalogue:
             connection.register("suffice_files", _files_table(files))
             try:
                 connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT f.path, {columns}, b.blob_id FROM suffice_files f"
-                    f" JOIN {self._database.schema}.blobs b ON b.hash = f.hash AND {self._chosen(function, options, files)}"
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT f.path, {columns}, b.blob_id"
+                    f" FROM suffice_files f JOIN {self._database.schema}.blobs b"
+                    f" ON b.hash = f.hash AND {self._chosen(function, options, files)}"
                     " ORDER BY f.path, b.blob_id"
                 )
             finally:

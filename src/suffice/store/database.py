@@ -93,7 +93,8 @@ def _explain_io(path: str, message: str) -> str:
     owner = re.search(r"PID (\d+)", message)
     if "lock" in message.lower():
         who = f" (process {owner.group(1)})" if owner else ""
-        return f"{path} is open in another process{who}: a DuckDB file has one writer; wait for it, or share a PostgreSQL store"
+        advice = "a DuckDB file has one writer; wait for it, or share a PostgreSQL store"
+        return f"{path} is open in another process{who}: {advice}"
     if "not a valid DuckDB database" in message:
         return f"{path} is not a DuckDB database file"
     return f"cannot open {path}: {message.splitlines()[0]}"

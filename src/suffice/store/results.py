@@ -71,7 +71,8 @@ class ResultStore:
             connection.execute(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
             connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
             connection.execute(
-                f"INSERT INTO {self._schema}.calls VALUES (?, ?, ?, ?, ?, now()::TIMESTAMP, now()::TIMESTAMP, 0, 0, 0, 0)",
+                f"INSERT INTO {self._schema}.calls"
+                " VALUES (?, ?, ?, ?, ?, now()::TIMESTAMP, now()::TIMESTAMP, 0, 0, 0, 0)",
                 [call.call_id, signature.name, signature.version, options_json(signature), key],
             )
         return call

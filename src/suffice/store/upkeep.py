@@ -32,7 +32,8 @@ class Upkeep:
         return (
             "SELECT c.call_id, c.name AS model, c.version, c.options, k.inputs, k.rows, c.done, c.cached,"
             " c.cached / nullif(c.done + c.cached, 0) AS hit_rate, c.seconds, c.price, c.created_at, c.used_at"
-            f" FROM {self._schema}.calls c JOIN ({' UNION ALL '.join(counts)}) k ON k.call_id = c.call_id ORDER BY c.call_id"
+            f" FROM {self._schema}.calls c JOIN ({' UNION ALL '.join(counts)}) k ON k.call_id = c.call_id"
+            " ORDER BY c.call_id"
         )
 
     def summary(self) -> dict[str, Any]:
