@@ -11,9 +11,9 @@ QUESTION = """
 SELECT crop(f.image, o.x0, o.y0, o.x1, o.y1) AS person, f.time_s, o.score,
        classify(crop(f.image, o.x0, o.y0, o.x1, o.y1)) AS class,
        tag(crop(f.image, o.x0, o.y0, o.x1, o.y1), k => 3) AS tags
-FROM frames('{clip}', fps => 0.2) f, detect(f.image) o
-WHERE o.label = 'person' AND o.score > 0.6 AND o.y1 - o.y0 > 200
-  AND classify(crop(f.image, o.x0, o.y0, o.x1, o.y1)) IN ('umbrella', 'backpack', 'jean', 'trench coat', 'mailbag')
+FROM frames('{clip}', fps => 0.5) f, detect(f.image) o
+WHERE o.label = 'person' AND o.y1 - o.y0 > 90
+  AND classify(crop(f.image, o.x0, o.y0, o.x1, o.y1)) IN ('Windsor tie', 'abaya', 'bulletproof vest', 'cloak')
 ORDER BY f.time_s, o.score DESC
 """
 

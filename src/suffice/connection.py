@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from suffice.answer.engine import Engine
+from suffice.answer.engine import Engine, QueryBudget
 from suffice.answer.result import Result
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, UsageError, nearest
@@ -35,20 +37,32 @@ _MACROS = (
 
 
 def connect(
-    target: str | Path = ":memory:",
+    target: str | Path | None = None,
     *,
     roots: Sequence[str | Path] | None = None,
     progress: bool | None = None,
+    project: str | Path | None = None,
 ) -> Connection:
     """Open `target` and ask it questions.
 
     Args:
         target: a file (DuckDB), ``":memory:"``, ``"postgresql://…"``, or a folder of Parquet files.
-            The store of results lives in it.
+            The store of results lives in it. By default what `project` names, else memory.
         roots: folders that media may be read from; None allows any path.
         progress: show progress bars on stderr; None shows them when stderr is a terminal.
+        project: a ``suffice.toml`` whose media, models, roots, budget and store this connection gets.
     """
-    return Connection(target, roots=roots, progress=progress)
+    if project is None:
+        return Connection(target or ":memory:", roots=roots, progress=progress)
+    from suffice.project import load_project, project_statements
+
+    loaded = load_project(project)
+    allowed = roots if roots is not None else loaded.roots
+    con = Connection(target or loaded.target or ":memory:", roots=allowed, progress=progress)
+    con.limit(**asdict(loaded.budget))
+    for statement in project_statements(loaded):
+        con.sql(statement)
+    return con
 
 
 class Connection:
@@ -70,6 +84,7 @@ class Connection:
         self._catalogue = Catalogue(database, roots)
         self._results = ResultStore(database)
         self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
+        self._statement = threading.RLock()
         self._views = self._load_views()
         self._load_models()
 
@@ -83,6 +98,21 @@ class Connection:
         Raises:
             SufficeError: the request failed; one line that names what and where.
         """
+        import duckdb
+
+        with self._statement:
+            try:
+                return self._sql(query)
+            except duckdb.Error as error:
+                raise self._explained(error) from None
+
+    def limit(
+        self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None
+    ) -> None:
+        """What one statement may spend on models from now on; one that needs more is refused before it spends."""
+        self._engine.budget = QueryBudget(max_calls, max_price, max_seconds)
+
+    def _sql(self, query: str) -> Result:
         started = time.perf_counter()
         text, target = split_target(query)
         if target is not None:
@@ -167,7 +197,10 @@ class Connection:
         if bound.is_plain:
             return self._run(statement.sql, isinstance(statement.tree, exp.Query), work)
         from suffice.answer.exact import answer_exactly
+        from suffice.sql.rewrite.as_sql import answer_sql
 
+        if isinstance(bound.tree, exp.Query):  # wrong names are found before any model runs
+            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
         answer = answer_exactly(self._engine, bound, work)
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
 
@@ -193,16 +226,12 @@ class Connection:
 
     def _run(self, sql: str, is_query: bool, work: Work) -> Result:
         """Let DuckDB answer; a statement that gives no relation gives its count or nothing."""
-        import duckdb
-
         started = time.perf_counter()
         try:
             if is_query:
                 return Result(self._database, sql, work, self.image)
             rows = self._database.rows(sql)
             names = [column[0] for column in self._database.connection.description or []]
-        except duckdb.Error as error:
-            raise self._explained(error) from None
         finally:
             work.spend("query", time.perf_counter() - started)
         return self._rows_result(names, rows, work)
@@ -257,15 +286,9 @@ class Connection:
 
     def _check(self, body: Any) -> None:
         """Let DuckDB bind the body, so that a wrong name is found now and not at the first question."""
-        import duckdb
-
         from suffice.sql.rewrite.as_sql import answer_sql
 
-        bound = self._bind(body, Work())
-        try:
-            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
-        except duckdb.Error as error:
-            raise self._explained(error) from None
+        self._database.rows(f"DESCRIBE {answer_sql(self._bind(body, Work()))}")
 
     def _drop_view(self, name: str) -> str:
         self._database.rows(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])

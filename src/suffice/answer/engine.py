@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from suffice.answer.work import Work
 from suffice.errors import SufficeError
 from suffice.models.registry import Registry
+from suffice.sql.plan import BoundCall
 from suffice.store.catalogue import Catalogue
 from suffice.store.database import Database
 from suffice.store.results import ResultStore
+
+
+@dataclass(frozen=True)
+class QueryBudget:
+    """What one statement may spend on models; None is no limit."""
+
+    max_calls: int | None = None
+    max_price: float | None = None
+    max_seconds: float | None = None
+
+    def check(self, call: BoundCall, inputs: int, work: Work, results: ResultStore) -> None:
+        """Refuse before anything is spent; raises :class:`SufficeError` that says what would be needed."""
+        spent = work.model_calls.values()
+        needs: tuple[tuple[str, float | None, float], ...] = (
+            ("max_calls", self.max_calls, sum(one.done for one in spent) + inputs),
+            ("max_price", self.max_price, sum(one.price for one in spent) + inputs * call.model.signature.price),
+            (
+                "max_seconds",
+                self.max_seconds,
+                sum(one.seconds for one in spent) + inputs * results.seconds_per_input(call.call),
+            ),
+        )
+        for name, limit, needed in needs:
+            if limit is not None and needed > limit:
+                raise SufficeError(
+                    f"{call.name} has {inputs:,} inputs to compute, which takes {name} to {needed:,.6g};"
+                    f" the budget allows {limit:,.6g}; what was computed so far is kept"
+                )
 
 
 @dataclass
@@ -21,6 +51,7 @@ class Engine:
     results: ResultStore
     registry: Registry
     show_progress: bool | None = None
+    budget: QueryBudget = QueryBudget()
     complete: dict[tuple[object, ...], int] = field(default_factory=dict)
     """Needs found complete, and how many inputs they had. Results are only ever added, so they stay so; over tables
     of the user, which may change, nothing is remembered. :meth:`forget` when results are dropped."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 
 from suffice.answer.engine import Engine
@@ -15,82 +17,124 @@ from suffice.sql.sparse import SparsePlan, plan_sparsely
 
 @dataclass(frozen=True)
 class _Prediction:
-    """Inputs of a site: `exact` when they were counted, else an upper bound from what is known already."""
+    """Inputs of a site, and how that is known: counted, or scaled up from what the calls before it left so far."""
 
-    inputs: int
+    inputs: float
     cached: int
     seconds: float
-    exact: bool
+    is_counted: bool
     guards: tuple[str, ...]
+
+    @property
+    def calls(self) -> float:
+        return max(self.inputs - self.cached, 0)
 
 
 def explain_lines(engine: Engine, bound: Bound, analyze: bool, work: Work, pixels: Pixels) -> list[str]:
     """The plan; with `analyze` the query runs and its actual work stands beside the prediction."""
     plan = plan_sparsely(bound, engine.describe)
     walk = early_limit(plan)
-    predictions = [_predict(engine, plan, index) for index in range(len(plan.sites))]
+    order, predictions = _in_order(engine, plan)
     lines = ["answer (exact)"]
     if walk is not None:
-        order = f" in order of {walk.order_sql}" if walk.order_sql else ""
-        lines.append(f"├─ limit: walks {bound.media[walk.media].function}(){order} until {walk.rows} rows are found")
+        by = f" in order of {walk.order_sql}" if walk.order_sql else ""
+        lines.append(f"├─ limit: walks {bound.media[walk.media].function}(){by} until {walk.rows} rows are found")
     for name in sorted(bound.media):
         media = bound.media[name]
         ((rows,),) = engine.database.rows(f"SELECT count(*) FROM {media.table}")
         lines.append(f"├─ {media.function}: {rows:,} rows")
-    for site, prediction in zip(plan.sites, predictions, strict=True):
-        lines += _site_lines(bound.calls[site.number].written, prediction)
-    lines[-1] = lines[-1].replace("├─", "└─").replace("│ ", "  ")
+    for index in order:
+        lines += _site_lines(bound.calls[plan.sites[index].number].written, predictions[index])
     if analyze:
         Result(engine.database, answer_exactly(engine, bound, work), work, pixels)
         lines += _actual_lines(plan, predictions, work)
-    return lines
+    return _closed(lines)
+
+
+def _in_order(engine: Engine, plan: SparsePlan) -> tuple[list[int], dict[int, _Prediction]]:
+    """Sites in an order they could run in, each predicted from those before it."""
+    known: set[int] = set()
+    order: list[int] = []
+    predictions: dict[int, _Prediction] = {}
+    share_known = 1.0
+    while len(order) < len(plan.sites):
+        ready = [i for i, s in enumerate(plan.sites) if i not in predictions and plan.need(s, frozenset(known))]
+        ready = [i for i in ready if plan.sites[i].filters] or ready
+        if not ready:
+            break
+        index = ready[0]
+        prediction = _predict(engine, plan, index, frozenset(known), share_known)
+        if prediction.inputs:
+            share_known = min(share_known, prediction.cached / prediction.inputs)
+        order.append(index)
+        predictions[index] = prediction
+        known.add(plan.sites[index].number)
+    return order, predictions
+
+
+def _predict(engine: Engine, plan: SparsePlan, index: int, known: frozenset[int], share_known: float) -> _Prediction:
+    """Count the inputs over what is in the store; where calls before it are not complete, scale up."""
+    site = plan.sites[index]
+    call = plan.bound.calls[site.number]
+    need_sql, guards = plan.need(site, known) or ("SELECT NULL LIMIT 0", ())
+    ((inputs,),) = engine.database.rows(f"SELECT count(*) FROM ({need_sql})")
+    same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
+    ((cached,),) = engine.database.rows(
+        f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
+    )
+    count = int(str(inputs)) / share_known if share_known else math.nan
+    seconds = (count - int(str(cached))) * engine.results.seconds_per_input(call.call)
+    readable = tuple(dict.fromkeys(_readable(guard, plan) for guard in guards if "__a" not in guard))
+    return _Prediction(count, int(str(cached)), seconds, share_known == 1.0, readable)
 
 
 def _site_lines(written: str, prediction: _Prediction) -> list[str]:
-    bound = "" if prediction.exact else "at most "
-    fresh = prediction.inputs - prediction.cached
-    lines = [
-        f"├─ {written}: {bound}{prediction.inputs:,} inputs, {prediction.cached:,} cached,"
-        f" {fresh:,} calls, {bound}{prediction.seconds:.1f} s"
-    ]
-    return lines + [f"│    only where {guard}" for guard in prediction.guards]
+    if math.isnan(prediction.inputs):
+        text = f"├─ {written}: as many inputs as the calls before it leave"
+    else:
+        about = "" if prediction.is_counted else "about "
+        text = (
+            f"├─ {written}: {about}{prediction.inputs:,.0f} inputs, {prediction.cached:,} cached,"
+            f" {about}{prediction.calls:,.0f} calls, {prediction.seconds:.1f} s"
+        )
+    return [text] + [f"│    only where {guard}" for guard in prediction.guards]
 
 
-def _predict(engine: Engine, plan: SparsePlan, index: int) -> _Prediction:
-    """Count the site's inputs over what is known; what hangs on unknown calls is taken as it stands in the store."""
-    site = plan.sites[index]
-    call = plan.bound.calls[site.number]
-    need = plan.need(site, frozenset())
-    exact = need is not None and len(plan.sites) == 1
-    if need is None:
-        need = plan.need(site, frozenset(plan.bound.calls) - {site.number})
-    if need is None:
-        return _Prediction(0, 0, 0.0, False, ())
-    ((inputs,),) = engine.database.rows(f"SELECT count(*) FROM ({need[0]})")
-    same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
-    ((cached,),) = engine.database.rows(
-        f"SELECT count(*) FROM ({need[0]}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-    )
-    count, known = int(str(inputs)), int(str(cached))
-    seconds = (count - known) * engine.results.seconds_per_input(call.call)
-    return _Prediction(count, known, seconds, exact, tuple(_readable(guard) for guard in need[1]))
+def _readable(guard: str, plan: SparsePlan) -> str:
+    """A predicate as its writer would know it: our prefixes and placeholders taken off."""
+    text = guard.removeprefix("(").removesuffix(")")
+    for number, call in plan.bound.calls.items():
+        text = re.sub(
+            rf"__SCALAR_{number}\((?:[^()]|\([^()]*\))*\)", lambda _, c=call: c.written, text, flags=re.IGNORECASE
+        )
+    return re.sub(r"\b(?:m\d+_)+", "", text)
 
 
-def _readable(guard: str) -> str:
-    return guard.removeprefix("(").removesuffix(")")
-
-
-def _actual_lines(plan: SparsePlan, predictions: list[_Prediction], work: Work) -> list[str]:
+def _actual_lines(plan: SparsePlan, predictions: dict[int, _Prediction], work: Work) -> list[str]:
     lines = ["actual"]
-    predicted: dict[str, int] = {}
-    for site, prediction in zip(plan.sites, predictions, strict=True):
-        name = plan.bound.calls[site.number].name
-        predicted[name] = predicted.get(name, 0) + prediction.inputs - prediction.cached
+    predicted: dict[str, float] = {}
+    for index, prediction in predictions.items():
+        name = plan.bound.calls[plan.sites[index].number].name
+        predicted[name] = predicted.get(name, 0) + prediction.calls
     for name, calls in predicted.items():
         done = work.of(name)
+        guess = "not predicted" if math.isnan(calls) else f"predicted {calls:,.0f}"
         lines.append(
-            f"├─ {name}: {done.done:,} calls (predicted {calls:,}), {done.cached:,} cached, {done.skipped:,} skipped,"
+            f"├─ {name}: {done.done:,} calls ({guess}), {done.cached:,} cached, {done.skipped:,} skipped,"
             f" {done.seconds:.2f} s"
         )
-    lines.append(f"└─ {', '.join(f'{stage} {seconds:.3f} s' for stage, seconds in work.seconds.items())}")
-    return lines
+    return [*lines, f"├─ {', '.join(f'{stage} {seconds:.3f} s' for stage, seconds in work.seconds.items())}"]
+
+
+def _closed(lines: list[str]) -> list[str]:
+    """The last branch of each tree ends it."""
+    closed, is_last = [], True
+    for line in reversed(lines):
+        if line.startswith("├─") and is_last:
+            line, is_last = "└─" + line[2:], False
+        elif line.startswith("│") and is_last:
+            line = " " + line[1:]
+        elif not line.startswith(("├", "│")):
+            is_last = True
+        closed.append(line)
+    return closed[::-1]

@@ -49,7 +49,8 @@ class Materialiser:
     work: Work
     sparse: bool = True
     failed: set[tuple[int, Arguments]] = field(default_factory=set)
-    seen: dict[tuple[int, Arguments], None] = field(default_factory=dict)
+    computed: dict[int, int] = field(default_factory=dict)
+    found: dict[int, int] = field(default_factory=dict)
 
     def run(self, plan: SparsePlan) -> None:
         """Make every call of the plan known for every input that can matter."""
@@ -99,7 +100,7 @@ class Materialiser:
             f"SELECT n.* FROM ({need_sql}) n WHERE {present}"
             f" AND NOT EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
         )
-        return [row for row in rows if (call.number, row) not in self.failed]
+        return [row for row in rows if (call.call.call_id, row) not in self.failed]
 
     # -- order ----------------------------------------------------------------------------------------------
 
@@ -142,7 +143,13 @@ class Materialiser:
             measured = self._selectivity(plan, one, done) is not None
             per_wave = int(WAVE_SECONDS / max(self.engine.results.seconds_per_input(one.call.call), 1e-4))
             inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
-        self.compute(one.call, inputs)
+        with self.engine.database.writer.holding(one.call.call.call_id) as waited:
+            if waited or self.engine.database.is_postgres:  # somebody else may have paid for them meanwhile
+                still = set(self._missing(one.call, one.need_sql))
+                inputs = [row for row in inputs if row in still]
+            if inputs:
+                self.engine.budget.check(one.call, len(inputs), self.work, self.engine.results)
+                self.compute(one.call, inputs)
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
@@ -151,10 +158,12 @@ class Materialiser:
         stages, started = StageSeconds(), time.perf_counter()
         done_before, price_before = work.done, work.price
         numbers = self._blob_ids(call, inputs)
+        has_worked = engine.results.has_worked(call.call)
+        batches_of_call = run_model(call.model, inputs, engine.catalogue.locate, stages, has_worked=has_worked)
         try:
             with (
                 progress_bar(name, len(inputs), engine.show_progress) as bar,
-                closing(run_model(call.model, inputs, engine.catalogue.locate, stages)) as batches,
+                closing(batches_of_call) as batches,
             ):
                 for outcomes in batches:
                     self._keep(call, inputs, numbers, outcomes, work, bar)
@@ -195,9 +204,9 @@ class Materialiser:
             if isinstance(error, ModelUnavailableError):
                 raise error
         for arguments, error in bad:
-            self.failed.add((call.number, arguments))
+            self.failed.add((call.call.call_id, arguments))
             self._note_problem(call, arguments, error)
-        self.seen.update(dict.fromkeys((call.number, inputs[o.position]) for o in outcomes))
+        self.computed[call.call.call_id] = self.computed.get(call.call.call_id, 0) + len(good)
         work.done += len(good)
         work.failed += len(bad)
         work.price += call.model.signature.price * len(good)
@@ -229,14 +238,16 @@ class Materialiser:
     # -- counting -------------------------------------------------------------------------------------------
 
     def _count_cached(self, one: _Ready) -> None:
-        """Book what this site found already there: all it needs, less what this statement computed."""
+        """Book what was there before this statement. Of several sites of one call the largest need counts."""
         cached = self.engine.complete.get(one.key or ()) or self._count_done(one.call, one.need_sql)
         if one.key is not None and not self.failed:
             self.engine.complete[one.key] = cached
-        computed = sum(1 for number, _ in self.seen if number == one.call.number)
-        fresh = max(cached - computed, 0)
-        self.work.of(one.call.name).cached += fresh
-        self.engine.results.used(one.call.call, done=0, cached=fresh, seconds=0.0, price=0.0)
+        call_id = one.call.call.call_id
+        found = max(cached - self.computed.get(call_id, 0), 0)
+        more = max(found - self.found.get(call_id, 0), 0)
+        self.found[call_id] = self.found.get(call_id, 0) + more
+        self.work.of(one.call.name).cached += more
+        self.engine.results.used(one.call.call, done=0, cached=more, seconds=0.0, price=0.0)
 
     def count_skipped(self, plan: SparsePlan) -> None:
         """Book what a run that spares nothing would have computed besides."""

@@ -58,7 +58,8 @@ def result_html(result: Result, rows: int = ROWS_MAX) -> str:
     more = f"{count:,} rows, the first {len(head)} shown" if count > len(head) else f"{count:,} row{'s' * (count != 1)}"
     notes = [more, str(result.guarantee or "exact"), str(result.work)]
     return (
-        f"<div class='suffice'><style>{_STYLE}</style><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+        f"<div class='suffice'><style>{_STYLE}</style>"
+        f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{html.escape(' · '.join(notes))}</p></div>"
     )
 

@@ -116,7 +116,8 @@ class Result:
         return self._database.rows(f"FROM {self._table} LIMIT {int(rows)}")
 
     def __repr__(self) -> str:
-        return f"<Result {len(self):,} rows × {len(self._names)} columns ({', '.join(map(quote, self._names))}); {self.work}>"
+        names = ", ".join(map(quote, self._names))
+        return f"<Result {len(self):,} rows × {len(self._names)} columns ({names}); {self.work}>"
 
 
 def _drop(database: Database, table: str) -> None:

@@ -53,14 +53,20 @@ _END = object()
 
 
 def run_model(
-    model: Model, inputs: Sequence[Arguments], locate: Locate, seconds: StageSeconds | None = None
+    model: Model,
+    inputs: Sequence[Arguments],
+    locate: Locate,
+    seconds: StageSeconds | None = None,
+    *,
+    has_worked: bool = False,
 ) -> Generator[list[Outcome], None, None]:
     """Batches of outcomes, in the order they finish. Closing the iterator stops the threads.
 
     An input that fails (its picture cannot be decoded, the model raises on it) is an outcome with an error; when a
-    model fails on every input of its first batch, it is the model that is broken and :class:`ModelError` is raised.
+    model that never worked (`has_worked`) fails on every input of its first batch, it is the model that is broken and
+    :class:`ModelError` is raised.
     """
-    run = _Run(model, inputs, locate, seconds or StageSeconds())
+    run = _Run(model, inputs, locate, seconds or StageSeconds(), has_worked)
     try:
         yield from run.results()
     finally:
@@ -68,8 +74,11 @@ def run_model(
 
 
 class _Run:
-    def __init__(self, model: Model, inputs: Sequence[Arguments], locate: Locate, seconds: StageSeconds) -> None:
+    def __init__(
+        self, model: Model, inputs: Sequence[Arguments], locate: Locate, seconds: StageSeconds, has_worked: bool
+    ) -> None:
         self.model, self.inputs, self.locate, self.seconds = model, inputs, locate, seconds
+        self.has_worked = has_worked
         self.signature = model.signature
         self.stop = threading.Event()
         self.prepared: queue.Queue[Any] = queue.Queue(QUEUE_BATCHES)
@@ -82,7 +91,7 @@ class _Run:
         threads += [threading.Thread(target=self._guard(self._predict_all), daemon=True) for _ in range(self.workers)]
         for thread in threads:
             thread.start()
-        succeeded, running = False, self.workers
+        succeeded, running = self.has_worked, self.workers
         while running:
             item = self.finished.get()
             if item is _END:

@@ -161,7 +161,7 @@ class Catalogue:
 
     def _keep(self, kind: Kind, fresh: list[tuple[_File, list[Blob]]]) -> None:
         schema = self._database.schema
-        with self._database.transaction() as connection:
+        with self._database.writer.holding(0), self._database.transaction() as connection:
             for file, blobs in fresh:
                 connection.execute(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
                 connection.execute(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.resources
+import importlib.util
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from suffice.errors import SufficeError
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import duckdb
 
 STORE_SCHEMA = "suffice"
+LOCK_SPACE = 0x50FF1CE
+"""First half of our PostgreSQL advisory locks; the second is the number of the call."""
 
 
 def quote(name: str) -> str:
@@ -29,6 +32,53 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+class Writer(Protocol):
+    """Lets one writer at a time at a call's results."""
+
+    def holding(self, what: int) -> AbstractContextManager[bool]:
+        """Hold `what` (a call's number, or 0 for the catalogue); whether another one had it before."""
+        ...
+
+
+class ProcessWriter:
+    """Between the connections of this process; other processes are kept out by the DuckDB file's own lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def holding(self, what: int) -> Iterator[bool]:
+        waited = not self._lock.acquire(blocking=False)
+        if waited:
+            self._lock.acquire()
+        try:
+            yield waited
+        finally:
+            self._lock.release()
+
+
+class PostgresWriter:
+    """Between all processes on a PostgreSQL store: advisory locks, which die with their holder."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+
+    @contextmanager
+    def holding(self, what: int) -> Iterator[bool]:
+        import psycopg
+
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            key = [LOCK_SPACE, what]
+            (free,) = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", key).fetchone() or (False,)
+            if not free:
+                connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", key)
+            yield not free
+
+
+_WRITERS: dict[str, ProcessWriter] = {}
+_WRITERS_LOCK = threading.Lock()
+
+
 @dataclass
 class Database:
     """An open target.
@@ -38,12 +88,18 @@ class Database:
         target: what the user asked for.
         schema: qualified, quoted name of the schema with the store's tables.
         lock: held by whoever uses the connection.
+        writer: held by whoever adds to a call's results.
     """
 
     connection: duckdb.DuckDBPyConnection
     target: str
     schema: str
     lock: threading.RLock = field(default_factory=threading.RLock)
+    writer: Writer = field(default_factory=ProcessWriter)
+
+    @property
+    def is_postgres(self) -> bool:
+        return isinstance(self.writer, PostgresWriter)
 
     def rows(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
         """All rows of a statement."""
@@ -97,6 +153,8 @@ def _explain_io(path: str, message: str) -> str:
         return f"{path} is open in another process{who}: {advice}"
     if "not a valid DuckDB database" in message:
         return f"{path} is not a DuckDB database file"
+    if "connect to Postgres" in message:
+        return f"cannot reach {path}: {message.rstrip().splitlines()[-1].strip()}"
     return f"cannot open {path}: {message.splitlines()[0]}"
 
 
@@ -105,7 +163,15 @@ def _open_file(path: str) -> Database:
         raise SufficeError(f"cannot open {path}: the folder {Path(path).absolute().parent} does not exist")
     connection = _connect(path)
     (name,) = connection.execute("SELECT current_catalog()").fetchone() or ("memory",)
-    return _with_schema(connection, path, f"{quote(name)}.{STORE_SCHEMA}")
+    return _with_schema(connection, path, f"{quote(name)}.{STORE_SCHEMA}", _writer_of(path))
+
+
+def _writer_of(path: str) -> ProcessWriter:
+    """One lock for all connections of this process to one file."""
+    if path == ":memory:":
+        return ProcessWriter()
+    with _WRITERS_LOCK:
+        return _WRITERS.setdefault(str(Path(path).resolve()), ProcessWriter())
 
 
 def _open_folder(folder: Path) -> Database:
@@ -116,7 +182,7 @@ def _open_folder(folder: Path) -> Database:
     (folder / ".suffice").mkdir(exist_ok=True)
     store = folder / ".suffice" / "store.duckdb"
     _attach(connection, f"ATTACH {literal(str(store))} AS store", str(store))
-    return _with_schema(connection, str(folder), f"store.{STORE_SCHEMA}")
+    return _with_schema(connection, str(folder), f"store.{STORE_SCHEMA}", _writer_of(str(store)))
 
 
 def _open_postgres(dsn: str) -> Database:
@@ -124,7 +190,9 @@ def _open_postgres(dsn: str) -> Database:
     load_extension(connection, "postgres_scanner", extra="postgres")
     _attach(connection, f"ATTACH {literal(dsn)} AS store (TYPE postgres)", re.sub(r"://[^@/]*@", "://…@", dsn))
     connection.execute("USE store")
-    return _with_schema(connection, dsn, f"store.{STORE_SCHEMA}")
+    if importlib.util.find_spec("psycopg") is None:
+        raise SufficeError("a PostgreSQL target needs psycopg: pip install 'suffice[postgres]'")
+    return _with_schema(connection, dsn, f"store.{STORE_SCHEMA}", PostgresWriter(dsn))
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str, *, extra: str) -> None:
@@ -147,6 +215,8 @@ def _attach(connection: duckdb.DuckDBPyConnection, statement: str, name: str) ->
         raise SufficeError(_explain_io(name, str(error))) from None
 
 
-def _with_schema(connection: duckdb.DuckDBPyConnection, target: str, schema: str) -> Database:
-    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    return Database(connection, target, schema)
+def _with_schema(connection: duckdb.DuckDBPyConnection, target: str, schema: str, writer: Writer) -> Database:
+    database = Database(connection, target, schema, writer=writer)
+    with writer.holding(0):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    return database

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from suffice.errors import SufficeError
 from suffice.models.protocol import IMAGE, Row, Signature
 from suffice.store.database import Database, quote
 
@@ -32,6 +34,14 @@ class Call:
     signature: Signature
     inputs_table: str
     rows_table: str
+    casts: tuple[str, ...]
+    """For each output what turns the stored type into the declared one, such as ``::FLOAT[384]``; mostly empty."""
+
+    def outputs_sql(self, alias: str) -> list[str]:
+        """The outputs read from ``alias``, each under its own name, as SQL."""
+        names = [quote(column.name) for column in self.signature.outputs]
+        pairs = zip(names, self.casts, strict=True)
+        return [f"{alias}.{name}{cast} AS {name}" if cast else f"{alias}.{name}" for name, cast in pairs]
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,8 @@ class ResultStore:
         """The call of this signature, created on first use."""
         key = call_key(signature)
         if key not in self._calls:
-            self._calls[key] = self._find(signature, key) or self._create(signature, key)
+            with self._database.writer.holding(0):
+                self._calls[key] = self._find(signature, key) or self._create(signature, key)
         return self._calls[key]
 
     def _find(self, signature: Signature, key: str) -> Call | None:
@@ -66,8 +77,8 @@ class ResultStore:
         with self._database.transaction() as connection:
             (highest,) = connection.execute(f"SELECT max(call_id) FROM {self._schema}.calls").fetchone() or (None,)
             call = self._named((highest or 0) + 1, signature)
-            arguments = ", ".join(f"a{i} {sql_type(c.type)}" for i, c in enumerate(signature.inputs))
-            outputs = ", ".join(f"{quote(c.name)} {sql_type(c.type)}" for c in signature.outputs)
+            arguments = ", ".join(f"a{i} {self._stored(c.type)}" for i, c in enumerate(signature.inputs))
+            outputs = ", ".join(f"{quote(c.name)} {self._stored(c.type)}" for c in signature.outputs)
             connection.execute(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
             connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
             connection.execute(
@@ -78,7 +89,18 @@ class ResultStore:
         return call
 
     def _named(self, call_id: int, signature: Signature) -> Call:
-        return Call(call_id, signature, f"{self._schema}.inputs_{call_id}", f"{self._schema}.rows_{call_id}")
+        types = tuple((sql_type(c.type), self._stored(c.type)) for c in signature.outputs)
+        casts = tuple("" if declared == stored else f"::{declared}" for declared, stored in types)
+        return Call(call_id, signature, f"{self._schema}.inputs_{call_id}", f"{self._schema}.rows_{call_id}", casts)
+
+    def _stored(self, column_type: str) -> str:
+        """What a declared type is in the store: PostgreSQL has no arrays of fixed length."""
+        declared = sql_type(column_type)
+        if not self._database.is_postgres:
+            return declared
+        if re.match(r"(STRUCT|MAP|UNION)\b", declared, re.IGNORECASE):
+            raise SufficeError(f"a PostgreSQL store cannot keep a column of type {declared}: give its parts as columns")
+        return re.sub(r"\[\d+\]", "[]", declared)
 
     @property
     def _schema(self) -> str:
@@ -86,7 +108,7 @@ class ResultStore:
 
     def write(self, call: Call, finished: Sequence[Finished]) -> None:
         """Keep a batch: all of it or, when this process dies, none."""
-        free_id = self._free_id(call)
+        free_id = self._free_id(call)  # nobody else adds inputs to this call: the writer's lock is held
         inputs: list[tuple[Any, ...]] = []
         rows: list[tuple[Any, ...]] = []
         for offset, one in enumerate(finished):
@@ -94,8 +116,8 @@ class ResultStore:
             inputs.append((input_id, *one.arguments))
             rows.extend((input_id, index, *row) for index, row in enumerate(one.rows))
         signature = call.signature
-        input_types = ["BIGINT", *(sql_type(c.type) for c in signature.inputs)]
-        row_types = ["BIGINT", "INTEGER", *(sql_type(c.type) for c in signature.outputs)]
+        input_types = ["BIGINT", *(self._stored(c.type) for c in signature.inputs)]
+        row_types = ["BIGINT", "INTEGER", *(self._stored(c.type) for c in signature.outputs)]
         with self._database.transaction() as connection:
             for table, values, types in ((call.inputs_table, inputs, input_types), (call.rows_table, rows, row_types)):
                 if values:
@@ -129,13 +151,20 @@ class ResultStore:
 
     def flush(self) -> None:
         """Write down what is booked."""
-        while self._booked:
-            call_id, (done, cached, seconds, price) = self._booked.popitem()
-            self._database.rows(
-                f"UPDATE {self._schema}.calls SET used_at = now()::TIMESTAMP, done = done + ?, cached = cached + ?,"
-                " seconds = seconds + ?, price = price + ? WHERE call_id = ?",
-                [int(done), int(cached), seconds, price, call_id],
-            )
+        if not self._booked:
+            return
+        with self._database.writer.holding(0):
+            while self._booked:
+                call_id, (done, cached, seconds, price) = self._booked.popitem()
+                self._database.rows(
+                    f"UPDATE {self._schema}.calls SET used_at = now()::TIMESTAMP, done = done + ?, cached = cached + ?,"
+                    " seconds = seconds + ?, price = price + ? WHERE call_id = ?",
+                    [int(done), int(cached), seconds, price, call_id],
+                )
+
+    def has_worked(self, call: Call) -> bool:
+        """Whether this call ever gave a result."""
+        return bool(self._database.rows(f"SELECT 1 FROM {call.inputs_table} LIMIT 1"))
 
     def seconds_per_input(self, call: Call) -> float:
         """Measured seconds of one input, or the model's own prior before anything ran."""

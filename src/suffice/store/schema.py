@@ -28,7 +28,7 @@ _TABLES = (
 def create_schema(database: Database) -> None:
     """Create what is missing; refuse a store written by another layout."""
     schema = database.schema
-    with database.transaction() as connection:
+    with database.writer.holding(0), database.transaction() as connection:
         for table in _TABLES:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{table}")
         found = connection.execute(f"SELECT value FROM {schema}.meta WHERE name = 'version'").fetchone()

@@ -76,7 +76,8 @@ def arithmetic(target: str = ":memory:") -> tuple[Connection, Counter[str]]:
     add("near", lambda a, b: [(abs(a - b) <= 1,)], [("value", "BOOLEAN")], "scalar", 2)
     add("pair", lambda x: [(x % 2, x % 3)], [("m2", "BIGINT"), ("m3", "BIGINT")], "scalar")
     con.duckdb.execute(
-        "CREATE TABLE t AS SELECT i AS id, (i * 7) % 13 AS x, ['a','b','c'][(i % 3 + 1)::INT] AS tag FROM range(24) r(i)"
+        "CREATE TABLE t AS SELECT i AS id, (i * 7) % 13 AS x, ['a','b','c'][(i % 3 + 1)::INT] AS tag"
+        " FROM range(24) r(i)"
     )
     con.duckdb.execute("INSERT INTO t VALUES (24, NULL, 'a'), (25, 5, NULL)")
     con.duckdb.execute("CREATE TABLE u AS SELECT i AS x, 'w' || i AS word FROM range(0, 14, 2) r(i)")

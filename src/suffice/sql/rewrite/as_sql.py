@@ -84,7 +84,7 @@ def _become_base(table: exp.Table, sql: str) -> None:
 def _relation_sql(bound: BoundCall) -> str:
     call = bound.call
     arguments = ", ".join(f"i.a{n} AS __a{n}" for n in range(len(call.signature.inputs)))
-    outputs = ", ".join(f"r.{quote(column.name)}" for column in call.signature.outputs)
+    outputs = ", ".join(call.outputs_sql("r"))
     return f"SELECT {arguments}, {outputs} FROM {call.inputs_table} i JOIN {call.rows_table} r ON r.input_id = i.id"
 
 
@@ -122,7 +122,7 @@ def _keys(table: exp.Table, bound: BoundCall, whole: Bound) -> Keys:
 def _outputs_sql(bound: BoundCall, keys: Keys, more: str = "") -> str:
     """``SELECT outputs FROM`` the call's tables; the inputs' table only where the keys are there."""
     call = bound.call
-    outputs = ", ".join(f"__r.{quote(column.name)}" for column in call.signature.outputs)
+    outputs = ", ".join(call.outputs_sql("__r"))
     source = f"{call.rows_table} __r"
     if not any(stored == "__r.input_id" for stored, _ in keys):
         source += f" JOIN {call.inputs_table} __i ON __r.input_id = __i.id"
@@ -180,9 +180,9 @@ def _scalar(bound: BoundCall, arguments: list[exp.Expr], number: str | None) -> 
 
     call = bound.call
     names = [column.name for column in call.signature.outputs]
-    value = f"__r.{quote(names[0])}"
-    if len(names) > 1:
-        value = "struct_pack(" + ", ".join(f"{quote(n)} := __r.{quote(n)}" for n in names) + ")"
+    values = [f"__r.{quote(name)}{cast}" for name, cast in zip(names, call.casts, strict=True)]
+    parts = ", ".join(f"{quote(name)} := {value}" for name, value in zip(names, values, strict=True))
+    value = f"struct_pack({parts})" if len(names) > 1 else values[0]
     if number is not None:
         body = f"SELECT {value} FROM {call.rows_table} __r WHERE __r.input_id = {number}"
     else:
