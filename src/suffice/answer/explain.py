@@ -104,9 +104,8 @@ def _readable(guard: str, plan: SparsePlan) -> str:
     """A predicate as its writer would know it: our prefixes and placeholders taken off."""
     text = guard.removeprefix("(").removesuffix(")")
     for number, call in plan.bound.calls.items():
-        text = re.sub(
-            rf"__SCALAR_{number}\((?:[^()]|\([^()]*\))*\)", lambda _, c=call: c.written, text, flags=re.IGNORECASE
-        )
+        written = call.written.replace("\\", r"\\")
+        text = re.sub(rf"__SCALAR_{number}\((?:[^()]|\([^()]*\))*\)", written, text, flags=re.IGNORECASE)
     return re.sub(r"\b(?:m\d+_)+", "", text)
 
 
@@ -130,11 +129,11 @@ def _closed(lines: list[str]) -> list[str]:
     """The last branch of each tree ends it."""
     closed, is_last = [], True
     for line in reversed(lines):
-        if line.startswith("├─") and is_last:
-            line, is_last = "└─" + line[2:], False
-        elif line.startswith("│") and is_last:
-            line = " " + line[1:]
-        elif not line.startswith(("├", "│")):
+        mark = line[0]
+        if mark not in "├│":
+            closed.append(line)
             is_last = True
-        closed.append(line)
+            continue
+        closed.append({"├": "└", "│": " "}[mark] + line[1:] if is_last else line)
+        is_last = is_last and mark != "├"
     return closed[::-1]

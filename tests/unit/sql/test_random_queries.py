@@ -22,6 +22,16 @@ SOURCES = [
     ("(SELECT tag, max(x) AS x, min(id) AS id FROM t GROUP BY tag) t", "t"),
     ("(SELECT id, x, tag FROM t WHERE even(x) UNION ALL SELECT x, x, word FROM u) t", "t"),
 ]
+SHAPES = [
+    "({a} AND {b})",
+    "({a} OR {b})",
+    "(NOT {a})",
+    "coalesce({a}, {b})",
+    "(CASE WHEN {a} THEN {b} END)",
+    "({a} = {b})",
+    "({a} IS NOT TRUE)",
+    "if({a}, {b}, NOT {b})",
+]
 OUTPUTS = [
     "SELECT {t}.id, {t}.x FROM {f} WHERE {p}",
     "SELECT count(*), sum({t}.x) FROM {f} WHERE {p}",
@@ -38,13 +48,9 @@ OUTPUTS = [
 
 def predicate(chance: random.Random, table: str, depth: int = 3) -> str:
     if depth == 0 or chance.random() < 0.25:
-        return chance.choice(CHEAP + MODELS).format(t=table)
+        return f"({chance.choice(CHEAP + MODELS).format(t=table)})"
     left, right = predicate(chance, table, depth - 1), predicate(chance, table, depth - 1)
-    shape = chance.choice(
-        ["({a} AND {b})", "({a} OR {b})", "(NOT {a})", "coalesce({a}, {b})", "(CASE WHEN {a} THEN {b} END)"]
-        + ["({a} = {b})", "(({a}) IS NOT TRUE)", "if({a}, {b}, NOT {b})"]
-    )
-    return shape.format(a=left, b=right)
+    return chance.choice(SHAPES).format(a=left, b=right)
 
 
 @pytest.mark.parametrize("seed", range(150))
