@@ -72,7 +72,7 @@ def decode_frames(
         file: path, URL or seekable binary file.
         frame_indices: rising positions in `index`.
         index: of this very file, by :func:`suffice.media.index_video.index_video`.
-        threads: of the decoder; H.264 only, other codecs take one. Two take a quarter off decoding everything, on two idle cores.
+        threads: of the decoder, H.264 only; other codecs take one. Two idle cores save a quarter of decoding it all.
         stats: counts what was done.
 
     Yields:
