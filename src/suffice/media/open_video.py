@@ -48,6 +48,7 @@ def _main_stream(container: InputContainer, name: str) -> VideoStream:
         stream is None or stream.codec_context is None or stream.disposition & Disposition.attached_pic
     ):  # the cover of a piece of music
         raise MediaError(f"{name} has no video stream that can be decoded")
+    stream.codec_context.thread_type = "NONE"
     return cast("VideoStream", stream)
 
 
