@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -85,6 +86,7 @@ class Connection:
         self._results = ResultStore(database)
         self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
         self._statement = threading.RLock()
+        self._roots = roots
         self._views = self._load_views()
         self._load_models()
 
@@ -306,7 +308,8 @@ class Connection:
         known = {str(row[0]) for row in self._database.rows(f"SELECT name FROM {schema}.models")}
         if name in known and not statement.replace:
             raise UsageError(f"the model {name!r} exists already: CREATE OR REPLACE MODEL replaces it")
-        self._registry.bind(name, statement.locator, statement.options)
+        with self._code_roots():
+            self._registry.bind(name, statement.locator, statement.options)
         with self._database.transaction() as connection:
             connection.execute(f"DELETE FROM {schema}.models WHERE name = ?", [name])
             connection.execute(
@@ -322,6 +325,12 @@ class Connection:
         self._registry.unbind(name)
         self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
         return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
+
+    def _code_roots(self) -> AbstractContextManager[None]:
+        """Where models may take code from: the connection's roots, else the working folder."""
+        from suffice.models.roots import allowed_roots
+
+        return nullcontext() if self._roots is None else allowed_roots(self._roots)
 
     def _load_models(self) -> None:
         for name, locator, options in self._database.rows(

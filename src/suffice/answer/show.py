@@ -8,10 +8,12 @@ from suffice.answer.readable import readable
 from suffice.media.reference import is_reference
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from suffice.answer.result import Result
 
 
-def print_result(result: Result, rows: int) -> None:
+def print_result(result: Result, rows: int, console: Console | None = None) -> None:
     """Print the first `rows` rows as a table, then the guarantee and the work."""
     from rich.console import Console
     from rich.table import Table
@@ -24,7 +26,7 @@ def print_result(result: Result, rows: int) -> None:
         table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_short)
     for row in head:
         table.add_row(*(_text(value) for value in row))
-    console = Console()
+    console = console or Console()
     console.print(table)
     count = len(result)
     if count > len(head):

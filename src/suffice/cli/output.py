@@ -7,11 +7,17 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Project = Annotated[Path | None, typer.Option(help="A suffice.toml with media, models, roots, budget and store.")]
+OptionalTarget = Annotated[
+    str | None,
+    typer.Option("--db", help="DuckDB file, :memory:, postgresql://… or a folder of Parquet.", metavar="TARGET"),
+]
 Target = Annotated[
     str, typer.Option("--db", help="DuckDB file, :memory:, postgresql://… or a folder of Parquet.", metavar="TARGET")
 ]

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, Target, print_json, warnings_on_stderr
+from suffice.cli.output import Json, OptionalTarget, Project, print_json, warnings_on_stderr
 
 
 def sql(
     query: Annotated[str, typer.Argument(help="One SQL statement, or - to read it from standard input.")],
-    db: Target = ":memory:",
+    db: OptionalTarget = None,
+    project: Project = None,
     seed: Annotated[int | None, typer.Option(help="Seed of whatever is sampled.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the answer as a page with thumbnails.")] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
@@ -24,7 +25,7 @@ def sql(
     from suffice.connection import connect
 
     text = sys.stdin.read() if query == "-" else query
-    with connect(db) as con, warnings_on_stderr():
+    with connect(db, project=project) as con, warnings_on_stderr():
         result = con.sql(text, seed=seed)
         if html is not None:
             html.write_text(page("suffice", text, result_html(result)), encoding="utf-8")

@@ -150,14 +150,14 @@ class _Binder:
             node.replace(exp.Anonymous(this=f"{SCALAR_PREFIX}{bound.number}", expressions=arguments))
 
     def _call(self, node: exp.Expr, name: str) -> tuple[BoundCall, list[exp.Expr]]:
-        written = node.sql("duckdb")
+        written = node.sql("duckdb", normalize_functions=False)
         positional, options = split_arguments(node)
         model = self._registry.model(name, named_options(f"{name}()", options))
         inputs = model.signature.inputs
         if len(positional) != len(inputs):
             wanted = ", ".join(f"{c.name} {c.type}" for c in inputs)
             raise UsageError(f"{name}() takes {len(inputs)} argument(s), ({wanted}), not {len(positional)}: {written}")
-        bound = BoundCall(len(self._calls) + 1, model, self._results.call(model.signature), written)
+        bound = BoundCall(len(self._calls) + 1, name, model, self._results.call(model.signature), written)
         self._calls[bound.number] = bound
         return bound, positional
 

@@ -25,16 +25,13 @@ BASE_PREFIX = "__base_"
 
 @dataclass(frozen=True)
 class BoundCall:
-    """A model where a query calls it."""
+    """A model where a query calls it; `name` is what the query calls it."""
 
     number: int
+    name: str
     model: Model
     call: Call
     written: str
-
-    @property
-    def name(self) -> str:
-        return self.model.signature.name
 
 
 @dataclass(frozen=True)

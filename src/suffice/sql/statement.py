@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,9 +66,8 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
     words = [token.text.upper() for token in tokens[:5]]
     if "MODEL" in words[1:4] and words[0] in ("CREATE", "DROP"):
         return _create_model(sql, words) if words[0] == "CREATE" else _drop_model(sql, words, tokens)
-    if words[:1] == ["EXPLAIN"]:
-        analyze = words[1:2] == ["ANALYZE"]
-        return Explain(sql[tokens[1 + analyze].start :], analyze)
+    if explained := re.match(r"\s*EXPLAIN\s+(ANALYZE\s+)?", sql, re.IGNORECASE):
+        return Explain(sql[explained.end() :], explained.group(1) is not None)
     try:
         return Query(sql, parse_one(sql))
     except UsageError:

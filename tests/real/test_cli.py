@@ -1,0 +1,132 @@
+"""The command line: JSON and nothing else, exit codes, one line for what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suffice.assets import asset_path
+
+CLIP = asset_path("pedestrians.mp4")
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "suffice", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=cwd, check=False)
+
+
+def as_json(*arguments: str, cwd: Path | None = None) -> Any:
+    done = run(*arguments, "--json", cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_sql_json(tmp_path: Path) -> None:
+    question = (
+        f"SELECT f.frame_index, count(*) AS n FROM frames('{CLIP}', fps => 0.05) f, detect(f.image) o GROUP BY ALL"
+    )
+    for done, cached in ((4, 0), (0, 4)):
+        answer = as_json("sql", question, "--db", str(tmp_path / "t.suffice"))
+        assert answer["columns"] == ["frame_index", "n"] and len(answer["rows"]) == 4
+        assert answer["guarantee"] is None
+        calls = answer["work"]["model_calls"]["detect"]
+        assert (calls["done"], calls["cached"], calls["skipped"]) == (done, cached, 0)
+        assert {"rows_read", "bytes_read", "seconds"} <= answer["work"].keys()
+
+
+def test_store_and_models(tmp_path: Path) -> None:
+    target = str(tmp_path / "t.suffice")
+    as_json("sql", f"SELECT classify(image) FROM frames('{CLIP}', fps => 0.02)", "--db", target)
+    summary = as_json("store", "--db", target)
+    assert summary["calls"][0]["model"] == "classify" and summary["bytes"] > 0
+    assert as_json("store", "drop", "--db", target, "--model", "classify") == {"dropped_inputs": 2}
+    listed = {model["name"]: model for model in as_json("models")["models"]}
+    assert listed["detect"]["returns"] == "rows" and listed["classify"]["inputs"] == "image IMAGE"
+
+
+def test_explain_and_html(tmp_path: Path) -> None:
+    question = f"SELECT image, nsfw(image) FROM frames('{CLIP}', fps => 0.02)"
+    plan = as_json("explain", question)["plan"]
+    assert any("nsfw" in line and "2 inputs" in line for line in plan)
+    run("sql", question, "--html", str(tmp_path / "a.html"))
+    assert (tmp_path / "a.html").read_text().count("<img") == 2
+
+
+def test_a_failed_request_is_one_line_and_1() -> None:
+    done = run("sql", "SELECT detct(image) FROM frames('nowhere.mp4')")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("suffice: ") and done.stderr.count("\n") == 1
+
+
+def test_wrong_usage_is_2() -> None:
+    assert run("sql").returncode == 2
+    assert run("no-such-command").returncode == 2
+
+
+def test_project_file(tmp_path: Path) -> None:
+    (tmp_path / "street").mkdir()
+    shutil.copy(CLIP, tmp_path / "street" / "a.mp4")
+    (tmp_path / "suffice.toml").write_text(
+        """
+[store]
+target = "town.suffice"
+[media.street]
+kind = "frames"
+pattern = "street/*.mp4"
+fps = 0.05
+[models.sure]
+using = "detect"
+options = { min_score = 0.75 }
+[budget]
+max_calls = 3
+"""
+    )
+    statements = as_json("check", cwd=tmp_path)["statements"]
+    assert any("CREATE OR REPLACE MODEL" in s for s in statements) and any("VIEW" in s for s in statements)
+    project = ("--project", "suffice.toml")
+    assert as_json("sql", "SELECT count(*) FROM street", *project, cwd=tmp_path)["rows"] == [[4]]
+    refused = run("sql", "SELECT count(*) FROM street s, sure(s.image) o", *project, cwd=tmp_path)
+    assert refused.returncode == 1 and "max_calls" in refused.stderr
+    few = as_json(
+        "sql", "SELECT count(*) FROM street s, sure(s.image) o WHERE s.frame_index < 500", *project, cwd=tmp_path
+    )
+    assert few["work"]["model_calls"]["sure"]["done"] == 3
+    assert (tmp_path / "town.suffice").exists()
+
+
+def test_demo(tmp_path: Path) -> None:
+    answer = as_json("demo", "--out", str(tmp_path))
+    assert answer["rows"][0][2] == 8 and len(answer["rows"]) == 6
+    assert all(Path(path).stat().st_size > 10_000 for path in answer["files"].values())
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_the_page_shows_its_pictures_in_a_browser(tmp_path: Path) -> None:
+    run("sql", f"SELECT image, nsfw(image) FROM frames('{CLIP}', fps => 0.02)", "--html", str(tmp_path / "a.html"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    script = "<script>window.onload=()=>{document.title=[...document.images].map(i=>i.naturalWidth).join()}</script>"
+    page = tmp_path / "a.html"
+    page.write_text(page.read_text().replace("</body>", script + "</body>"))
+    dumped = subprocess.run(
+        ["chromium", *flags, "--enable-logging=stderr", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert "<title>320,320</title>" in dumped.stdout, dumped.stderr[-500:]
+    assert "CONSOLE" not in dumped.stderr
