@@ -1,9 +1,9 @@
 """Run every example of the documentation and write down what it prints; with --check compare instead.
 
 In a ```sql block each statement runs (they end with ``;``), in a ```python block the code, in a ```console block
-each line after ``$``. A ```text block that follows gets what was printed. One connection and one folder a page, with the
-files that `examples/` makes: street.mp4, photos/, scans/, pictures/.
-After ``<!-- not run: why -->`` a block is skipped.
+each line after ``$``. A ```text block that follows gets what was printed. One connection and one folder a page, with
+the files that `examples/` makes: street.mp4, photos/, scans/, pictures/. After ``<!-- not run: why -->`` a block is
+skipped.
 """
 
 from __future__ import annotations
