@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from suffice.answer.engine import Engine, QueryBudget
 from suffice.answer.result import Result
+from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, UsageError, nearest
 from suffice.models.registry import Registry
@@ -85,6 +86,7 @@ class Connection:
         self._catalogue = Catalogue(database, roots)
         self._results = ResultStore(database)
         self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
+        self._settled = SettledViews(self._engine)
         self._statement = threading.RLock()
         self._roots = roots
         self._views = self._load_views()
@@ -155,7 +157,11 @@ class Connection:
     def store(self) -> Upkeep:
         """What is kept, in numbers, and how to let go of it."""
         self._results.flush()
-        return Upkeep(self._database, self._engine.forget)
+        return Upkeep(self._database, self._forget)
+
+    def _forget(self) -> None:
+        self._engine.forget()
+        self._settled.forget()
 
     @property
     def models(self) -> list[str]:
@@ -195,7 +201,8 @@ class Connection:
             name = statement.tree.this.name.lower()
             if name in self._views:
                 return self._message(self._drop_view(name), work)
-        bound = self._bind(statement.tree, work)
+        asked = self._bind(statement.tree, work)
+        bound = self._settled.use(asked, work)
         if bound.is_plain:
             return self._run(statement.sql, isinstance(statement.tree, exp.Query), work)
         from suffice.answer.exact import answer_exactly
@@ -204,6 +211,7 @@ class Connection:
         if isinstance(bound.tree, exp.Query):  # wrong names are found before any model runs
             self._database.rows(f"DESCRIBE {answer_sql(bound)}")
         answer = answer_exactly(self._engine, bound, work)
+        self._settled.settle(bound, work)
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
 
     def _names(self) -> set[str]:

@@ -16,6 +16,8 @@ from suffice.sql.sparse import plan_sparsely
 
 def answer_exactly(engine: Engine, bound: Bound, work: Work, *, sparse: bool = True) -> str:
     """Run the models `bound` needs (or, not `sparse`, on all there is); the SQL that then gives its answer."""
+    if not bound.calls:
+        return answer_sql(bound)
     started = time.perf_counter()
     plan = plan_sparsely(bound, engine.describe)
     walk = early_limit(plan) if sparse else None

@@ -80,7 +80,9 @@ class _Binder:
         columns = table.args["alias"].columns if table.args.get("alias") else []
         named = exp.TableAlias(this=exp.to_identifier(alias), columns=[c.copy() for c in columns])
         keep = {key: table.args[key] for key in ("joins", "laterals", "sample") if table.args.get(key)}
-        table.replace(exp.Subquery(this=body, alias=named, **keep))
+        subquery = exp.Subquery(this=body, alias=named, **keep)
+        subquery.meta["view"] = self._views[table.name.lower()]
+        table.replace(subquery)
 
     def _bind_tables(self, tree: exp.Expr) -> None:
         from sqlglot import exp

@@ -1,0 +1,149 @@
+"""Views that cost nothing any more: once every call of a view is known for all its media, its rows are kept joined.
+
+A view over frames and detections is a join, and joining a million kept rows takes longer than most questions about
+them. When a statement found that nothing of a view is missing or left out, the view's rows become a temporary table,
+and later statements read that instead. It holds for the same text, the same files and the same models; anything else
+is another key. Memory is DuckDB's, which spills to disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from suffice.answer.engine import Engine
+from suffice.answer.work import Work
+from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, number_of
+from suffice.sql.sparse import plan_sparsely
+from suffice.store.catalogue import MediaTable
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+ROWS_MAX = 20_000_000
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class _Settled:
+    table: MediaTable
+    cached: Mapping[str, int]
+
+
+class SettledViews:
+    """The settled views of a connection."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[Key, _Settled] = {}
+
+    def forget(self) -> None:
+        """Results were dropped: nothing is settled any more."""
+        for settled in self._known.values():
+            self._engine.database.rows(f"DROP TABLE IF EXISTS {settled.table.table}")
+        self._known.clear()
+
+    def use(self, bound: Bound, work: Work) -> Bound:
+        """`bound` with its settled views read from their tables, and what they hold booked as cached."""
+        from sqlglot import exp
+
+        if not self._known:
+            return bound
+        media, gone = dict(bound.media), set[int]()
+        for view in _views(bound.tree):
+            settled = self._known.get(_key(view, bound))
+            if settled is None:
+                continue
+            gone |= set(_calls_in(view))
+            placeholder = f"{MEDIA_PREFIX}{len(media) + 1}"
+            media[placeholder] = settled.table
+            view.replace(exp.Table(this=exp.to_identifier(placeholder), alias=view.args.get("alias")))
+            for name, count in settled.cached.items():
+                work.of(name).cached = max(work.of(name).cached, count)
+        if not gone:
+            return bound
+        calls = {number: call for number, call in bound.calls.items() if number not in gone}
+        used = {t.name.lower() for t in bound.tree.find_all(exp.Table)}
+        return replace(bound, calls=calls, media={name: table for name, table in media.items() if name in used})
+
+    def settle(self, bound: Bound, work: Work) -> None:
+        """After an answer that computed nothing, left nothing out and failed on nothing: keep its views joined."""
+        if any(m.done or m.skipped or m.failed for m in work.model_calls.values()):
+            return
+        for view in _views(bound.tree):
+            key = _key(view, bound)
+            if key not in self._known and all(table.version is not None for table in bound.media.values()):
+                self._keep(replace(bound, tree=view.this), key, frozenset(_calls_in(view)))
+
+    def _keep(self, view: Bound, key: Key, numbers: frozenset[int]) -> None:
+        from suffice.sql.rewrite.as_sql import answer_sql
+
+        view = replace(view, calls={number: view.calls[number] for number in numbers})
+        cached = self._complete(view)
+        if not cached:
+            return
+        body = answer_sql(view)
+        ((rows,),) = self._engine.database.rows(f"SELECT count(*) FROM ({body})")
+        if int(str(rows)) > ROWS_MAX:
+            return
+        table = f"temp.suffice_settled_{len(self._known) + 1}"
+        self._engine.database.rows(f"CREATE OR REPLACE TEMP TABLE {table} AS {body}")
+        columns = [str(row[0]) for row in self._engine.database.rows(f"DESCRIBE {table}")]
+        self._known[key] = _Settled(MediaTable("view", table, tuple(columns), len(self._known)), cached)
+
+    def _complete(self, view: Bound) -> dict[str, int]:
+        """Inputs of each call when the view by itself lacks none; empty when it does, or reads tables of the user."""
+        plan = plan_sparsely(view, self._engine.describe)
+        if plan.base_sql:
+            return {}
+        inputs: dict[str, int] = {}
+        for site in plan.sites:
+            call = view.calls[site.number]
+            need = plan.need(site, frozenset(view.calls) - {site.number})
+            if need is None:
+                return {}
+            same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
+            present = " AND ".join(f"n.a{n} IS NOT NULL" for n in range(len(call.call.signature.inputs))) or "true"
+            found = f"EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
+            ((needed, kept),) = self._engine.database.rows(
+                f"SELECT count(*), count(*) FILTER (WHERE {found}) FROM ({need[0]}) n WHERE {present}"
+            )
+            if needed != kept:
+                return {}
+            inputs[call.name] = max(inputs.get(call.name, 0), int(str(needed)))
+        return inputs
+
+
+def _views(tree: exp.Expr) -> list[exp.Subquery]:
+    """Expanded views that stand in no other view."""
+    from sqlglot import exp
+
+    views = [node for node in tree.find_all(exp.Subquery) if node.meta.get("view")]
+    return [view for view in views if not any(_is_inside(view, other) for other in views if other is not view)]
+
+
+def _is_inside(node: exp.Expr, other: exp.Expr) -> bool:
+    parent = node.parent
+    while parent is not None and parent is not other:
+        parent = parent.parent
+    return parent is other
+
+
+def _calls_in(view: exp.Subquery) -> list[int]:
+    from sqlglot import exp
+
+    names = [node.name for node in view.find_all(exp.Anonymous)]
+    found = [number_of(name, ROWS_PREFIX) or number_of(name, SCALAR_PREFIX) for name in names]
+    return [number for number in found if number is not None]
+
+
+def _key(view: exp.Subquery, bound: Bound) -> Key:
+    """The view's text, which rows its media have, and which results its calls read."""
+    from sqlglot import exp
+
+    media = [t.name.lower() for t in view.find_all(exp.Table) if number_of(t.name, MEDIA_PREFIX) is not None]
+    versions = tuple((bound.media[name].table, bound.media[name].version) for name in media)
+    calls = tuple(bound.calls[number].call.call_id for number in _calls_in(view))
+    return (view.meta["view"], versions, calls)
