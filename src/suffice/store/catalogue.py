@@ -85,6 +85,7 @@ class Catalogue:
         self._roots = None if roots is None else [str(root) for root in roots]
         self._bound: dict[str, tuple[int, MediaTable]] = {}
         self._versions = 0
+        self._paths: dict[Kind, dict[str, _File]] = {}
 
     def sync(
         self, function: str, pattern: str, options: Mapping[str, Any], on_file: Callable[[str], None]
@@ -134,16 +135,21 @@ class Catalogue:
             files.append(file)
         if fresh:
             self._keep(kind, fresh)
+            known.update((file.path, file) for file, _ in fresh)
         for file in files:
             if file.problem:
                 warnings.warn(file.problem, SufficeWarning, stacklevel=2)
         return [file for file in files if file.hash]
 
     def _known_paths(self, kind: Kind) -> dict[str, _File]:
-        rows = self._database.rows(
-            f"SELECT path, stamp, size_bytes, hash, problem FROM {self._database.schema}.paths WHERE kind = ?", [kind]
-        )
-        return {row[0]: _File(*row) for row in rows}  # type: ignore[arg-type,misc]
+        """Read once: what another process adds meanwhile is only looked at again here."""
+        if kind not in self._paths:
+            rows = self._database.rows(
+                f"SELECT path, stamp, size_bytes, hash, problem FROM {self._database.schema}.paths WHERE kind = ?",
+                [kind],
+            )
+            self._paths[kind] = {row[0]: _File(*row) for row in rows}  # type: ignore[arg-type,misc]
+        return self._paths[kind]
 
     def _read(self, kind: Kind, entry: FoundFile) -> tuple[_File, list[Blob]]:
         """What is in a file. One that breaks off is read as far as it goes, and a problem as well."""
