@@ -37,6 +37,6 @@ class Aim:
             return np.sqrt(scale * max(1 / self.horizon - 1 / population, 1e-3 / self.horizon))
         if self.relative is None and self.absolute is None:
             return np.sqrt(scale / ((seen + 1) * np.log(seen + math.e))) * (1 - seen / population)
-        least = np.sqrt(scale / np.minimum(population, 100 * (seen + 1)))
+        least = np.sqrt(scale / np.minimum(population, 10_000 * (seen + 1)))
         wanted = np.abs(value) * self.relative if self.relative is not None else np.full_like(value, self.absolute)
         return np.maximum(wanted, least)
