@@ -1,6 +1,6 @@
 """The mean over strata, at every sample size at once, with strata, allocation and stakes steered by what was seen.
 
-Source: :mod:`suffice.estimate.bernstein`. No delta is split over strata, none is spent on a pilot (its values count), and
+Source: :mod:`suffice.estimate.martingale`. No delta is split over strata, none is spent on a pilot (its values count), and
 the allocation may change after every round. Strata known beforehand to be few and extreme (cached rows, spikes found by
 a zone map) are not drawn from but handed in whole: a certainty stratum.
 """
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
-from suffice.estimate.bernstein import Bernstein, Group
+from suffice.estimate.martingale import Group, Martingale
 from suffice.estimate.guesses import guesses
 from suffice.estimate.interval import Interval
 from suffice.estimate.neyman import neyman
@@ -45,7 +45,7 @@ class StratifiedMean:
         certain = np.asarray(known, dtype=np.float64)
         self.confidence, self.known, self.population = confidence, float(certain.sum()), int(self.sizes.sum()) + certain.size
         self.seen, self.total, self._squares = np.zeros_like(self.sizes), np.zeros(self.sizes.size), np.zeros(self.sizes.size)
-        self._aim, self._bets, self._cached = aim or Aim(), Bernstein(1 - confidence), certain.size
+        self._aim, self._bets, self._cached = aim or Aim(), Martingale(1 - confidence), certain.size
 
     @property
     def remaining(self) -> npt.NDArray[np.int64]:
@@ -91,8 +91,7 @@ class StratifiedMean:
         seen = int(self.seen.sum())
         means = self.total / np.maximum(self.seen, 1)
         value = (self.known + float(self.total.sum() + self.remaining @ means)) / size
-        one = np.ones(1)
-        return size * float(self._aim.half_width(value * one, spread**2 * one, seen * one, size, self._bets.log_ratio)[0])
+        return size * self._aim.one(value, spread**2, seen, size, self._bets.log_ratio)
 
     def bounds(self) -> tuple[float, float]:
         """(low, high) of the mean; every pair ever returned holds together with probability `confidence`."""
@@ -113,7 +112,7 @@ class StratifiedMean:
             low=estimate if complete else low,
             high=estimate if complete else high,
             confidence=self.confidence,
-            method="complete" if complete else "stratified empirical Bernstein",
+            method="complete" if complete else "stratified betting",
             tier="exact" if complete else "finite-sample",
             assumptions=("every value lies in its stratum's range", "units drawn uniformly at random in each stratum"),
             n=int(self.seen.sum()),

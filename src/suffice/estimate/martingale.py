@@ -1,21 +1,22 @@
 """An anytime-valid interval for a total whose parts are sampled each in its own way: the engine under strata and proxies.
 
-Sources: Waudby-Smith & Ramdas (JRSS-B 2024), theorem 2 (predictable plug-in empirical Bernstein), resting on
-Fan, Grama & Liu (EJP 2015), ``log(1 + x s) >= x s - x^2 psi(s)`` for x >= -1, 0 <= s < 1, ``psi(s) = -log(1 - s) - s``.
-
 Work goes in rounds. At the start of a round the units not yet seen are split into groups in any way that the past
 suggests, and some of each group are drawn at random without replacement. For the j-th draw of a group with R units left,
 
     z_j = (sum of the residuals drawn before in the round) + (R - j + 1) residual_j + (predictions of all R units)
 
-has the group's total as its mean, whatever the predictions were: residual = value - prediction. With stake s_j on it,
+has the group's total T as its mean, whatever the predictions were: residual = value - prediction. For a stake s and a
+guess g fixed before the draw, with ``s (g - z_j) < 1``,
 
-    exp(s_j (z_j - total) - psi(s_j c_j) ((z_j - guess_j) / c_j)^2),    guess_j - z_j <= c_j,
+    exp(s (g - T)) (1 + s (z_j - g))     has mean   exp(s (g - T)) (1 - s (g - T)) <= 1
 
-has mean <= 1. The exponent is *linear* in the group's total. So if the stakes on each group add up to one number for
+because ``1 - x <= exp(-x)``. Its logarithm is *linear* in T. So if the stakes on each group add up to one number for
 the round, the product over the round depends on the groups' totals through their sum alone: no bound has to be split
 over strata, and groups, predictions, stakes and sample sizes may all be chosen anew from what has been seen.
 Ville's inequality turns the product over all rounds into bounds that hold after every round at once.
+
+Source: the empirical Bernstein sequence of Waudby-Smith & Ramdas (JRSS-B 2024, theorem 2) with its last inequality left
+out (Fan, Grama & Liu, EJP 2015, lemma 4.1 bounds the factor above by an exponential of squares; nothing here needs it).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 CAP = 0.9
-"""The largest s_j c_j: psi(1) is infinite."""
+"""The most of the capital that one draw can take away; below 1, so that one surprise cannot end the game."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Group:
         return self.predicted + float(self.residuals.sum())
 
 
-class Bernstein:
+class Martingale:
     """Bounds on a total after any number of rounds; `delta` is split evenly between the two sides."""
 
     def __init__(self, delta: float) -> None:
@@ -136,8 +137,8 @@ def _stake_max(group: Group, profile: Floats, sign: float) -> float:
 
 def _evidence(group: Group, stakes: Floats, sign: float) -> Floats:
     """(steps,) the group's part of the exponent, without the ``stake * total`` that all groups share."""
-    left, reach, per_draw = group.left, _reach(group, sign), _per_stake(group, stakes)
-    z = group.predicted + np.cumsum(group.residuals) - group.residuals + left * group.residuals
-    scaled = per_draw * left * reach
-    penalty = (-np.log1p(-scaled) - scaled) * ((group.residuals - group.centre) / reach) ** 2
-    return np.add.reduceat(sign * per_draw * z - penalty, _starts(group.residuals.size, stakes.size))
+    per_draw = _per_stake(group, stakes)
+    guess = group.predicted + np.cumsum(group.residuals) - group.residuals + group.left * group.centre
+    surprise = sign * per_draw * group.left * (group.residuals - group.centre)
+    gains = sign * per_draw * guess + np.log1p(surprise)
+    return np.add.reduceat(gains, _starts(group.residuals.size, stakes.size))
