@@ -53,9 +53,10 @@ def coverage(
     name: str | None = None,
 ) -> CoverageCell:
     """Run `procedure` with `runs` independent generators made from `seed`; `held` says whether it kept its word."""
-    results = [procedure(population, np.random.default_rng(child)) for child in np.random.SeedSequence(seed).spawn(runs)]
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(runs)]
+    results = [procedure(population, generator) for generator in generators]
     return CoverageCell(
-        procedure=name or getattr(procedure, "__name__", type(procedure).__name__),
+        procedure=name or str(getattr(procedure, "__name__", procedure)),
         population=str(getattr(population, "name", population)),
         nominal=nominal,
         observed=float(np.mean([held(population, result) for result in results])),

@@ -155,9 +155,9 @@ class ProxyMean:
         most = np.array([row[queue].max() if queue.size else 0.0 for queue in self._queues])
         start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
         errors, labels = self._errors[predictor, start:], self._labels[self._drawn[start:]]
-        sums = [np.bincount(labels, power, len(self._queues)) for power in (np.ones_like(errors), errors, errors**2)]
+        seen, total, squares = (np.bincount(labels, errors**power, len(self._queues)) for power in range(3))
         low, high = self.low - most, self.high - least
-        return low, high, *guesses(*sums, low, high)
+        return low, high, *guesses(seen, total, squares, low, high)
 
     def _groups(self, plan: _Round) -> list[Group]:
         row, groups = plan.predictions[plan.chosen], []

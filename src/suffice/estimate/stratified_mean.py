@@ -43,9 +43,10 @@ class StratifiedMean:
         if not (self.low <= self.high).all() or not 0 < confidence < 1 or (self.sizes < 0).any():
             raise UsageError("strata need sizes >= 0, low <= high and 0 < confidence < 1")
         certain = np.asarray(known, dtype=np.float64)
-        self.confidence, self.known, self.population = confidence, float(certain.sum()), int(self.sizes.sum()) + certain.size
-        self.seen, self.total, self._squares = np.zeros_like(self.sizes), np.zeros(self.sizes.size), np.zeros(self.sizes.size)
-        self._aim, self._bets, self._cached = aim or Aim(), Martingale(1 - confidence), certain.size
+        self.confidence, self.known = confidence, float(certain.sum())
+        self.population = int(self.sizes.sum()) + certain.size
+        self.seen, self.total, self._squares = np.zeros_like(self.sizes), *np.zeros((2, self.sizes.size))
+        self._aim, self._bets = aim or Aim(), Martingale(1 - confidence)
 
     @property
     def remaining(self) -> npt.NDArray[np.int64]:
@@ -55,7 +56,7 @@ class StratifiedMean:
     def allocate(self, count: int) -> npt.NDArray[np.int64]:
         """(H,) draws for the next round: Neyman's, from what was seen so far."""
         centre, variance = self._guesses()
-        reach = np.maximum(centre - self.low, self.high - centre)
+        reach: Floats = np.maximum(centre - self.low, self.high - centre)
         return neyman(self.remaining, np.sqrt(variance), reach, self._half_width(variance), count)
 
     def observe(self, values: Sequence[npt.ArrayLike]) -> None:
@@ -71,9 +72,9 @@ class StratifiedMean:
             if left
         ]
         self._bets.round(self.known + float(self.total.sum()), groups, self._half_width(variance))
-        self.seen = self.seen + [part.size for part in drawn]
-        self.total = self.total + [part.sum() for part in drawn]
-        self._squares = self._squares + [part @ part for part in drawn]
+        self.seen = self.seen + np.array([part.size for part in drawn])
+        self.total = self.total + np.array([part.sum() for part in drawn])
+        self._squares = self._squares + np.array([part @ part for part in drawn])
 
     def _check(self, drawn: Sequence[Floats]) -> None:
         for part, left, low, high in zip(drawn, self.remaining, self.low, self.high, strict=True):
