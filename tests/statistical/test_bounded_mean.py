@@ -33,9 +33,7 @@ class Watched:
 @pytest.mark.parametrize("population", ordinary(), ids=lambda p: p.name)
 @pytest.mark.parametrize("aim", [AIMS[0], AIMS[1]], ids=str)
 def test_holds_at_all_looks(population: Population, aim: Aim) -> None:
-    cell = coverage(
-        lambda p, rng: Watched(p, rng, 0.8, aim), population, 40, 1, held=lambda _, r: r.held, nominal=0.8
-    )
+    cell = coverage(lambda p, rng: Watched(p, rng, 0.8, aim), population, 40, 1, held=lambda _, r: r.held, nominal=0.8)
     assert cell.passed, cell
 
 
@@ -52,7 +50,9 @@ def test_holds_at_all_looks_long(population: Population, confidence: float, aim:
     assert cell.passed, cell
 
 
-@pytest.mark.parametrize(("population", "most"), [(rare(0.5, 20_000), 2.2), (rare(0.1, 100_000), 2.2), (people(0, 20_000), 2.2)])
+@pytest.mark.parametrize(
+    ("population", "most"), [(rare(0.5, 20_000), 2.2), (rare(0.1, 100_000), 2.2), (people(0, 20_000), 2.2)]
+)
 def test_stops_near_the_oracle(population: Population, most: float) -> None:
     """5 % at 95 % takes at most about twice what a z interval that knew the variance would."""
     size, spread = population.values.size, population.values.std()

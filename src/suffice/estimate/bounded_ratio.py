@@ -58,8 +58,12 @@ class BoundedRatio:
         m = np.asarray(sizes, dtype=np.float64)
         y = (np.asarray(sums, dtype=np.float64) - self.low * m) / (self.high - self.low)
         slack = 1e-9 * self.size_max
-        if y.size and not (m.min() >= 0 and m.max() <= self.size_max and (y >= -slack).all() and (y <= m + slack).all()):
-            raise UsageError(f"a cluster has over {self.size_max:g} rows, or rows outside [{self.low:g}, {self.high:g}]")
+        if y.size and not (
+            m.min() >= 0 and m.max() <= self.size_max and (y >= -slack).all() and (y <= m + slack).all()
+        ):
+            raise UsageError(
+                f"a cluster has over {self.size_max:g} rows, or rows outside [{self.low:g}, {self.high:g}]"
+            )
         if self.population is not None and self.n + y.size > self.population:
             raise UsageError(f"{self.n + y.size} clusters from a population of {self.population}")
         if y.size:

@@ -78,13 +78,13 @@ class Martingale:
 
         Args:
             known: (C,) sum of all values seen before the round (and of those never in doubt).
-            groups: the partition of all other units.
+            groups: the partition of all other units, less those whose value is 0 in every statement with a `half_width`.
             half_width: (C,) of the totals, what the stakes aim at, chosen before the round; 0 sits the round out.
         """
         known = known + sum((group.predicted + group.residuals.sum(axis=1) for group in groups if group.exhausted), 0.0)
         chancy = [group for group in groups if not group.exhausted]
         if not chancy:
-            self.low = known
+            self.low = np.where(half_width > 0, known, self.low)
             return
         # A group that runs out is known only when its last unit is: no looks in between.
         steps = 1 if len(chancy) < len(groups) else min(group.draws for group in chancy)

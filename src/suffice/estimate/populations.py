@@ -124,7 +124,9 @@ def with_cache(population: Population, share: float = 0.1) -> Population:
     """The largest values are already known: a warm cache as far from a random sample as can be."""
     cached = np.zeros(population.values.size, dtype=bool)
     cached[np.argsort(population.values)[-round(share * cached.size) :]] = True
-    return Population(f"{population.name}, biased cache", population.values, population.low, population.high, cached=cached)
+    return Population(
+        f"{population.name}, biased cache", population.values, population.low, population.high, cached=cached
+    )
 
 
 def ordinary() -> list[Population]:

@@ -198,7 +198,10 @@ class ProxyMean:
             confidence=self.confidence,
             method="complete" if self.complete else "proxy-assisted betting",
             tier="exact" if self.complete else "finite-sample",
-            assumptions=(f"every value lies in [{self.low:g}, {self.high:g}]", "units drawn by this object's generator"),
+            assumptions=(
+                f"every value lies in [{self.low:g}, {self.high:g}]",
+                "units drawn by this object's generator",
+            ),
             n=self.n,
             population=self.values.size,
         )

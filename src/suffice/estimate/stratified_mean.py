@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
-from suffice.estimate.martingale import Martingale, two_sided
 from suffice.estimate.guesses import guesses
 from suffice.estimate.interval import Interval
+from suffice.estimate.martingale import Martingale, two_sided
 from suffice.estimate.neyman import neyman
 
 Floats = npt.NDArray[np.float64]
