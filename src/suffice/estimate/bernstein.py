@@ -2,8 +2,9 @@
 
 For many groups at once, where the history that betting needs was not kept. One look only, at a size fixed in advance.
 
-Sources: Maurer & Pontil, "Empirical Bernstein bounds" (COLT 2009), theorem 4, for independent draws; Bardenet & Maillard,
-"Concentration inequalities for sampling without replacement" (Bernoulli 2015), theorem 4.3, for finite populations.
+Sources: Maurer & Pontil, "Empirical Bernstein bounds" (COLT 2009), theorem 4, for independent draws; Bardenet &
+Maillard, "Concentration inequalities for sampling without replacement" (Bernoulli 2015), theorem 4.3, for finite
+populations.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Ratios of totals over sampled clusters, at every sample size at once: AVG over the rows of sampled frames.
 
-The unit drawn is the cluster (frame, page, block); its rows come all or none, and rows of one cluster are alike, so they
-are no sample of rows. With y the sum and m the number of a cluster's rows, the ratio R = sum y / sum m is the number r
-for which the residuals y - r m sum to zero over the population. So each r is tested by a bet on its own residuals:
+The unit drawn is the cluster (frame, page, block); its rows come all or none, and rows of one cluster are alike, so
+they are no sample of rows. With y the sum and m the number of a cluster's rows, the ratio R = sum y / sum m is the
+number r for which the residuals y - r m sum to zero over the population. So each r is tested by a bet on its own
+residuals:
 
-    K_t(r) = prod_i (1 + s_i Z_i(r)),   Z_i(r) = (residuals seen) + (clusters left) (y_i - r m_i),   E[Z_i(R) | past] = 0
+    K_t(r) = prod_i (1 + s_i Z_i(r)),    Z_i(r) = (residuals seen) + (clusters left) (y_i - r m_i),
+    E[Z_i(R) | past] = 0,
 
 and r is rejected when K reaches 2 / delta. Stakes that do not depend on r make every factor a falling straight line in
 r, so the set that is not rejected is an interval, found exactly by bisection: no grid, no linearisation, no normality.

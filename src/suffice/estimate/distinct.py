@@ -1,8 +1,9 @@
 """COUNT(DISTINCT) from a sample: the only bounds that are honest.
 
-No estimator from a small sample is good on all columns: any has a ratio error of at least about sqrt(population / n) on
-some (Charikar, Chaudhuri, Motwani & Narasayya, PODS 2000). What does hold: every key seen exists, and every key not seen
-has at least one of the rows bounded by :func:`suffice.estimate.unseen.unseen_rows`. For a useful count, scan all rows.
+No estimator from a small sample is good on all columns: any has a ratio error of at least about sqrt(population / n)
+on some (Charikar, Chaudhuri, Motwani & Narasayya, PODS 2000). What does hold: every key seen exists, and every key
+not seen has at least one of the rows bounded by :func:`suffice.estimate.unseen.unseen_rows`. For a useful count, scan
+all rows.
 """
 
 from __future__ import annotations

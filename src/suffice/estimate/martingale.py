@@ -58,7 +58,7 @@ class Group:
 
     @property
     def draws(self) -> int:
-        return self.residuals.shape[1]
+        return int(self.residuals.shape[1])
 
     @property
     def exhausted(self) -> bool:
@@ -77,9 +77,9 @@ class Martingale:
         """Bet on one round, in as many equal steps as the group of fewest draws has: each step is one more look.
 
         Args:
-            known: (C,) sum of all values seen before the round (and of those never in doubt).
-            groups: the partition of all other units, less those whose value is 0 in every statement with a `half_width`.
-            half_width: (C,) of the totals, what the stakes aim at, chosen before the round; 0 sits the round out.
+            known: (C,) sum of all values seen before the round (and of those never in doubt). groups: the partition
+            of all other units, less those whose value is 0 in every statement with a `half_width`. half_width: (C,)
+            of the totals, what the stakes aim at, chosen before the round; 0 sits the round out.
         """
         known = known + sum((group.predicted + group.residuals.sum(axis=1) for group in groups if group.exhausted), 0.0)
         chancy = [group for group in groups if not group.exhausted]

@@ -1,9 +1,11 @@
-"""The mean of a table whose units cost money, helped by cheap scores: strata, predictions, or neither, chosen as it goes.
+"""The mean of a table whose units cost money, helped by cheap scores: strata, predictions, or neither, chosen as it
+goes.
 
-Sources: difference estimators (Cassel, Sarndal & Wretman, Biometrika 1976), prediction-powered inference (Angelopoulos
-et al., Science 2023), stratification by proxy (ABae, VLDB 2021), all inside :mod:`suffice.estimate.martingale`, where
-each round's strata and predictions may be any function of what was seen before it. So picking what did best so far costs
-no delta, and a random, inverted, constant or lying score leaves the interval valid.
+Sources: difference estimators (Cassel, Sarndal & Wretman, Biometrika 1976), prediction-powered inference
+(Angelopoulos et al., Science 2023), stratification by proxy (ABae, VLDB 2021), all inside
+:mod:`suffice.estimate.martingale`, where each round's strata and predictions may be any function of what was seen
+before it. So picking what did best so far costs no delta, and a random, inverted, constant or lying score leaves the
+interval valid.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Quantiles and extremes of any values at all: only ranks are used, so no range is needed.
 
-Sources: order-statistic intervals (Wilks, Annals of Mathematical Statistics 1948) with hypergeometric ranks for sampling
-without replacement; Dvoretzky-Kiefer-Wolfowitz with Massart's constant (Annals of Probability 1990), for independent
-draws only. One look, at a size fixed in advance; share looks by :mod:`suffice.estimate.spending`.
+Sources: order-statistic intervals (Wilks, Annals of Mathematical Statistics 1948) with hypergeometric ranks for
+sampling without replacement; Dvoretzky-Kiefer-Wolfowitz with Massart's constant (Annals of Probability 1990), for
+independent draws only. One look, at a size fixed in advance; share looks by :mod:`suffice.estimate.spending`.
 """
 
 from __future__ import annotations

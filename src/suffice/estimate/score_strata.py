@@ -9,7 +9,8 @@ import numpy.typing as npt
 def score_strata(
     scores: npt.NDArray[np.float64], levels: int, size_min: int = 50, *, upper_only: bool = False
 ) -> npt.NDArray[np.int64]:
-    """(N,) stratum of each unit, 0..H-1 by rising score, H <= 2 * levels (levels + 1 if `upper_only`); equal scores share one.
+    """(N,) stratum of each unit, 0..H-1 by rising score, H <= 2 * levels (levels + 1 if `upper_only`); equal scores
+    share one.
 
     Cuts lie at the quantiles 1/2, 1/4 and 3/4, 1/8 and 7/8, ... as long as the smallest stratum holds `size_min` units.
     More levels only split strata further.

@@ -1,12 +1,13 @@
 """Selection by a proxy score with a promised recall, a promised precision, or both.
 
-For a threshold t, let v_i = y_i (1[s_i >= t] - recall) or v_i = (y_i - precision) 1[s_i >= t], y_i the oracle's yes or no.
-The promise holds for "return all with s >= t" exactly if the v_i sum to at least 0 over the table. So each promise at each
-threshold is one lower bound on a total, :mod:`suffice.estimate.martingale` gives them all from one sample stratified by
-score, and thresholds are tested in a fixed order, each at the full delta, up to the first not shown:
-recall from the lowest score upwards, precision from the highest downwards. A false claim needs the first false threshold
-in that order to be "shown", which has probability <= delta, however many thresholds follow. Both promises take delta / 2
-each. Drawing may stop at any time, and strata are drawn as the frontier threshold needs (Neyman): the bounds allow both.
+For a threshold t, let v_i = y_i (1[s_i >= t] - recall) or v_i = (y_i - precision) 1[s_i >= t], y_i the oracle's yes
+or no. The promise holds for "return all with s >= t" exactly if the v_i sum to at least 0 over the table. So each
+promise at each threshold is one lower bound on a total, :mod:`suffice.estimate.martingale` gives them all from one
+sample stratified by score, and thresholds are tested in a fixed order, each at the full delta, up to the first not
+shown: recall from the lowest score upwards, precision from the highest downwards. A false claim needs the first false
+threshold in that order to be "shown", which has probability <= delta, however many thresholds follow. Both promises
+take delta / 2 each. Drawing may stop at any time, and strata are drawn as the frontier threshold needs (Neyman): the
+bounds allow both.
 
 Sources: fixed-sequence testing (Maurer, Hothorn & Lehmacher 1995) for thresholds as in BARGAIN (arXiv 2509.02896); the
 problem from SUPG (VLDB 2020), whose importance sampling the strata replace; no normal limit is used.
@@ -156,44 +157,39 @@ class _Tests:
         """(C, k) the statements' values of units that have been answered."""
         above, y = self.scores[units] >= self.cuts[:, None], self.labels[units]
         yes = np.where(above, self._yes_above[:, None], self._yes_below[:, None])
-        return np.where(above, self._no_above[:, None], 0.0) * (1 - y) + yes * y
+        return np.asarray(np.where(above, self._no_above[:, None], 0.0) * (1 - y) + yes * y)
 
     def _moments(self) -> tuple[Floats, Floats]:
         """(C, H) guessed mean and variance of the statements' values."""
         seen, yeses = self._counts
         share, _ = guesses(seen, yeses, yeses, np.zeros_like(seen), np.ones_like(seen))
         above, below = self._above, 1 - self._above
-        outcomes = [
-            (above * share, self._yes_above[:, None]),
-            (below * share, self._yes_below[:, None]),
-            (above * (1 - share), self._no_above[:, None]),
-        ]
-        mean: Floats = sum((chance * value for chance, value in outcomes), np.zeros_like(above))
-        square: Floats = sum((chance * value**2 for chance, value in outcomes), np.zeros_like(above))
+        chances = np.stack([above * share, below * share, above * (1 - share)])
+        values = np.stack([self._yes_above, self._yes_below, self._no_above])[:, :, None]
+        mean, square = (chances * values).sum(axis=0), (chances * values**2).sum(axis=0)
         return np.maximum(mean, self._lows()), np.maximum(square - mean**2, 1e-12)
 
     def _lows(self) -> Floats:
         """(C, H) least value a unit can have."""
-        return np.minimum(
-            np.where(self._above > 0, self._no_above[:, None], 0.0),
-            np.where(self._above < 1, self._yes_below[:, None], 0.0),
-        )
+        above = np.where(self._above > 0, self._no_above[:, None], 0.0)
+        return np.asarray(np.minimum(above, np.where(self._above < 1, self._yes_below[:, None], 0.0)))
 
     def _half_width(self, mean: Floats, variance: Floats, left: Indices) -> Floats:
         """(C,) distance of each total from 0, the value bet against, on the safe side of its noise."""
-        total = self._known + mean @ left
-        error = np.sqrt(variance @ (left**2 / np.maximum(self._counts[0], 1)))
+        total, error = self._total(mean, variance, left)
         return np.maximum(total - error / 2, error / 2)
+
+    def _total(self, mean: Floats, variance: Floats, left: Indices) -> tuple[Floats, Floats]:
+        """(C,) guessed totals and their standard errors."""
+        return self._known + mean @ left, np.sqrt(variance @ (left**2 / np.maximum(self._counts[0], 1)))
 
     def _is_open(self, front: int, mean: Floats, variance: Floats, left: Indices, rest: int) -> bool:
         """Whether the next threshold may still be shown with the calls that are left."""
-        if not self._counts[0].any():
-            return True
-        total = self._known[front] + float(mean[front] @ left)
-        error = math.sqrt(float(variance[front] @ (left**2 / np.maximum(self._counts[0], 1))))
+        spent = int(self._counts[0].sum())
+        total, error = self._total(mean, variance, left)
+        hope = float(total[front] + 2 * error[front])
         spread = float(left @ np.sqrt(variance[front]))
-        needed = 2 * self._bets.log_ratio * (spread / max(total + 2 * error, 1e-9)) ** 2
-        return total + 2 * error > 0 and needed < 2 * rest + self._counts[0].sum()
+        return not spent or 2 * self._bets.log_ratio * spread**2 < (2 * rest + spent) * max(hope, 0.0) ** 2
 
 
 def _candidates(scores: Floats) -> Floats:

@@ -1,8 +1,8 @@
 """The mean over strata, at every sample size at once, with strata, allocation and stakes steered by what was seen.
 
-Source: :mod:`suffice.estimate.martingale`. No delta is split over strata, none is spent on a pilot (its values count), and
-the allocation may change after every round. Strata known beforehand to be few and extreme (cached rows, spikes found by
-a zone map) are not drawn from but handed in whole: a certainty stratum.
+Source: :mod:`suffice.estimate.martingale`. No delta is split over strata, none is spent on a pilot (its values
+count), and the allocation may change after every round. Strata known beforehand to be few and extreme (cached rows,
+spikes found by a zone map) are not drawn from but handed in whole: a certainty stratum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ Floats = npt.NDArray[np.float64]
 class StratifiedMean:
     """Anytime-valid interval for the mean of strata of `sizes` (H,), each with values in [low[h], high[h]].
 
-    `known` are the values of a certainty stratum: part of the population, in no other stratum, however they were chosen.
+    `known` are the values of a certainty stratum: part of the population, in no other stratum, however they were
+    chosen.
     """
 
     def __init__(

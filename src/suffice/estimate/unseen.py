@@ -10,11 +10,12 @@ from suffice.estimate.count import count_bounds, smallest
 def unseen_rows(keys: Sequence[Hashable], population: int, confidence: float) -> int:
     """An upper bound on the number of rows whose group key occurs nowhere in the sample.
 
-    `keys` are the sample's group keys in the order drawn, without replacement, from `population` rows; the sample size is
-    fixed in advance. Proof: let U be the rows still unseen-keyed at the end. It can only have been larger before, so in
-    the second half of the draws each draw met a new key with conditional probability at least U / (rows left at half
-    time). The number of new keys there is therefore at least, in law, binomial with that probability, and Clopper &
-    Pearson (1934) bounds it from above. (Good-Turing with a guarantee; nothing is assumed about the groups.)
+    `keys` are the sample's group keys in the order drawn, without replacement, from `population` rows; the sample
+    size is fixed in advance. Proof: let U be the rows still unseen-keyed at the end. It can only have been larger
+    before, so in the second half of the draws each draw met a new key with conditional probability at least U / (rows
+    left at half time). The number of new keys there is therefore at least, in law, binomial with that probability,
+    and Clopper & Pearson (1934) bounds it from above. (Good-Turing with a guarantee; nothing is assumed about the
+    groups.)
     """
     n = len(keys)
     half = n // 2
