@@ -1,4 +1,4 @@
-"""Rank bounds for quantiles and extremes; bounds on unseen groups and distinct counts; closed-form Bernstein; Student."""
+"""Ranks, unseen groups, distinct counts, closed-form Bernstein and Student, each against truth."""
 
 import numpy as np
 import pytest
@@ -113,7 +113,7 @@ def test_closed_form_bernstein_holds(population, known: bool, confidence: float,
 
 
 def test_student_is_labelled_and_deserves_it() -> None:
-    """About right on light tails and on clusters; far from it on spikes, which is why it never passes for a guarantee."""
+    """About right on light tails and on clusters, far from it on spikes: why it never passes for a guarantee."""
 
     def mean(p, rng):
         return student_mean(rng.permutation(p.values)[:300], p.values.size, 0.9)

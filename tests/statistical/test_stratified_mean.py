@@ -12,6 +12,8 @@ from suffice.estimate.relative import is_within
 from suffice.estimate.stratified_mean import StratifiedMean
 from suffice.estimate.time_strata import time_strata
 
+CACHED = with_cache(heavy(0, 3000))
+
 
 class Stratified:
     """Rounds of Neyman's allocation until 10 % or 20 rounds; `held` is whether no look failed."""
@@ -37,7 +39,7 @@ class Stratified:
 
 
 @pytest.mark.parametrize(
-    "population", [rare(0.5, 2000), rare(0.02, 6000), heavy(0, 3000), spikes(9000), video(0, 3000), periodic(3000), with_cache(heavy(0, 3000))],
+    [rare(0.5, 2000), rare(0.02, 6000), heavy(0, 3000), spikes(9000), video(0, 3000), periodic(3000), CACHED],
     ids=lambda p: p.name,
 )  # fmt: skip
 @pytest.mark.parametrize("layout", ["time", "value", "one", "zone-map ranges"])
