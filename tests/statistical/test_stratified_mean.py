@@ -39,6 +39,7 @@ class Stratified:
 
 
 @pytest.mark.parametrize(
+    "population",
     [rare(0.5, 2000), rare(0.02, 6000), heavy(0, 3000), spikes(9000), video(0, 3000), periodic(3000), CACHED],
     ids=lambda p: p.name,
 )  # fmt: skip
