@@ -1,0 +1,1 @@
+"""Statistics only, no I/O: one file a bound or a sampling design, each with its coverage test."""
