@@ -48,12 +48,12 @@ def inside(box_xyxy: Sequence[float], width: int, height: int) -> Box:
 def cut_out(image: Image, alpha: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], box: Box | None = None) -> Rgba:
     """`image` with `alpha` (a mask, or opacity 0 to 255), cut to `box`; the colours stay under what is transparent."""
     opacity = alpha.astype(np.uint8) * 255 if alpha.dtype == bool else alpha
-    layered = np.dstack([image, opacity])
+    layered: Rgba = np.dstack([image, opacity]).astype(np.uint8, copy=False)
     return layered if box is None else np.ascontiguousarray(layered[box.y0 : box.y1, box.x0 : box.x1])
 
 
 def paste(image: Image, layer: Rgba, box: Box) -> Image:
-    """A copy of `image` with `layer` over it at `box`: where its opacity is 0, or 255 and the colours equal, bit for bit."""
+    """A copy of `image` with `layer` over it at `box`; where its opacity is 0, `image` bit for bit."""
     pasted = image.copy()
     below = pasted[box.y0 : box.y1, box.x0 : box.x1]
     opacity = layer[:, :, 3:].astype(np.uint16)

@@ -15,7 +15,11 @@ _GOLDEN_ANGLE = 0.618034
 
 
 def draw_masks(
-    image: Image, masks: Sequence[Mask], labels: Sequence[str], numbers: Sequence[int] | None = None, opacity: float = 0.5
+    image: Image,
+    masks: Sequence[Mask],
+    labels: Sequence[str],
+    numbers: Sequence[int] | None = None,
+    opacity: float = 0.5,
 ) -> Image:
     """A copy of `image` with each mask in a colour of its own, outlined, its label at the top of it.
 

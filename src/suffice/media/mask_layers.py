@@ -32,4 +32,6 @@ def join_layers(layers: Sequence[Rgba]) -> Image:
     opaque = np.stack([layer[:, :, 3] == 255 for layer in layers])
     if not np.all(opaque.sum(axis=0) == 1):
         raise MediaError("these layers do not cover each pixel once")
-    return np.ascontiguousarray(np.sum([layer[:, :, :3] * (layer[:, :, 3:] == 255) for layer in layers], axis=0, dtype=np.uint8))
+    return np.ascontiguousarray(
+        np.sum([layer[:, :, :3] * (layer[:, :, 3:] == 255) for layer in layers], axis=0, dtype=np.uint8)
+    )

@@ -69,13 +69,12 @@ def _pack(runs: npt.NDArray[np.int64]) -> str:
     deltas = runs.copy()
     deltas[3:] -= runs[1:-2]
     characters = bytearray()
-    for value in deltas.tolist():
-        while True:
-            five, value = value & 31, value >> 5
-            more = value != (-1 if five & 16 else 0)
+    for delta in deltas.tolist():
+        left, more = delta, True
+        while more:
+            five, left = left & 31, left >> 5
+            more = left != (-1 if five & 16 else 0)
             characters.append(48 + five + (32 if more else 0))
-            if not more:
-                break
     return characters.decode("ascii")
 
 
@@ -95,4 +94,3 @@ def _unpack(text: str) -> npt.NDArray[np.int64]:
     if shift:
         raise ValueError("its counts end in the middle of a number")
     return np.asarray(runs, np.int64)
-
