@@ -1,6 +1,7 @@
 """The same detection in suffice, Daft, Pixeltable and EvaDB: rows, seconds cold, and again in a new process.
 
-Each peer runs in an environment of its own, made under --home on first use, with the detector of bench/peers/nanodet.py.
+Each peer runs in an environment of its own, made under --home on first use, with the detector of
+bench/peers/nanodet.py.
 Seconds are of the work inside the process, without start-up and imports.
 """
 
@@ -26,7 +27,7 @@ PEERS = {
     "suffice": ("ours.py", None),
     "Daft 0.7.26": ("daft_peer.py", "daft==0.7.26 av"),
     "Pixeltable 0.7.21": ("pixeltable_peer.py", "pixeltable==0.7.21"),
-    "EvaDB 0.3.9": ("evadb_peer.py", "evadb==0.3.9"),
+    "EvaDB 0.3.9": ("evadb_peer.py", "evadb==0.3.9 eva-decord"),
 }
 
 

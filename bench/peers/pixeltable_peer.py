@@ -7,19 +7,12 @@ import os
 import sys
 import time
 
-from nanodet import CLIP, STORE, find
+from nanodet import CLIP, STORE
 
 os.environ["PIXELTABLE_HOME"] = f"{STORE}/pixeltable"
-import numpy as np
-import PIL.Image
 import pixeltable as pxt
 from pixeltable.functions.video import frame_iterator
-
-
-@pxt.udf
-def detect(frame: PIL.Image.Image) -> pxt.Json:
-    return [[label, score] for label, score in find(np.asarray(frame.convert("RGB")))]
-
+from pixeltable_function import detect
 
 pxt.init()
 started = time.perf_counter()

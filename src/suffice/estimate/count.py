@@ -2,7 +2,7 @@
 
 Sources: Clopper & Pearson (Biometrika 1934) with replacement; without, the same inversion of the hypergeometric tails
 (Buonaccorsi, The American Statistician 1987). Each tail gets half of 1 - confidence. Never to be looked at repeatedly:
-see :mod:`suffice.estimate.planned_count` and :mod:`suffice.estimate.bounded_mean` for that.
+see :mod:`suffice.estimate.bounded_mean` for that.
 """
 
 from __future__ import annotations
