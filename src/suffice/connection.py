@@ -6,8 +6,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,14 +17,16 @@ from suffice.answer.engine import Engine, QueryBudget
 from suffice.answer.result import Result
 from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
-from suffice.errors import SufficeError, UsageError, nearest
+from suffice.errors import SufficeError, SufficeWarning, UsageError, nearest
 from suffice.models.registry import Registry
+from suffice.models.roots import allowed_roots
 from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse
 from suffice.sql.target import split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
+from suffice.store.explained import explained
 from suffice.store.results import ResultStore
-from suffice.store.schema import create_schema
+from suffice.store.schema import create_schema, revising, revision
 from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -78,9 +81,13 @@ class Connection:
         progress: bool | None = None,
     ) -> None:
         database = open_database(target)
-        create_schema(database)
-        for macro in _MACROS:
-            database.rows(macro)
+        with explained():
+            create_schema(database)
+            for macro in _MACROS:
+                database.rows(macro)
+        self._roots = None if roots is None else [str(root) for root in roots]
+        if self._roots is not None:
+            database.confine([*self._roots, *([database.target] if Path(database.target).is_dir() else [])])
         self._database = database
         self._registry = Registry()
         self._catalogue = Catalogue(database, roots)
@@ -88,9 +95,11 @@ class Connection:
         self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
         self._settled = SettledViews(self._engine)
         self._statement = threading.RLock()
-        self._roots = roots
-        self._views = self._load_views()
-        self._load_models()
+        self._views: dict[str, str] = {}
+        self._models: dict[str, tuple[str, str]] = {}
+        self._revision: str | None = None
+        with self._running():
+            pass
 
     def sql(self, query: str, *, seed: int | None = None) -> Result:
         """Run one statement.
@@ -102,13 +111,10 @@ class Connection:
         Raises:
             SufficeError: the request failed; one line that names what and where.
         """
-        import duckdb
-
-        with self._statement:
-            try:
-                return self._sql(query)
-            except duckdb.Error as error:
-                raise self._explained(error) from None
+        if not isinstance(query, str) or "\0" in query:
+            raise UsageError("a statement is text without zero bytes")
+        with self._running():
+            return self._sql(query)
 
     def limit(
         self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None
@@ -136,14 +142,26 @@ class Connection:
 
     def explain(self, query: str, *, analyze: bool = False) -> str:
         """The plan of `query` as a tree, with predicted (and, analysed, actual) model calls and seconds."""
-        lines = self._explain(Explain(query, analyze), Work()).fetchall()
+        with self._running():
+            lines = self._explain(Explain(query, analyze), Work()).fetchall()
         return "\n".join(str(line[0]) for line in lines)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """One statement at a time, over what other connections left, within the roots; errors are one line of ours."""
+        allowed = nullcontext() if self._roots is None else allowed_roots(self._roots)
+        with self._statement, allowed, self._named_nearest(), explained():
+            self._look_again()
+            yield
 
     def register(self, name: str, model: Model | Callable[..., Model]) -> None:
         """Make a model (or a factory of models, called with the options) callable in SQL as `name`."""
-        is_factory = callable(model) and not hasattr(model, "signature")
+        if not callable(model) and not hasattr(model, "signature"):
+            raise UsageError(f"register({name!r}): {model!r:.80} is neither a model nor a function that gives one")
+        is_factory = not hasattr(model, "signature")
         self._registry.register(name, model if is_factory else _fixed(name, cast("Model", model)))  # type: ignore[arg-type]
 
+    @explained()
     def image(self, reference: str) -> Image:
         """Pixels of an image reference: uint8 ``[height, width, 3]``, RGB."""
         from suffice.media.load import load_images
@@ -156,7 +174,8 @@ class Connection:
     @property
     def store(self) -> Upkeep:
         """What is kept, in numbers, and how to let go of it."""
-        self._results.flush()
+        with explained():
+            self._results.flush()
         return Upkeep(self._database, self._forget)
 
     def _forget(self) -> None:
@@ -173,6 +192,7 @@ class Connection:
         """The DuckDB connection underneath, for its own Python interface (user functions, registered frames)."""
         return self._database.connection
 
+    @explained()
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
         self._results.flush()
@@ -190,6 +210,9 @@ class Connection:
         from sqlglot import exp
 
         if statement.tree is None:
+            count = len(self._database.connection.extract_statements(statement.sql))
+            if count != 1:
+                raise UsageError(f"one statement at a time: this has {count}" if count else "there is no statement")
             return self._run(statement.sql, False, work)
         if (
             isinstance(statement.tree, exp.Create)
@@ -198,18 +221,16 @@ class Connection:
         ):
             return self._message(created, work)
         if isinstance(statement.tree, exp.Drop) and statement.tree.kind == "VIEW":
-            name = statement.tree.this.name.lower()
-            if name in self._views:
-                return self._message(self._drop_view(name), work)
+            view = statement.tree.find(exp.Table)
+            if view is not None and not view.db and view.name.lower() in self._views:
+                return self._message(self._drop_view(view.name.lower()), work)
         asked = self._bind(statement.tree, work)
         bound = self._settled.use(asked, work)
         if bound.is_plain:
             return self._run(statement.sql, isinstance(statement.tree, exp.Query), work)
         from suffice.answer.exact import answer_exactly
-        from suffice.sql.rewrite.as_sql import answer_sql
 
-        if isinstance(bound.tree, exp.Query):  # wrong names are found before any model runs
-            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
+        self._check(bound)
         answer = answer_exactly(self._engine, bound, work)
         self._settled.settle(bound, work)
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
@@ -260,17 +281,17 @@ class Connection:
     def _message(self, text: str, work: Work) -> Result:
         return self._rows_result(["message"], [(text,)], work)
 
-    def _explained(self, error: Exception) -> SufficeError:
-        """DuckDB's own words in one line, with our names among the near misses."""
-        lines = [
-            line.strip() for line in str(error).splitlines() if line.strip() and not line.startswith(("LINE", " ", "^"))
-        ]
-        message = " ".join(lines)
-        unknown = re.search(r"Function with name \"?([\w]+)\"? does not exist", message)
-        if unknown:
-            hint = nearest(unknown.group(1), [*MEDIA, *self._registry.names()])
-            message = message.split("!")[0] + hint if hint else message
-        return SufficeError(message)
+    @contextmanager
+    def _named_nearest(self) -> Iterator[None]:
+        """Our names among the near misses of a function that DuckDB does not know."""
+        try:
+            yield
+        except SufficeError as error:
+            unknown = re.search(r"Function with name \"?([\w]+)\"? does not exist", str(error))
+            hint = nearest(unknown.group(1), [*MEDIA, *self._registry.names()]) if unknown else ""
+            if not hint:
+                raise
+            raise SufficeError(str(error).split("!")[0] + hint) from None
 
     # -- views and models -----------------------------------------------------------------------------------
 
@@ -281,33 +302,64 @@ class Connection:
         create = statement.tree
         assert isinstance(create, exp.Create)
         body = create.expression
-        if self._bind(body, Work()).is_plain:
+        bound = self._bind(body, Work())
+        if bound.is_plain:
             return None
         name = create.this.name.lower()
         if name in self._views and not create.args.get("replace"):
             raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
-        self._check(body)
+        self._check(bound)
         schema = self._database.schema
-        with self._database.transaction() as connection:
+        with revising(self._database) as connection:
             connection.execute(f"DELETE FROM {schema}.views WHERE name = ?", [name])
             connection.execute(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
-        self._views[name] = body.sql("duckdb")
         return f"view {name} created"
 
-    def _check(self, body: Any) -> None:
-        """Let DuckDB bind the body, so that a wrong name is found now and not at the first question."""
+    def _check(self, bound: Bound) -> None:
+        """Let DuckDB bind the query, so that a wrong name is found before any model runs."""
+        from sqlglot import exp
+
         from suffice.sql.rewrite.as_sql import answer_sql
 
-        self._database.rows(f"DESCRIBE {answer_sql(self._bind(body, Work()))}")
+        if isinstance(bound.tree, exp.Query):
+            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
 
     def _drop_view(self, name: str) -> str:
-        self._database.rows(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
-        del self._views[name]
+        with revising(self._database) as connection:
+            connection.execute(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
         return f"view {name} dropped"
 
-    def _load_views(self) -> dict[str, str]:
-        rows = self._database.rows(f"SELECT name, sql FROM {self._database.schema}.views")
-        return {str(name): str(sql) for name, sql in rows}
+    def _look_again(self) -> None:
+        """Take over what other connections to this store made or dropped since the last statement."""
+        import duckdb
+
+        try:
+            now = revision(self._database)
+        except duckdb.TransactionException:  # a transaction of the user's has failed: let the ROLLBACK through
+            return
+        if now == self._revision:
+            return
+        schema = self._database.schema
+        self._engine.forget()
+        self._views = {
+            str(name): str(sql) for name, sql in self._database.rows(f"SELECT name, sql FROM {schema}.views")
+        }
+        stored = self._database.rows(f"SELECT name, locator, options FROM {schema}.models")
+        self._bind_stored({str(name): (str(locator), str(options)) for name, locator, options in stored})
+        self._revision = now
+
+    def _bind_stored(self, stored: dict[str, tuple[str, str]]) -> None:
+        """The models of the store; one whose runner is not installed here must not keep the store from opening."""
+        for name in self._models.keys() - stored.keys():
+            if name in self._registry:
+                self._registry.unbind(name)
+        for name, (locator, options) in stored.items():
+            if self._models.get(name) != (locator, options):
+                try:
+                    self._registry.bind_later(name, locator, json.loads(options))
+                except SufficeError as error:
+                    warnings.warn(str(error), SufficeWarning, stacklevel=2)
+        self._models = stored
 
     def _create_model(self, statement: CreateModel, work: Work) -> Result:
         name, schema = statement.name.lower(), self._database.schema
@@ -316,13 +368,14 @@ class Connection:
         known = {str(row[0]) for row in self._database.rows(f"SELECT name FROM {schema}.models")}
         if name in known and not statement.replace:
             raise UsageError(f"the model {name!r} exists already: CREATE OR REPLACE MODEL replaces it")
-        with self._code_roots():
-            self._registry.bind(name, statement.locator, statement.options)
-        with self._database.transaction() as connection:
+        options = json.dumps(dict(statement.options))
+        self._registry.bind(name, statement.locator, statement.options)
+        self._models[name] = (statement.locator, options)
+        with revising(self._database) as connection:
             connection.execute(f"DELETE FROM {schema}.models WHERE name = ?", [name])
             connection.execute(
                 f"INSERT INTO {schema}.models VALUES (?, ?, ?)",
-                [name, statement.locator, json.dumps(dict(statement.options))],
+                [name, statement.locator, options],
             )
         return self._message(f"model {name} created", work)
 
@@ -331,20 +384,10 @@ class Connection:
         if statement.if_exists and name not in self._registry:
             return self._message(f"no model {name}", work)
         self._registry.unbind(name)
-        self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
+        self._models.pop(name, None)
+        with revising(self._database) as connection:
+            connection.execute(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
         return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
-
-    def _code_roots(self) -> AbstractContextManager[None]:
-        """Where models may take code from: the connection's roots, else the working folder."""
-        from suffice.models.roots import allowed_roots
-
-        return nullcontext() if self._roots is None else allowed_roots(self._roots)
-
-    def _load_models(self) -> None:
-        for name, locator, options in self._database.rows(
-            f"SELECT name, locator, options FROM {self._database.schema}.models"
-        ):
-            self._registry.bind_later(str(name), str(locator), json.loads(str(options)))
 
     def _explain(self, statement: Explain, work: Work) -> Result:
         query = parse(statement.sql, self._names())
@@ -355,6 +398,7 @@ class Connection:
             return self._run(f"EXPLAIN {'ANALYZE ' if statement.analyze else ''}{statement.sql}", False, work)
         from suffice.answer.explain import explain_lines
 
+        self._check(bound)
         lines = explain_lines(self._engine, bound, statement.analyze, work, self.image)
         return self._rows_result(["plan"], [(line,) for line in lines], work)
 

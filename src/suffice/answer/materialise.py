@@ -15,7 +15,7 @@ from typing import Any
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
-from suffice.errors import ModelUnavailableError, SufficeWarning
+from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
 from suffice.models.run import Outcome, StageSeconds, run_model
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
@@ -48,7 +48,8 @@ class Materialiser:
     engine: Engine
     work: Work
     sparse: bool = True
-    failed: set[tuple[int, Arguments]] = field(default_factory=set)
+    failed: set[tuple[int, str]] = field(default_factory=set)
+    begun: set[tuple[int, str]] = field(default_factory=set)
     computed: dict[int, int] = field(default_factory=dict)
     found: dict[int, int] = field(default_factory=dict)
 
@@ -100,7 +101,7 @@ class Materialiser:
             f"SELECT n.* FROM ({need_sql}) n WHERE {present}"
             f" AND NOT EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
         )
-        return [row for row in rows if (call.call.call_id, row) not in self.failed]
+        return [row for row in rows if not self.failed or _input_key(call, row) not in self.failed]
 
     # -- order ----------------------------------------------------------------------------------------------
 
@@ -145,11 +146,18 @@ class Materialiser:
             inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
         with self.engine.database.writer.holding(one.call.call.call_id) as waited:
             if waited or self.engine.database.is_postgres:  # somebody else may have paid for them meanwhile
-                still = set(self._missing(one.call, one.need_sql))
-                inputs = [row for row in inputs if row in still]
+                inputs = self._missing(one.call, one.need_sql)[: len(inputs)]
             if inputs:
+                self._check_progress(one.call, inputs[0])
                 self.engine.budget.check(one.call, len(inputs), self.work, self.engine.results)
                 self.compute(one.call, inputs)
+
+    def _check_progress(self, call: BoundCall, first: Arguments) -> None:
+        """What was kept and is not found again would be paid for again and again."""
+        key = _input_key(call, first)
+        if key in self.begun:
+            raise SufficeError(f"{call.name}: its result for {first!r:.200} was kept but cannot be found again")
+        self.begun.add(key)
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
@@ -195,28 +203,31 @@ class Materialiser:
         for outcome in outcomes:
             arguments = inputs[outcome.position]
             if outcome.error is None:
-                good.append(Finished(arguments, outcome.rows, numbers.get(arguments)))
+                good.append(Finished(arguments, outcome.rows, numbers.get(arguments) if numbers else None))
             else:
                 bad.append((arguments, outcome.error))
-        if good:
-            self.engine.results.write(call.call, good)
+        refused = self.engine.results.write(call.call, good) if good else []
+        bad += [(one.arguments, error) for one, error in refused]
         for _, error in bad:
             if isinstance(error, ModelUnavailableError):
                 raise error
         for arguments, error in bad:
-            self.failed.add((call.call.call_id, arguments))
+            self.failed.add(_input_key(call, arguments))
             self._note_problem(call, arguments, error)
-        self.computed[call.call.call_id] = self.computed.get(call.call.call_id, 0) + len(good)
-        work.done += len(good)
+        self.computed[call.call.call_id] = self.computed.get(call.call.call_id, 0) + len(good) - len(refused)
+        work.done += len(good) - len(refused)
         work.failed += len(bad)
         work.price += call.model.signature.price * len(good)
         bar.advance(len(outcomes))
 
     def _note_problem(self, call: BoundCall, arguments: Arguments, error: Exception) -> None:
-        what = ", ".join(str(argument)[:200] for argument in arguments)
+        what, said = (
+            text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+            for text in (", ".join(str(each)[:200] for each in arguments), f"{type(error).__name__}: {error}")
+        )
         self.engine.database.rows(
             f"INSERT INTO {self.engine.database.schema}.problems VALUES (now()::TIMESTAMP, ?, ?, ?)",
-            [what, call.name, f"{type(error).__name__}: {error}"],
+            [what, call.name, said],
         )
 
     def _blob_ids(self, call: BoundCall, inputs: list[Arguments]) -> dict[Arguments, int]:
@@ -271,6 +282,11 @@ class Materialiser:
         present = " AND ".join(f"{c} IS NOT NULL" for c in columns) or "true"
         ((count,),) = self.engine.database.rows(f"SELECT count(*) FROM ({need_sql}) WHERE {present}")
         return int(str(count))
+
+
+def _input_key(call: BoundCall, arguments: Arguments) -> tuple[int, str]:
+    """What tells an input; as text, for lists and NaN make poor members of a set."""
+    return call.call.call_id, repr(arguments)
 
 
 def _memory_key(plan: SparsePlan, call: BoundCall, need_sql: str) -> tuple[object, ...] | None:

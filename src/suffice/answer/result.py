@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.work import Work
 from suffice.store.database import Database, quote
+from suffice.store.explained import explained, interruptible
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +44,7 @@ class Result:
         self._database, self._pixels = database, pixels
         self.work, self.guarantee = work, guarantee
         self._table = f"temp.suffice_result_{next(_NUMBERS)}"
-        with database.lock:
+        with database.lock, interruptible():
             self._names = [column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()]
             database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}")
         weakref.finalize(self, _drop, database, self._table)
@@ -53,6 +54,7 @@ class Result:
         """Column names, in order."""
         return list(self._names)
 
+    @explained()
     def __len__(self) -> int:
         ((count,),) = self._database.rows(f"SELECT count(*) FROM {self._table}")
         return int(str(count))
@@ -60,21 +62,25 @@ class Result:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter(self.fetchall())
 
+    @explained()
     def fetchall(self) -> list[tuple[Any, ...]]:
         """All rows as tuples of Python values."""
         return self._database.rows(f"FROM {self._table}")
 
+    @explained()
     def fetchone(self) -> tuple[Any, ...] | None:
         """The first row, or None."""
         rows = self._database.rows(f"FROM {self._table} LIMIT 1")
         return rows[0] if rows else None
 
+    @explained()
     def arrow(self) -> pa.Table:
         """The rows as a :class:`pyarrow.Table`."""
         with self._database.lock:
             table = self._database.connection.execute(f"FROM {self._table}").to_arrow_table()
         return table.rename_columns(self._names)
 
+    @explained()
     def df(self) -> pandas.DataFrame:
         """The rows as a :class:`pandas.DataFrame`."""
         with self._database.lock:
@@ -111,6 +117,7 @@ class Result:
 
         return result_html(self)
 
+    @explained()
     def head(self, rows: int) -> list[tuple[Any, ...]]:
         """The first `rows` rows."""
         return self._database.rows(f"FROM {self._table} LIMIT {int(rows)}")

@@ -63,6 +63,15 @@ def expand(pattern: str, roots: Sequence[str] | None = None) -> list[FoundFile]:
     return sorted(found)
 
 
+def is_inside(path: str, roots: Sequence[str] | None) -> bool:
+    """Whether `path` (or URL) may be read."""
+    try:
+        (_check_url_inside if is_url(path) else _check_inside)(path, roots)
+    except SufficeError:
+        return False
+    return True
+
+
 def is_url(path: str) -> bool:
     """Whether `path` goes through fsspec rather than the local file system."""
     return _URL.match(path) is not None

@@ -81,6 +81,8 @@ def _build(kind: Any) -> Cast:
         return partial(_cast_map, text, _build(children["key"]), _or_null(_build(children["value"])))
     if name in ("float", "double"):
         return partial(_cast_float, text)
+    if name == "uuid":
+        return str
     return partial(_cast_exact, text, EXACT.get(name, (object,)))
 
 

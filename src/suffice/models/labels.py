@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from suffice.errors import UsageError
+from suffice.models.roots import check_readable
 
 
 def read_labels(where: str, labels: str | tuple[str, ...], folder: Path) -> tuple[str, ...]:
@@ -19,6 +20,7 @@ def read_labels(where: str, labels: str | tuple[str, ...], folder: Path) -> tupl
     tried = [folder / Path(labels).expanduser(), Path(labels).expanduser()]
     for path in tried:
         if path.is_file():
+            check_readable(where, path)
             return tuple(line.strip() for line in path.read_text("utf-8").splitlines() if line.strip())
     raise UsageError(f"{where}: no labels file {labels!r} in {folder} nor in {Path.cwd()}")
 

@@ -20,6 +20,7 @@ from suffice.models.onnx_head import Head, exported_labels, infer_task, make_hea
 from suffice.models.onnx_session import OnnxSession, concurrency
 from suffice.models.onnx_settings import OnnxSettings
 from suffice.models.protocol import Model, Row, Signature
+from suffice.models.roots import check_readable
 from suffice.models.settings import plain_settings, read_settings
 from suffice.models.shared import shared
 from suffice.models.weights import weights_version
@@ -65,6 +66,7 @@ def onnx(name: str, locator: str, **options: Any) -> Model:
 
 def _existing(locator: str) -> Path:
     path = Path(locator).expanduser()
+    check_readable(f"onnx:{locator}", path)
     if not path.is_file():
         beside = [str(other) for other in path.parent.glob("*.onnx")] if path.parent.is_dir() else []
         raise UsageError(f"there is no ONNX file {locator!r}{nearest(str(path), beside)}")

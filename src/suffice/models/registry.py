@@ -41,11 +41,16 @@ class Registry:
 
     def _build(self, name: str, options: Mapping[str, Any]) -> Model:
         try:
-            return self._factory(name)(**options)
+            model = self._factory(name)(**options)
         except SufficeError:
             raise
         except Exception as error:
             raise ModelError(f"model {name!r} cannot be set up: {type(error).__name__}: {error}") from error
+        if not hasattr(model, "signature"):
+            raise ModelError(
+                f"model {name!r} is made by a function that gives no model: @suffice.model makes one of it"
+            )
+        return model
 
     def _factory(self, name: str) -> Factory:
         if name in self._bound:

@@ -1,4 +1,4 @@
-"""Folders from which a request may have code run."""
+"""Folders from which a request may have code run and weights read."""
 
 from __future__ import annotations
 
@@ -28,9 +28,15 @@ def current_roots() -> tuple[Path, ...]:
     return (Path.cwd().resolve(),) if roots is None else roots
 
 
+def check_readable(where: str, path: Path) -> None:
+    """As :func:`check_inside_roots` for weights and other data, which may lie anywhere outside any block."""
+    if _ROOTS.get() is not None:
+        check_inside_roots(where, path)
+
+
 def check_inside_roots(where: str, path: Path) -> None:
     """Raises :class:`UsageError` when `path`, symbolic links resolved, is outside the folders allowed now."""
     roots = current_roots()
     if not any(path.resolve().is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots)) or "none"
-        raise UsageError(f"{where}: {path} is outside the roots that code may come from ({allowed})")
+        raise UsageError(f"{where}: {path} is outside the roots that models may come from ({allowed})")

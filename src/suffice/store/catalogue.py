@@ -107,14 +107,15 @@ class Catalogue:
     def locate(self, file_hash: str) -> Located:
         """Where a content is now; raises :class:`MediaError` when no path has it any more."""
         from suffice.media.load import Located
+        from suffice.media.scan import is_inside
 
         rows = self._database.rows(
             f"SELECT path, stamp FROM {self._database.schema}.paths WHERE hash = ? ORDER BY path", [file_hash]
         )
         for path, stamp in rows:
-            if _still_there(str(path)):
+            if _still_there(str(path)) and is_inside(str(path), self._roots):
                 return Located(str(path), str(stamp))
-        names = ", ".join(str(path) for path, _ in rows) or "no path"
+        names = ", ".join(str(path) for path, _ in rows if is_inside(str(path), self._roots)) or "no path"
         raise MediaError(f"the file of this image is gone: it was last seen at {names}")
 
     def _read_changed(
@@ -125,7 +126,7 @@ class Catalogue:
         known = self._known_paths(kind)
         files, fresh = [], []
         for entry in found:
-            file = known.get(entry.path)
+            file = known.get(printable(entry.path))
             if file is None or file.stamp != entry.stamp:
                 if not wants(entry, pattern, kind):
                     continue
@@ -156,6 +157,9 @@ class Catalogue:
         from suffice.media.probe import probe
         from suffice.media.scan import content_hash
 
+        name = printable(entry.path)
+        if name != entry.path:
+            return _File(name, entry.stamp, entry.size_bytes, None, f"{name!r}: its name is not UTF-8, rename it"), []
         try:
             probed = probe(entry.path, kind)
             file_hash = content_hash(entry.path)
@@ -267,6 +271,11 @@ def _files_table(files: list[_File]) -> Any:
 
 def _sql(file_hash: str) -> str:
     return f"'{file_hash}'"
+
+
+def printable(path: str) -> str:
+    """`path` with the bytes that are not UTF-8 escaped."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _still_there(path: str) -> bool:

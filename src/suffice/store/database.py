@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.resources
 import importlib.util
+import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from suffice.errors import SufficeError
+from suffice.errors import SufficeError, UsageError
+from suffice.store.explained import interruptible, one_line
 
 if TYPE_CHECKING:
     import duckdb
+    import psycopg
 
 STORE_SCHEMA = "suffice"
 LOCK_SPACE = 0x50FF1CE
@@ -65,14 +68,30 @@ class PostgresWriter:
 
     @contextmanager
     def holding(self, what: int) -> Iterator[bool]:
+        connection, free = self._locked([LOCK_SPACE, what])
+        try:
+            yield not free
+        finally:
+            connection.close()
+
+    def _locked(self, key: list[int]) -> tuple[psycopg.Connection[Any], bool]:
+        """A session that has the lock, and whether it was free."""
         import psycopg
 
-        with psycopg.connect(self._dsn, autocommit=True) as connection:
-            key = [LOCK_SPACE, what]
-            (free,) = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", key).fetchone() or (False,)
-            if not free:
-                connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", key)
-            yield not free
+        try:
+            connection = psycopg.connect(self._dsn, autocommit=True)
+            try:
+                (free,) = connection.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", key).fetchone() or (
+                    False,
+                )
+                if not free:
+                    connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", key)
+            except BaseException:
+                connection.close()
+                raise
+        except psycopg.Error as error:
+            raise SufficeError(f"lost {without_password(self._dsn)}: {one_line(error)}") from None
+        return connection, bool(free)
 
 
 _WRITERS: dict[str, ProcessWriter] = {}
@@ -103,23 +122,68 @@ class Database:
 
     def rows(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
         """All rows of a statement."""
-        with self.lock:
+        with self.lock, interruptible():
             return self.connection.execute(sql, parameters).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Everything inside is written together or not at all."""
-        with self.lock:
-            self.connection.execute("BEGIN")
+        import duckdb
+
+        with self.lock, interruptible():
+            try:
+                self.connection.execute("BEGIN")
+            except duckdb.TransactionException:
+                raise UsageError("results cannot be kept inside a BEGIN of yours: COMMIT or ROLLBACK first") from None
             try:
                 yield self.connection
+                self.connection.execute("COMMIT")
             except BaseException:
-                self.connection.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self.connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        import duckdb
+
+        with suppress(duckdb.Error):  # a COMMIT that failed has rolled back already
+            self.connection.execute("ROLLBACK")
+        if self.is_postgres:  # DuckDB remembers tables that the rollback undid
+            self.connection.execute("CALL pg_clear_cache()")
+
+    def confine(self, roots: Sequence[str]) -> None:
+        """Let SQL read and write files below `roots` only; what is open stays open. It cannot be undone.
+
+        Raises:
+            SufficeError: another connection of this process has the file open and is not so confined.
+        """
+        import duckdb
+
+        local = [root for root in map(os.path.expanduser, roots) if "://" not in root]
+        folders = sorted(
+            {each.rstrip("/") + "/" for root in local for each in (os.path.abspath(root), os.path.realpath(root))}
+        )
+        try:
+            self.connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
+            self.connection.execute("SET enable_external_access = false")
+        except duckdb.Error:
+            ((now, spill),) = self.rows(
+                "SELECT current_setting('allowed_directories'), current_setting('temp_directory')"
+            )
+            if {*map(str, now)} - {f"{os.path.abspath(str(spill))}/"} != {*folders}:  # type: ignore[call-overload]
+                raise SufficeError(f"{self.shown_target} is open in this process already, with other roots") from None
+
+    @property
+    def shown_target(self) -> str:
+        """The target for people to read."""
+        return without_password(self.target)
 
     def close(self) -> None:
         self.connection.close()
+
+
+def without_password(dsn: str) -> str:
+    """`dsn` with what may be secret in it left out."""
+    return re.sub(r"(\bpassword=)[^&\s]*", r"\1…", re.sub(r"://[^?]*@", "://…@", dsn))
 
 
 def open_database(target: str | Path) -> Database:
@@ -138,7 +202,7 @@ def _connect(path: str) -> duckdb.DuckDBPyConnection:
     try:
         connection = duckdb.connect(path)
     except duckdb.IOException as error:
-        raise SufficeError(_explain_io(path, str(error))) from None
+        raise SufficeError(_explain_io(path, one_line(error))) from None
     # A catalogue that grows while queries run must never be downloaded code: extensions come with pip.
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET enable_progress_bar = false")
@@ -147,15 +211,17 @@ def _connect(path: str) -> duckdb.DuckDBPyConnection:
 
 def _explain_io(path: str, message: str) -> str:
     owner = re.search(r"PID (\d+)", message)
-    if "lock" in message.lower():
+    if "Could not set lock" in message:
         who = f" (process {owner.group(1)})" if owner else ""
         advice = "a DuckDB file has one writer; wait for it, or share a PostgreSQL store"
         return f"{path} is open in another process{who}: {advice}"
+    if "already attached" in message:
+        return f"{path} is open in this process already: use that connection"
     if "not a valid DuckDB database" in message:
         return f"{path} is not a DuckDB database file"
     if "connect to Postgres" in message:
-        return f"cannot reach {path}: {message.rstrip().splitlines()[-1].strip()}"
-    return f"cannot open {path}: {message.splitlines()[0]}"
+        return f"cannot reach {path}: {message.rpartition(' failed: ')[2]}"
+    return f"cannot open {path}: {message}"
 
 
 def _open_file(path: str) -> Database:
@@ -188,7 +254,7 @@ def _open_folder(folder: Path) -> Database:
 def _open_postgres(dsn: str) -> Database:
     connection = _connect(":memory:")
     load_extension(connection, "postgres_scanner", extra="postgres")
-    _attach(connection, f"ATTACH {literal(dsn)} AS store (TYPE postgres)", re.sub(r"://[^@/]*@", "://…@", dsn))
+    _attach(connection, f"ATTACH {literal(dsn)} AS store (TYPE postgres)", without_password(dsn))
     connection.execute("USE store")
     if importlib.util.find_spec("psycopg") is None:
         raise SufficeError("a PostgreSQL target needs psycopg: pip install 'suffice[postgres]'")
@@ -212,7 +278,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, statement: str, name: str) ->
     try:
         connection.execute(statement)
     except duckdb.Error as error:
-        raise SufficeError(_explain_io(name, str(error))) from None
+        raise SufficeError(_explain_io(name, without_password(one_line(error)))) from None
 
 
 def _with_schema(connection: duckdb.DuckDBPyConnection, target: str, schema: str, writer: Writer) -> Database:

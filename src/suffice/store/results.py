@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from suffice.errors import SufficeError
+from suffice.errors import ModelError, SufficeError
 from suffice.models.protocol import IMAGE, Row, Signature
 from suffice.store.database import Database, quote
 
@@ -74,10 +74,13 @@ class ResultStore:
         return self._named(int(str(found[0][0])), signature) if found else None
 
     def _create(self, signature: Signature, key: str) -> Call:
+        _check_names(signature)
         with self._database.transaction() as connection:
             (highest,) = connection.execute(f"SELECT max(call_id) FROM {self._schema}.calls").fetchone() or (None,)
             call = self._named((highest or 0) + 1, signature)
-            arguments = ", ".join(f"a{i} {self._stored(c.type)}" for i, c in enumerate(signature.inputs))
+            arguments = ", ".join(
+                f"a{i} {self._stored_argument(signature, c.type)}" for i, c in enumerate(signature.inputs)
+            )
             outputs = ", ".join(f"{quote(c.name)} {self._stored(c.type)}" for c in signature.outputs)
             connection.execute(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
             connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
@@ -94,20 +97,36 @@ class ResultStore:
         return Call(call_id, signature, f"{self._schema}.inputs_{call_id}", f"{self._schema}.rows_{call_id}", casts)
 
     def _stored(self, column_type: str) -> str:
-        """What a declared type is in the store: PostgreSQL has no arrays of fixed length."""
+        """What a declared type is in the store; in PostgreSQL, text where it has no such type."""
         declared = sql_type(column_type)
         if not self._database.is_postgres:
             return declared
-        if re.match(r"(STRUCT|MAP|UNION)\b", declared, re.IGNORECASE):
-            raise SufficeError(f"a PostgreSQL store cannot keep a column of type {declared}: give its parts as columns")
-        return re.sub(r"\[\d+\]", "[]", declared)
+        if declared.upper() in _WIDER:
+            return _WIDER[declared.upper()]
+        flat = re.sub(r"\[\d*\]$", "[]", declared)
+        return flat if _POSTGRES.fullmatch(flat) else "VARCHAR"
+
+    def _stored_argument(self, signature: Signature, column_type: str) -> str:
+        stored, declared = self._stored(column_type), sql_type(column_type)
+        if stored == "VARCHAR" != declared.upper():
+            raise SufficeError(f"{signature.name}: a PostgreSQL store cannot find arguments of type {declared} again")
+        return stored
 
     @property
     def _schema(self) -> str:
         return self._database.schema
 
-    def write(self, call: Call, finished: Sequence[Finished]) -> None:
-        """Keep a batch: all of it or, when this process dies, none."""
+    def write(self, call: Call, finished: Sequence[Finished]) -> list[tuple[Finished, Exception]]:
+        """Keep a batch: all of it or, when this process dies, none. What has no place in the store comes back."""
+        try:
+            self._write(call, finished)
+        except _unkeepable() as error:
+            if len(finished) == 1:
+                return [(finished[0], error)]
+            return [refused for one in finished for refused in self.write(call, [one])]
+        return []
+
+    def _write(self, call: Call, finished: Sequence[Finished]) -> None:
         free_id = self._free_id(call)  # nobody else adds inputs to this call: the writer's lock is held
         inputs: list[tuple[Any, ...]] = []
         rows: list[tuple[Any, ...]] = []
@@ -117,13 +136,15 @@ class ResultStore:
             rows.extend((input_id, index, *row) for index, row in enumerate(one.rows))
         signature = call.signature
         input_types = ["BIGINT", *(self._stored(c.type) for c in signature.inputs)]
-        row_types = ["BIGINT", "INTEGER", *(self._stored(c.type) for c in signature.outputs)]
+        row_types = ["BIGINT", "INTEGER", *(sql_type(c.type) for c in signature.outputs)]
         with self._database.transaction() as connection:
             for table, values, types in ((call.inputs_table, inputs, input_types), (call.rows_table, rows, row_types)):
                 if values:
                     connection.register("suffice_batch", self._arrow(values, types))
-                    connection.execute(f"INSERT INTO {table} SELECT * FROM suffice_batch")
-                    connection.unregister("suffice_batch")
+                    try:
+                        connection.execute(f"INSERT INTO {table} SELECT * FROM suffice_batch")
+                    finally:
+                        connection.unregister("suffice_batch")
 
     def _free_id(self, call: Call) -> int:
         ((highest,),) = self._database.rows(f"SELECT max(id) FROM {call.inputs_table}")
@@ -171,6 +192,39 @@ class ResultStore:
         found = self._database.rows(f"SELECT done, seconds FROM {self._schema}.calls WHERE call_id = ?", [call.call_id])
         done, seconds = (float(str(value)) for value in found[0])
         return seconds / done if done else call.signature.cost_s
+
+
+_POSTGRES = re.compile(
+    r"(BOOLEAN|SMALLINT|INTEGER|INT|BIGINT|FLOAT|REAL|DOUBLE|VARCHAR|TEXT|DATE|TIME|TIMESTAMP|INTERVAL|BLOB|UUID"
+    r"|DECIMAL\(\d+, ?\d+\))(\[\])?",
+    re.IGNORECASE,
+)
+"""Types that PostgreSQL keeps as they are, and lists of them."""
+
+_WIDER = {
+    "TINYINT": "SMALLINT",
+    "UTINYINT": "SMALLINT",
+    "USMALLINT": "INTEGER",
+    "UINTEGER": "BIGINT",
+    "UBIGINT": "DECIMAL(20, 0)",
+}
+
+
+def _unkeepable() -> tuple[type[Exception], ...]:
+    """What a value raises that the store cannot hold: a lone surrogate, in PostgreSQL a zero byte in a text."""
+    import duckdb
+    import pyarrow as pa
+
+    return (UnicodeEncodeError, pa.ArrowInvalid, pa.ArrowTypeError, duckdb.InvalidInputException, duckdb.DataError)
+
+
+def _check_names(signature: Signature) -> None:
+    """The outputs are columns of one table, beside two of ours."""
+    taken = {"input_id", "row_index"}
+    for column in signature.outputs:
+        if column.name.lower() in taken:
+            raise ModelError(f"model {signature.name!r}: the output column name {column.name!r} is taken already")
+        taken.add(column.name.lower())
 
 
 def sql_type(column_type: str) -> str:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from suffice.errors import SufficeError
 from suffice.store.database import Database
 
+if TYPE_CHECKING:
+    import duckdb
+
 VERSION = "1"
+
+REVISION = "revision"
+"""Name in ``meta`` of what changes when results are dropped, or views or models made or dropped."""
 
 _TABLES = (
     "meta (name VARCHAR, value VARCHAR)",
@@ -33,9 +44,24 @@ def create_schema(database: Database) -> None:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{table}")
         found = connection.execute(f"SELECT value FROM {schema}.meta WHERE name = 'version'").fetchone()
         if found is None:
-            connection.execute(f"INSERT INTO {schema}.meta VALUES ('version', '{VERSION}')")
+            connection.execute(f"INSERT INTO {schema}.meta VALUES ('version', '{VERSION}'), ('{REVISION}', '')")
         elif found[0] != VERSION:
             raise SufficeError(
-                f"{database.target} holds a store of layout {found[0]}, this suffice writes layout {VERSION}:"
+                f"{database.shown_target} holds a store of layout {found[0]}, this suffice writes layout {VERSION}:"
                 f" move the file away, or DROP SCHEMA {schema} CASCADE"
             )
+
+
+def revision(database: Database) -> str:
+    """Differs from what it was when another connection changed what this one may remember."""
+    rows = database.rows(f"SELECT value FROM {database.schema}.meta WHERE name = '{REVISION}'")
+    return str(rows[0][0]) if rows else ""
+
+
+@contextmanager
+def revising(database: Database) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A transaction after which other connections look again."""
+    with database.writer.holding(0), database.transaction() as connection:
+        yield connection
+        new = uuid.uuid4().hex
+        connection.execute(f"UPDATE {database.schema}.meta SET value = '{new}' WHERE name = '{REVISION}'")

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from suffice.errors import UsageError, nearest
-from suffice.store.database import Database
+from suffice.store.database import Database, literal
+from suffice.store.explained import explained
+from suffice.store.schema import revising
 
 STORE_COLUMNS = (
     "call_id, model, version, options, inputs, rows, done, cached, hit_rate, seconds, price, created_at, used_at"
@@ -36,6 +38,7 @@ class Upkeep:
             " ORDER BY c.call_id"
         )
 
+    @explained()
     def summary(self) -> dict[str, Any]:
         """Files, blobs, bytes on disk, and the kept calls."""
         rows = self._database.rows(self.table_sql())
@@ -52,14 +55,26 @@ class Upkeep:
         }
 
     def _bytes(self) -> int:
-        target = self._database.target
-        return os.path.getsize(target) if os.path.isfile(target) else 0
+        """What the store takes on disk; 0 in memory."""
+        if self._database.is_postgres:
+            tables = (
+                "SELECT sum(pg_total_relation_size(oid))::BIGINT AS n FROM pg_class"
+                " WHERE relkind = 'r' AND relnamespace = 'suffice'::regnamespace"
+            )
+            ((size,),) = self._database.rows(f"SELECT n FROM postgres_query('store', {literal(tables)})")
+            return int(str(size or 0))
+        catalog = self._schema.rpartition(".")[0].strip('"').replace('""', '"')
+        files = self._database.rows("SELECT path FROM duckdb_databases() WHERE database_name = ?", [catalog])
+        return sum(os.path.getsize(str(path)) for (path,) in files if path is not None)
 
+    @explained()
     def drop(self, *, model: str | None = None, unused_days: float | None = None, file: str | None = None) -> int:
         """Drop results; several conditions must hold together. The number of inputs that were dropped."""
+        if unused_days is not None and not unused_days >= 0:
+            raise UsageError(f"unused_days counts days, it cannot be {unused_days:g}")
         calls = self._calls(model, unused_days)
         self._on_drop()
-        with self._database.transaction():
+        with revising(self._database):
             return sum(self._drop_file(call, file) if file else self._drop_call(call) for call in calls)
 
     def _calls(self, model: str | None, unused_days: float | None) -> list[int]:

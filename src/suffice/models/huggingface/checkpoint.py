@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from suffice.errors import ModelError, UsageError, nearest
+from suffice.models.roots import check_readable
 from suffice.models.weights import weights_version
 
 CODE_REVISION = 1
@@ -65,6 +66,8 @@ def find_checkpoint(locator: str) -> Checkpoint:
     """
     where = f"hf:{locator}"
     path = Path(locator).expanduser()
+    if path.exists() or locator.startswith((".", "/", "~")):
+        check_readable(where, path)
     if path.is_dir():
         return _checkpoint(where, path.resolve(), None)
     if locator.startswith((".", "/", "~")) or locator.count("/") > 1:
