@@ -100,9 +100,9 @@ def test_what_others_looked_at_stays_out_of_reach(tmp_path: Path, root: Path) ->
 
 def test_one_process_one_set_of_roots_a_file(tmp_path: Path, root: Path) -> None:
     target = tmp_path / "x.suffice"
-    with suffice.connect(target, roots=[root]), suffice.connect(target, roots=[root]):
-        with pytest.raises(suffice.SufficeError, match="other roots"):
-            suffice.connect(target, roots=[tmp_path])
+    first, second = suffice.connect(target, roots=[root]), suffice.connect(target, roots=[root])
+    with first, second, pytest.raises(suffice.SufficeError, match="other roots"):
+        suffice.connect(target, roots=[tmp_path])
 
 
 def test_code_comes_from_the_working_folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
