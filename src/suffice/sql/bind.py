@@ -55,10 +55,23 @@ class _Binder:
 
     def bind(self, tree: exp.Expr) -> Bound:
         tree = self._expand_views(tree, 0)
+        self._name_columns(tree)
         self._bind_system(tree)
         self._bind_tables(tree)
         self._bind_scalars(tree)
         return Bound(free_outer_on(tree), self._calls, self._media)
+
+    def _name_columns(self, tree: exp.Expr) -> None:
+        """A column with a call in it is named by what was written, not by what stands there in the end."""
+        from sqlglot import exp
+
+        for select in tree.find_all(exp.Select):
+            for column in select.expressions:
+                calls = (function_name(node) for node in column.find_all(exp.Func))
+                is_named = isinstance(column, exp.Alias | exp.Aliases)
+                if not is_named and any(name in MEDIA or name in self._registry for name in calls):
+                    written = column.sql("duckdb", normalize_functions="lower")
+                    column.replace(exp.alias_(column.copy(), written, quoted=True))
 
     def _expand_views(self, tree: exp.Expr, depth: int) -> exp.Expr:
         from sqlglot import exp
