@@ -18,18 +18,19 @@ class ControlVariates:
     def __init__(self, clients: int, size: int, learning_rate: float) -> None:
         self._clients, self._learning_rate = clients, learning_rate
         self._server = np.zeros(size)
+        self._sent: Floats = self._server
         self._own: dict[int, Floats32] = {}
 
     def correction(self, clients: Ints) -> Floats32:
-        """``[K, P]`` c - c_i, to be added to the gradients."""
+        """``[K, P]`` c - c_i, to be added to the gradients of a round."""
+        self._sent = self._server.copy()
         server = self._server.astype(np.float32)
         return np.stack([server - self._own.get(int(client), np.float32(0.0)) for client in clients])
 
     def observe(self, updates: Updates) -> None:
-        """Renew the variates of the clients in `updates`; the server's moves once per call."""
-        before: Floats = self._server.copy()
+        """Renew the variates of the clients in `updates`, given the server's as it was sent to them."""
         for client, delta, steps in zip(updates.clients, updates.delta, updates.steps, strict=True):
-            change = (-before - delta / (steps * self._learning_rate)).astype(np.float32)
+            change = (-self._sent - delta / (steps * self._learning_rate)).astype(np.float32)
             self._own[int(client)] = self._own.get(int(client), np.float32(0.0)) + change
             self._server += change / self._clients
 
@@ -42,4 +43,6 @@ class ControlVariates:
     def restore(self, state: State) -> None:
         """Take up what :meth:`state` saved."""
         self._server = state["server"].astype(np.float64)
-        self._own = {int(client): row for client, row in zip(state["clients"], state["own"].astype(np.float32), strict=True)}
+        self._own = {
+            int(client): row for client, row in zip(state["clients"], state["own"].astype(np.float32), strict=True)
+        }

@@ -52,6 +52,10 @@ class EventQueue:
         """When the next arrival is due; inf when nobody is in flight."""
         return self._heap[0].time_s if self._heap else np.inf
 
+    def arrivals(self) -> list[Arrival]:
+        """Everybody in flight, in no order."""
+        return list(self._heap)
+
     def versions(self) -> set[int]:
         """Model versions still being trained on."""
         return {arrival.version for arrival in self._heap}
@@ -63,5 +67,7 @@ class EventQueue:
     def restore(self, state: State) -> None:
         """Take up a queue saved by :meth:`state`."""
         rows = state["arrivals"].tolist()
-        self._heap = [Arrival(t, int(client), int(version), start, bool(lost)) for t, client, version, start, lost in rows]
+        self._heap = [
+            Arrival(t, int(client), int(version), start, bool(lost)) for t, client, version, start, lost in rows
+        ]
         self._busy = {arrival.client for arrival in self._heap}

@@ -31,13 +31,13 @@ class LocalTraining:
         """Mini-batches each client of `samples` samples goes through."""
         if self.local_steps is not None:
             return np.full(len(samples), self.local_steps, dtype=np.int64)
-        return self.epochs * -(-samples // self.batch_size)
+        return np.asarray(self.epochs * -(-samples // self.batch_size))
 
     def samples_trained(self, samples: Ints) -> Ints:
         """Samples each client goes through, repeats counted."""
         per_epoch = -(-samples // self.batch_size)
         whole, rest = np.divmod(self.steps(samples), per_epoch)
-        return whole * samples + np.minimum(rest * self.batch_size, samples)
+        return np.asarray(whole * samples + np.minimum(rest * self.batch_size, samples))
 
 
 @dataclass(frozen=True)

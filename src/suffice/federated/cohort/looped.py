@@ -39,4 +39,4 @@ def train_looped(
                 own = gradient + local.weight_decay * value + local.proximal_mu * (value - start[name])
                 own = own if correction is None else own + correction[name]
                 speed[name] = local.momentum * speed[name] + own
-                value -= local.learning_rate * speed[name]
+                value.sub_(local.learning_rate * speed[name])

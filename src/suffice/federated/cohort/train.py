@@ -63,9 +63,7 @@ class Cohort:
         self.module.load_state_dict(self.layout.unflatten(weights))
         return evaluate(self.module, self.task.loss, data)
 
-    def _train_chunk(
-        self, start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None
-    ) -> Updates:
+    def _train_chunk(self, start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None) -> Updates:
         data = self.task.gather(clients)
         plan = plan_batches(clients, data.sizes, self.local, key)
         loss_mean, loss_rms, _ = self.evaluate(start, data)
@@ -74,7 +72,12 @@ class Cohort:
         return Updates(clients, delta, data.sizes, loss_mean, loss_rms, self.local.steps(data.sizes))
 
     def _vmapped(
-        self, start: Floats, data: ClientData, plan: BatchPlan, clients: Ints, key: tuple[int, int],
+        self,
+        start: Floats,
+        data: ClientData,
+        plan: BatchPlan,
+        clients: Ints,
+        key: tuple[int, int],
         correction: Floats32 | None,
     ) -> Floats32:
         import torch
@@ -89,7 +92,12 @@ class Cohort:
         return delta
 
     def _looped(
-        self, start: Floats, data: ClientData, plan: BatchPlan, clients: Ints, key: tuple[int, int],
+        self,
+        start: Floats,
+        data: ClientData,
+        plan: BatchPlan,
+        clients: Ints,
+        key: tuple[int, int],
         correction: Floats32 | None,
     ) -> Floats32:
         import torch

@@ -15,10 +15,13 @@ class LeastAvailableSelector:
     """Rank clients by the chance that they are online in the next slot, least likely first, ties at random.
 
     After Abdelmoniem et al., *REFL: Resource-Efficient Federated Learning*, EuroSys 2023. The chance is the share of
-    the past days on which the client was online at that time of day: only the past is looked at. Of very many online, a random `ranked_max` are ranked.
+    the past days on which the client was online at that time of day: only the past is looked at. Of very many online,
+    a random `ranked_max` are ranked.
     """
 
-    def __init__(self, traces: Traces, *, slot_s: float = 1800.0, history_days: int = 6, ranked_max: int = 200_000) -> None:
+    def __init__(
+        self, traces: Traces, *, slot_s: float = 1800.0, history_days: int = 6, ranked_max: int = 200_000
+    ) -> None:
         self._traces = traces
         self._slot_s = slot_s
         self._history_days = history_days
@@ -40,4 +43,4 @@ class LeastAvailableSelector:
 
     def _chance(self, clients: Ints, time_s: float) -> Floats:
         days = range(1, self._history_days + 1)
-        return np.mean([self._traces.online(time_s - day * _DAY_S, clients) for day in days], axis=0)
+        return np.asarray(np.mean([self._traces.online(time_s - day * _DAY_S, clients) for day in days], axis=0))

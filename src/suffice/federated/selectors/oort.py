@@ -38,10 +38,10 @@ class OortRules:
     uses_max: int = 1_000_000
 
 
-PAPER = OortRules(
-    normalised=False, clip_percentile=95.0, cutoff_share=0.95, explore_min=0.2, preferred_percentile=30.0
+PAPER = OortRules(normalised=False, clip_percentile=95.0, cutoff_share=0.95, explore_min=0.2, preferred_percentile=30.0)
+FEDSCALE = OortRules(
+    normalised=True, clip_percentile=90.0, cutoff_share=0.05, explore_min=0.3, preferred_percentile=30.0
 )
-FEDSCALE = OortRules(normalised=True, clip_percentile=90.0, cutoff_share=0.05, explore_min=0.3, preferred_percentile=30.0)
 """The constants FedScale's copy runs with; the defects of that copy are not among them."""
 
 

@@ -24,12 +24,15 @@ class DigitsTask:
 
     loss: Loss = "cross_entropy"
 
-    def __init__(self, clients: int, *, gamma: float = 0.3, seed: int = 0, style: bool = True, model: str = "mlp") -> None:
+    def __init__(
+        self, clients: int, *, gamma: float = 0.3, seed: int = 0, style: bool = True, model: str = "mlp"
+    ) -> None:
         x, y = _load_digits()
         order = np.random.default_rng(0).permutation(len(y))
         self._pools = {"train": (x[order[:_TRAIN]], y[order[:_TRAIN]]), "test": (x[order[_TRAIN:]], y[order[_TRAIN:]])}
         self._by_label = {
-            split: [np.flatnonzero(pool_y == digit) for digit in range(10)] for split, (_, pool_y) in self._pools.items()
+            split: [np.flatnonzero(pool_y == digit) for digit in range(10)]
+            for split, (_, pool_y) in self._pools.items()
         }
         rng = np.random.default_rng([seed, 0xD161])
         self._gamma, self._seed, self._style, self._model = gamma, seed, style, model

@@ -30,7 +30,9 @@ class TableTask:
     def __init__(self, table: pa.Table, *, model: str = "mlp") -> None:
         for column in _COLUMNS:
             if column not in table.column_names:
-                raise SufficeError(f"no column {column!r} among {table.column_names}{nearest(column, table.column_names)}")
+                raise SufficeError(
+                    f"no column {column!r} among {table.column_names}{nearest(column, table.column_names)}"
+                )
         names, client = np.unique(np.asarray(table["client_id"].to_pylist()), return_inverse=True)
         order = np.argsort(client, kind="stable")
         self._x = _features(table["sample"].to_pylist())[order]
@@ -52,7 +54,11 @@ class TableTask:
             raise SufficeError(f"{path} is not a readable CSV: {error}") from None
 
     def gather(self, clients: Ints, split: Split = "train") -> ClientData:
-        first, middle, last = self._start[clients], self._start[clients] + self.samples[clients], self._start[clients + 1]
+        first, middle, last = (
+            self._start[clients],
+            self._start[clients] + self.samples[clients],
+            self._start[clients + 1],
+        )
         bounds = zip(first, middle, strict=True) if split == "train" else zip(middle, last, strict=True)
         spans = [np.arange(a, b) for a, b in bounds]
         rows = np.concatenate(spans)

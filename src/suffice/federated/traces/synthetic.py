@@ -19,10 +19,10 @@ def synthetic_traces(clients: int, *, seed: int = 0) -> Traces:
     """A week of `clients` invented phones; nothing in it was recorded from anybody.
 
     Shape, after the figures printed for keyboard-app traces (FLASH, WWW 2021; REFL, EuroSys 2023) and production
-    (Bonawitz et al., MLSys 2019): online means charging; a long charge every other night, top-ups of
-    minutes by day, now and then hours at a desk; the online share swings several-fold between night and day. Speed is log-normal
-    (median 30 ms a sample, sigma 0.9, more than ten times between the slow and the fast tenth), bandwidth
-    log-normal and heavy-tailed (median 8 Mbit/s down; up is about a quarter).
+    (Bonawitz et al., MLSys 2019): online means charging; a long charge every other night, top-ups of minutes by day,
+    now and then hours at a desk; the online share swings about five-fold between night and day. Speed is log-normal
+    (median 30 ms a sample, ten times between the slowest and the fastest tenth), bandwidth log-normal and heavy-tailed
+    (median 8 Mbit/s down; up is about a quarter).
     """
     rng = np.random.default_rng([seed, 0x7ACE])
     speed = rng.lognormal(np.log(30.0), 0.9, clients).astype(np.float32)
@@ -45,7 +45,9 @@ def _chunk(rng: np.random.Generator, clients: int) -> tuple[Ints, Floats32, Floa
     end_s = start_s + np.hstack([night_length_s, top_up_length_s])
     over = np.where(np.isfinite(end_s), end_s - WEEK_S, 0.0).max(axis=1, keepdims=True)
     start_s = np.hstack([np.where(over > 0, 0.0, np.inf), start_s])
-    end_s = np.hstack([np.where(over > 0, over, np.inf), np.where(np.isfinite(end_s), np.minimum(end_s, WEEK_S), np.inf)])
+    end_s = np.hstack(
+        [np.where(over > 0, over, np.inf), np.where(np.isfinite(end_s), np.minimum(end_s, WEEK_S), np.inf)]
+    )
     return _disjoint(start_s, end_s)
 
 

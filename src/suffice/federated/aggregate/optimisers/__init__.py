@@ -42,5 +42,7 @@ _OPTIMISERS: dict[str, Callable[[float], ServerOptimiser]] = {
 def make_optimiser(name: str, learning_rate: float) -> ServerOptimiser:
     """The server optimiser called `name`; raises :class:`UsageError` with the nearest known name."""
     if name not in _OPTIMISERS:
-        raise UsageError(f"server optimiser {name!r} is not known{nearest(name, _OPTIMISERS)}: {', '.join(_OPTIMISERS)}")
+        raise UsageError(
+            f"server optimiser {name!r} is not known{nearest(name, _OPTIMISERS)}: {', '.join(_OPTIMISERS)}"
+        )
     return _OPTIMISERS[name](learning_rate)

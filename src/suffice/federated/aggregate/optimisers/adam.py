@@ -10,12 +10,11 @@ from suffice.federated.arrays import Bools, Floats, State
 class FedAdam:
     """``m = b1 m + (1 - b1) d; v = b2 v + (1 - b2) d^2; w += rate m / (sqrt(v) + tau)``.
 
-    Reddi et al., *Adaptive Federated Optimization*, ICLR 2021, algorithm 2; v starts at tau squared, no bias correction.
+    Reddi et al., *Adaptive Federated Optimization*, ICLR 2021, algorithm 2; v starts at tau squared, m is not
+    corrected for its start.
     """
 
-    def __init__(
-        self, learning_rate: float = 0.03, beta1: float = 0.9, beta2: float = 0.99, tau: float = 1e-3
-    ) -> None:
+    def __init__(self, learning_rate: float = 0.03, beta1: float = 0.9, beta2: float = 0.99, tau: float = 1e-3) -> None:
         self._learning_rate, self._beta1, self._beta2, self._tau = learning_rate, beta1, beta2, tau
         self._first: Floats = np.zeros(0)
         self._second: Floats = np.zeros(0)

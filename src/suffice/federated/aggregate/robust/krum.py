@@ -18,4 +18,4 @@ def krum(delta: Floats32, hostile: int) -> Floats:
     distance = np.maximum(square[:, None] + square[None, :] - 2.0 * rows @ rows.T, 0.0)
     np.fill_diagonal(distance, np.inf)
     score = np.sort(distance, axis=1)[:, : len(delta) - hostile - 2].sum(axis=1)
-    return rows[int(score.argmin())]
+    return np.asarray(rows[int(score.argmin())])
