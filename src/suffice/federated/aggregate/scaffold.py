@@ -12,11 +12,11 @@ class ControlVariates:
     """SCAFFOLD's server variate c and client variates c_i, option II: ``c_i += -c - delta / (steps * rate)``.
 
     Karimireddy et al., *SCAFFOLD: Stochastic Controlled Averaging for Federated Learning*, ICML 2020. Only clients
-    that took part hold a row.
+    that took part hold a row. The server's variate weighs clients by `share` ``[N]``, as the objective does.
     """
 
-    def __init__(self, clients: int, size: int, learning_rate: float) -> None:
-        self._clients, self._learning_rate = clients, learning_rate
+    def __init__(self, share: Floats, size: int, learning_rate: float) -> None:
+        self._share, self._learning_rate = share, learning_rate
         self._server = np.zeros(size)
         self._sent: Floats = self._server
         self._own: dict[int, Floats32] = {}
@@ -32,7 +32,7 @@ class ControlVariates:
         for client, delta, steps in zip(updates.clients, updates.delta, updates.steps, strict=True):
             change = (-self._sent - delta / (steps * self._learning_rate)).astype(np.float32)
             self._own[int(client)] = self._own.get(int(client), np.float32(0.0)) + change
-            self._server += change / self._clients
+            self._server += change * self._share[client]
 
     def state(self) -> State:
         """As arrays."""

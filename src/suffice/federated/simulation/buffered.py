@@ -92,7 +92,7 @@ def _step(run: Run, useful: list[Arrival], learnt: Learnt) -> int:
     parts: list[Partial] = []
     rows: list[Floats32] = []
     for version, clients in sorted(by_version.items()):
-        chunks = run.cohort.train(run.weights_of[version], np.array(clients), (run.config.seed, version))
+        chunks = run.train(run.weights_of[version], np.array(clients), (run.config.seed, version), None)
         part, some = run.server.collect(chunks, run.server.version - version, learnt)
         parts, rows = [*parts, part], rows + some
     total = fold(parts, size)

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from suffice.federated.aggregate import ControlVariates
-from suffice.federated.cohort import Cohort, choose_method
+from suffice.federated.cohort import Cohort, choose_method, training_processes
 from suffice.federated.cohort.local import Method
 from suffice.federated.config import FederatedConfig
 from suffice.federated.simulation import parts
@@ -47,12 +47,13 @@ def simulate(
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
     run = assemble(config, checkpoint)
     before = int(run.counts.sum())
-    while run.server.version < config.rounds:
-        (synchronous_round if config.mode == "sync" else buffered_step)(run)
-        if on_round is not None:
-            on_round(run.records[-1])
-        if checkpoint is not None:
-            save_checkpoint(run, checkpoint)
+    with training_processes(run.cohort, config.processes) as run.train:
+        while run.server.version < config.rounds:
+            (synchronous_round if config.mode == "sync" else buffered_step)(run)
+            if on_round is not None:
+                on_round(run.records[-1])
+            if checkpoint is not None:
+                save_checkpoint(run, checkpoint)
     host_s = time.perf_counter() - began_s
     return _report(run, int(run.counts.sum()) - before, host_s, time.process_time() - began_cpu_s)
 
@@ -68,7 +69,7 @@ def assemble(config: FederatedConfig, checkpoint: str | Path | None = None) -> R
     cost = parts.make_cost(cohort, compression, config.reference_flops)
     control = None
     if config.gradient_policy == "scaffold":
-        control = ControlVariates(len(task.samples), cohort.layout.size, config.learning_rate)
+        control = ControlVariates(task.samples / task.samples.sum(), cohort.layout.size, config.learning_rate)
     server = Server(
         config,
         cohort.layout.flatten(task.model(config.seed).state_dict()),
@@ -80,7 +81,8 @@ def assemble(config: FederatedConfig, checkpoint: str | Path | None = None) -> R
     )
     selector = parts.make_clients_selector(config, task, traces, cost)
     counts = np.zeros(len(task.samples), dtype=np.int64)
-    run = Run(config, task, traces, parts.eligible_clients(config, task), cohort, cost, selector, server, counts)
+    eligible = parts.eligible_clients(config, task)
+    run = Run(config, task, traces, eligible, cohort, cohort.train, cost, selector, server, counts)
     if saved is not None and checkpoint is not None:
         resume(run, *saved, checkpoint)
     return run

@@ -9,7 +9,7 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.arrays import Bools, Floats, Ints
 from suffice.federated.clock import Cost, EventQueue, duration_s
-from suffice.federated.cohort import Cohort
+from suffice.federated.cohort import Cohort, Train
 from suffice.federated.config import FederatedConfig
 from suffice.federated.selectors import Moment, Selector
 from suffice.federated.simulation.report import RoundRecord
@@ -29,6 +29,7 @@ class Run:
     traces: Traces
     eligible: Bools
     cohort: Cohort
+    train: Train
     cost: Cost
     selector: Selector
     server: Server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from suffice.federated.arrays import Bools, Floats, Ints
+from suffice.federated.arrays import Floats, Ints
 from suffice.federated.clock import RoundClose, close_round
 from suffice.federated.selectors import Feedback
 from suffice.federated.simulation.server import Learnt
@@ -43,21 +43,19 @@ def _step(run: Run, clients: Ints, learnt: Learnt) -> int:
     if run.server.control is not None and len(clients):
         correction = run.server.control.correction(clients)
     key = (run.config.seed, run.server.version)
-    chunks = run.cohort.train(run.server.weights, clients, key, correction)
+    chunks = run.train(run.server.weights, clients, key, correction)
     total, rows = run.server.collect(chunks, 0, learnt)
     run.server.apply(total, rows)
     return total.rejected
 
 
 def _feedback(run: Run, asked: Ints, duration_s: Floats, learnt: Learnt) -> Feedback:
-    known = np.concatenate([*learnt.clients, np.zeros(0, dtype=np.int64)])
-    order = np.argsort(known)
-    place = np.minimum(np.searchsorted(known[order], asked), max(0, len(known) - 1))
-    completed: Bools = np.zeros(len(asked), bool) if not len(known) else known[order][place] == asked
-    loss = [np.full(len(asked), np.nan) for _ in range(2)]
-    for column, values in zip(loss, (learnt.loss_mean, learnt.loss_rms), strict=True):
-        column[completed] = np.concatenate([*values, np.zeros(0)])[order][place][completed]
-    return Feedback(run.server.version, asked, completed, run.task.samples[asked], loss[0], loss[1], duration_s)
+    loss_mean, loss_rms = (np.full(len(run.counts), np.nan) for _ in range(2))
+    for clients, mean, rms in zip(learnt.clients, learnt.loss_mean, learnt.loss_rms, strict=True):
+        loss_mean[clients], loss_rms[clients] = mean, rms
+    completed = np.isfinite(loss_mean[asked])
+    samples = run.task.samples[asked]
+    return Feedback(run.server.version, asked, completed, samples, loss_mean[asked], loss_rms[asked], duration_s)
 
 
 def _record(run: Run, close: RoundClose, asked: int, clients: int, rejected: int) -> None:
