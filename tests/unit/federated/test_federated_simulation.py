@@ -53,7 +53,7 @@ def test_a_run_stopped_and_resumed_ends_on_the_same_bits(tmp_path, change):
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     simulate(dataclasses.replace(SMALL, rounds=1), checkpoint=tmp_path / "run.npz")
-    with pytest.raises(SufficeError, match="of another run: learning_rate was 0.1, now 0.2"):
+    with pytest.raises(SufficeError, match=r"of another run: learning_rate was 0\.1, now 0\.2"):
         simulate(dataclasses.replace(SMALL, learning_rate=0.2), checkpoint=tmp_path / "run.npz")
     (tmp_path / "junk.npz").write_bytes(b"junk")
     with pytest.raises(SufficeError, match="not a checkpoint"):
