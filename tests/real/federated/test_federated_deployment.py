@@ -45,8 +45,8 @@ def process(*arguments, stdin: bytes | None = None):
 
 
 @contextlib.contextmanager
-def replica(store):
-    with process("suffice.federated.checkin.service", store, 0, stdin=SECRET) as running:
+def replica(store, *tls):
+    with process("suffice.federated.checkin.service", store, 0, *tls, stdin=SECRET) as running:
         yield f"127.0.0.1:{int(running.stdout.readline())}"
 
 
@@ -280,36 +280,18 @@ def self_signed() -> tuple[bytes, bytes]:
 
 
 def test_tls(tmp_path):
-    import asyncio
-
-    from suffice.federated.checkin.service import Federation, start
-
-    store = new_task(tmp_path / "s")
+    new_task(tmp_path / "s")
     key, certificate = self_signed()
-    loop, ready, ports = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve():
-        server, port = await start(Federation(store, SECRET), "127.0.0.1:0", tls=(key, certificate))
-        ports.append((server, port))
-        ready.set()
-        await server.wait_for_termination()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    ready.wait(10)
-    server, port = ports[0]
-    trusted = FederationClient(f"127.0.0.1:{port}", "phone", "t", root_certificates=certificate)
-    stranger = FederationClient(f"127.0.0.1:{port}", "phone", "t", root_certificates=self_signed()[1])
-    try:
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "chain.pem").write_bytes(certificate)
+    with replica(tmp_path / "s", tmp_path / "key.pem", tmp_path / "chain.pem") as address:
+        trusted = FederationClient(address, "phone", "t", root_certificates=certificate)
+        stranger = FederationClient(address, "phone", "t", root_certificates=self_signed()[1])
         assert trusted.check_in("d").assignment.weights == SIZE
         with pytest.raises(grpc.RpcError):
             stranger.check_in("d")
-    finally:
         trusted.close()
         stranger.close()
-        asyncio.run_coroutine_threadsafe(server.stop(0), loop).result(10)
-        thread.join(10)
-        loop.close()
 
 
 def test_real_devices_learn_the_digits_together(tmp_path):

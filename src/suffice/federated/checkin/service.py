@@ -1,6 +1,8 @@
 """A replica: answers devices over gRPC and remembers nothing.
 
-python -m suffice.federated.checkin.service STORE PORT   (the signing secret, 16 bytes or more, on stdin)
+python -m suffice.federated.checkin.service STORE PORT [KEY CERTIFICATES]
+
+The signing secret (16 bytes or more) is read from stdin; KEY and CERTIFICATES are PEM files and turn TLS on.
 """
 
 from __future__ import annotations
@@ -197,12 +199,13 @@ def _handlers(federation: Federation) -> Any:
     return grpc.method_handlers_generic_handler("suffice.federated.Federation", calls)
 
 
-async def _main(path: str, port: int) -> None:
+async def _main(path: str, port: str, *tls: str) -> None:
     secret = sys.stdin.buffer.read()
-    server, bound = await start(Federation(Store(Path(path)), secret), f"127.0.0.1:{port}")
+    pair = (Path(tls[0]).read_bytes(), Path(tls[1]).read_bytes()) if tls else None
+    server, bound = await start(Federation(Store(Path(path)), secret), f"127.0.0.1:{port}", tls=pair)
     print(bound, flush=True)
     await server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(_main(*sys.argv[1:]))
