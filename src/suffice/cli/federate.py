@@ -36,7 +36,8 @@ def run(
     if json:
         typer.echo(json_module.dumps(report.as_json()))
     else:
-        typer.echo(
-            f"{report.clients_per_s:.0f} clients/s ({report.method}), {report.host_s:.1f} s, "
-            f"{report.cpu_s:.1f} s of processor, peak memory {report.peak_memory_bytes / 1e6:.0f} MB, participation Gini {report.participation_gini:.2f}"
-        )
+        seconds = f"{report.host_s:.1f} s ({report.cpu_s:.1f} s of processor)"
+        memory = f"peak memory {report.peak_memory_bytes / 1e6:.0f} MB"
+        typer.echo(f"{report.clients_per_s:.0f} clients/s by {report.method}, {seconds}, {memory}")
+        deciles = " ".join(f"{share:.2f}" for share in report.accuracy_by_decile)
+        typer.echo(f"participation Gini {report.participation_gini:.2f}; accuracy by decile of clients: {deciles}")
