@@ -25,9 +25,8 @@ def all_choices(capacity: Mapping[int, float] | None = None) -> list[Choice]:
     ranked = sorted(speed, key=lambda core: (-speed[core], core))
     widths = {1 << power for power in range(len(ranked).bit_length())} | {len(ranked)}
     found = [tuple(sorted(ranked[:width])) for width in sorted(widths) if width <= len(ranked)]
-    for size in sorted(set(speed.values())):
-        found.append(tuple(sorted(core for core in ranked if speed[core] == size)))
-    return [Choice(cores) for cores in dict.fromkeys(found)]
+    kinds = [tuple(sorted(core for core in ranked if speed[core] == size)) for size in sorted(set(speed.values()))]
+    return [Choice(cores) for cores in dict.fromkeys(found + kinds)]
 
 
 def core_capacity() -> dict[int, float]:
