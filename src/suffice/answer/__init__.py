@@ -1,0 +1,1 @@
+"""From plans to results: one file a kind of answer."""

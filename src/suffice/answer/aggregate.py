@@ -1,0 +1,171 @@
+"""Aggregates over stored tables within an error bound: draw blocks, bound, draw more or read everything.
+
+One look at a time: a pilot, then at most two draws whose size earlier ones suggest. Each look conditions on what was
+read before it (those blocks count exactly) and bounds the rest from its own fresh blocks, so a size chosen by looking at data
+spends nothing; the looks share the failure probability in fixed parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from suffice.answer.block_sums import BlockSums, Groups, first_draw, next_draw
+from suffice.answer.certificate import Asked, Certificate, Decision, asked_of
+from suffice.answer.certify_asymptotic import ASSUMPTIONS as ASYMPTOTIC
+from suffice.answer.certify_finite import ASSUMPTIONS as FINITE
+from suffice.answer.engine import Engine
+from suffice.answer.sampling_plan import SamplingPlan, plan_sampling
+from suffice.answer.target import AggregateGuarantee, Target
+from suffice.estimate.unseen_groups import unseen_group_blocks_max
+from suffice.sql.aggregate.block_query import block_query
+from suffice.sql.aggregate.final_query import ROW, final_query
+from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.tables.source import BLOCK, DRAWN
+
+PILOT_BLOCKS = 200
+SHARE_MAX = 0.3
+"""Of the blocks; beyond it reading everything costs about the same."""
+
+LOOK_SHARES = (0.1, 0.7, 0.1)
+"""Of the failure probability, for each look; the rest is for groups that no draw may have seen."""
+
+_MARGIN = 0.85  # of the tolerance, aimed at so that one more look suffices
+_ENTRIES_MAX = 500_000
+
+
+def answer_within(
+    statement: exp.Select, target: Target, engine: Engine, seed: int = 0
+) -> tuple[pa.Table, AggregateGuarantee]:
+    """Answer `statement` (without its WITHIN clause) to `target`.
+
+    Returns:
+        The result with the columns and types of the exact one, and what it rests on; tier "exact", with the reason,
+        when no bound is known or none would be cheaper.
+    """
+    with engine.snapshot():
+        try:
+            return _Sampling(plan_sampling(statement, engine), target, engine, seed).run()
+        except NotSampledError as reason:
+            result = engine.execute(statement.sql(dialect=engine.dialect))
+            return result, AggregateGuarantee(target.error_relative_max, 1.0, "exact", f"answered exactly: {reason}", seed=seed)
+
+
+@dataclass
+class _Look:
+    sums: BlockSums
+    decision: Decision
+    certificate: Certificate
+
+
+class _Sampling:
+    """One run of looks at a statement."""
+
+    def __init__(self, plan: SamplingPlan, target: Target, engine: Engine, seed: int) -> None:
+        self.plan, self.target, self.engine, self.seed = plan, target, engine, seed
+        self.asked: Asked = asked_of(plan)
+        self.groups = Groups(len(plan.query.keys))
+        self.rows_read = 0
+
+    def run(self) -> tuple[pa.Table, AggregateGuarantee]:
+        """Look until decided."""
+        population = self.plan.source.blocks
+        if population * SHARE_MAX < PILOT_BLOCKS:
+            raise NotSampledError(f"the table has only {population} blocks")
+        sums = self._draw(0, PILOT_BLOCKS / population, None)
+        for look in range(len(LOOK_SHARES)):
+            certificate = self._certificate(sums, look)
+            decision = certificate.decide()
+            if decision.is_decided():
+                return self._answer(_Look(sums, decision, certificate), look)
+            if look + 1 < len(LOOK_SHARES):
+                wanted = self._next_size(self._certificate(sums, look + 1))
+                sums = self._draw(look + 1, wanted / (sums.left - len(sums.drawn)), sums)
+        raise NotSampledError("the draws did not reach the error asked for")
+
+    def _draw(self, look: int, share: float, earlier: BlockSums | None) -> BlockSums:
+        """Draw blocks and bring back their sums."""
+        seed = int(np.random.default_rng([self.seed, look]).integers(2**31))
+        drawn = self.plan.source.draw(share, seed)
+        query = block_query(
+            self.plan.statement, self.plan.query, self.plan.table, drawn.relation_sql, BLOCK, DRAWN, self.engine.dialect
+        )
+        table = self.engine.execute(query.sql(dialect=self.engine.dialect))
+        if table.num_rows > _ENTRIES_MAX:
+            raise NotSampledError("too many groups")
+        sums = first_draw(
+            table, drawn.blocks, int(drawn.rows.sum()), self.plan.source.blocks, len(self.plan.query.pieces), self.groups
+        )
+        sums = sums if earlier is None else next_draw(earlier, sums, drawn.rows)
+        self.rows_read += sums.rows
+        if not self.groups.index or not len(sums.drawn):
+            raise NotSampledError("no row of the first draw matches")
+        return sums
+
+    def _certificate(self, sums: BlockSums, look: int) -> Certificate:
+        delta = (1 - self.target.confidence) * LOOK_SHARES[look]
+        return Certificate(self.plan, self.asked, sums, self.target, delta, self.seed)
+
+    def _next_size(self, certificate: Certificate) -> int:
+        """Blocks to draw next; raises when that is too many."""
+        left = certificate.sums.left - len(certificate.sums.drawn)
+        most = SHARE_MAX * self.plan.source.blocks - (self.plan.source.blocks - left)
+        tolerance = {f: _MARGIN * t for f, t in certificate.tolerance().items()}
+        n = PILOT_BLOCKS / 2
+        while n <= most:
+            if all(_suffices(certificate, f, int(n), t) for f, t in tolerance.items()):
+                return int(n)
+            n *= 1.2
+        raise NotSampledError(f"a sample would have to read more than {SHARE_MAX:.0%} of the table")
+
+    def _answer(self, look: _Look, number: int) -> tuple[pa.Table, AggregateGuarantee]:
+        decision, sums = look.decision, look.sums
+        names, types = self.engine.describe(self.plan.statement.sql(dialect=self.engine.dialect))
+        assert decision.shown is not None
+        composed = self._compose(sums, np.flatnonzero(decision.shown), names, types)
+        order = composed.column(ROW).to_numpy()
+        shown = {names[i]: decision.intervals[f] for i, f in self.asked.values.items()}
+        finite = all(bool(i.finite[order].all()) for i in decision.intervals.values())
+        guarantee = AggregateGuarantee(
+            target=self.target.error_relative_max,
+            confidence=self.target.confidence,
+            tier="finite-sample" if finite else "asymptotic",
+            method="betting on block sums" if finite else "student t on block sums",
+            intervals={n: list(zip(i.low[order].tolist(), i.high[order].tolist(), strict=True)) for n, i in shown.items()},
+            sampled=len(sums.before) + len(sums.drawn),
+            population=self.plan.source.blocks,
+            rows_read=self.rows_read,
+            rows_total=self.plan.source.rows,
+            groups_missing_blocks_max=self._unseen_blocks(sums),
+            rows_per_block_max=self.plan.source.rows_per_block_max,
+            looks=number + 1,
+            seed=self.seed,
+            assumptions=FINITE if finite else ASYMPTOTIC,
+        )
+        return composed.drop_columns([ROW]), guarantee
+
+    def _unseen_blocks(self, sums: BlockSums) -> int | None:
+        if not self.plan.query.keys:
+            return None
+        delta = (1 - self.target.confidence) * (1 - sum(LOOK_SHARES))
+        return unseen_group_blocks_max(len(sums.drawn), sums.left, self.plan.source.rows, delta)
+
+    def _compose(self, sums: BlockSums, shown: np.ndarray, names: list[str], types: list[str]) -> pa.Table:
+        totals = sums.totals()
+        keys = list(self.groups.index)
+        columns = {ROW: pa.array(shown)}
+        for i in range(self.groups.keys):
+            columns[f"__k{i}"] = pa.array([keys[g][i] for g in shown], self.groups.types[i])
+        for i, (_, formula) in enumerate(self.plan.query.aggregates):
+            columns[f"__a{i}"] = pa.array(formula.value_and_gradient(totals)[0][shown])
+        estimates = pa.table(columns)
+        query = final_query(self.plan.query, "__estimates", names, types)
+        return self.engine.compose(query.sql(dialect="duckdb"), "__estimates", estimates)
+
+
+def _suffices(certificate: Certificate, formula: object, n: int, tolerance: np.ndarray) -> bool:
+    finite = certificate.finite_half_width(formula, n) <= tolerance
+    return bool((finite | (certificate.asymptotic_half_width(formula, n) <= tolerance)).all())

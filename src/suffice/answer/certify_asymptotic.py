@@ -1,0 +1,104 @@
+"""Student intervals for formulas of block sums, and the checks without which they are not offered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.block_sums import BlockSums, Floats
+from suffice.estimate.block_total import Moments, half_widths, is_near_normal
+from suffice.estimate.unseen_values import is_range_reached, unseen_allowance
+from suffice.sql.aggregate.formula import Formula
+
+BLOCKS_WITH_ROWS_MIN = 30
+"""Drawn blocks a group must have rows in before a limit theorem is applied to it."""
+
+ASSUMPTIONS = (
+    "asymptotic: sums over blocks not drawn vary as those over drawn blocks do (Student's t; skew and reach checked)",
+    "the few largest values are spread over blocks like the others; none lies outside the column ranges of the catalogue",
+)
+
+
+@dataclass(frozen=True)
+class PieceRanges:
+    """Known (low, high) of what one row of the sampled table adds to each piece, 0 included [pieces]; NaN if unknown."""
+
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class Asymptotic:
+    """Intervals [groups] of one output, and for each group why it may not be trusted ("" when it may)."""
+
+    estimate: Floats
+    low: Floats
+    high: Floats
+    doubt: list[str]
+
+
+class Linearised:
+    """One output of one draw: its value, and each block's share in its error (Woodruff 1971)."""
+
+    def __init__(self, formula: Formula, sums: BlockSums, ranges: PieceRanges) -> None:
+        self.formula, self.sums = formula, sums
+        self.estimate, self.gradient = formula.value_and_gradient(sums.totals())
+        with np.errstate(all="ignore"):
+            entries = (self.gradient[:, sums.group] * sums.values).sum(axis=0)
+        powers = [sums.by_group(entries**k) for k in (1, 2, 3)]
+        self.moments = Moments(len(sums.drawn), *powers)
+        self._limits = self._reach(ranges)
+
+    def _reach(self, ranges: PieceRanges) -> tuple[Floats, Floats, Floats, Floats]:
+        seen_low, seen_high = -np.fmin(self.sums.least, 0.0), np.fmax(self.sums.greatest, 0.0)
+        seen_low, seen_high = np.nan_to_num(seen_low), np.nan_to_num(seen_high)
+        shape = self.gradient.shape
+        low = np.broadcast_to(np.maximum(-ranges.low, 0.0)[:, None], shape)
+        high = np.broadcast_to(np.maximum(ranges.high, 0.0)[:, None], shape)
+        return low, high, seen_low, seen_high
+
+    def interval(self, delta: float, n: int | None = None) -> tuple[Floats, Floats]:
+        """(low, high) [groups]; with `n`, as predicted for a draw of that many blocks."""
+        below, above = half_widths(self.moments, self.sums.left, 0.9 * delta, n)
+        down, up = self._allowances(0.1 * delta, n)
+        return self.estimate - below - down, self.estimate + above + up
+
+    def _allowances(self, delta: float, n: int | None) -> tuple[Floats, Floats]:
+        """What unseen values could take from and add to the output."""
+        low, high, seen_low, seen_high = self._limits
+        drawn = len(self.sums.drawn)
+        rows_drawn = self.sums.rows * (n or drawn) / max(drawn, 1)
+        rows = int(self.sums.rows * self.sums.scale)
+        add = unseen_allowance(high, seen_high, int(rows_drawn), rows, delta / 2)
+        take = unseen_allowance(low, seen_low, int(rows_drawn), rows, delta / 2)
+        with np.errstate(all="ignore"):
+            up = np.maximum(self.gradient, 0) * add + np.maximum(-self.gradient, 0) * take
+            down = np.maximum(self.gradient, 0) * take + np.maximum(-self.gradient, 0) * add
+        return down.sum(axis=0), up.sum(axis=0)
+
+    def doubt(self, group: int, n: int | None = None) -> str:
+        """Why the limit theorem is not trusted for this group, or an empty string."""
+        growth = (n or len(self.sums.drawn)) / max(len(self.sums.drawn), 1)
+        with_rows = self.sums.blocks_with_rows()[group] * growth
+        if with_rows < BLOCKS_WITH_ROWS_MIN:
+            return f"only {with_rows:.0f} of the drawn blocks hold rows of it"
+        if not is_near_normal(self.moments, n)[group]:
+            return "sums over blocks are too skewed"
+        return self._doubt_range(group)
+
+    def _doubt_range(self, group: int) -> str:
+        low, high, seen_low, seen_high = (limit[:, group] for limit in self._limits)
+        used = sorted(self.formula.pieces())
+        if np.isnan(low[used]).any() or np.isnan(high[used]).any():
+            return "the range of its values is not known"
+        reached: npt.NDArray[np.bool_] = is_range_reached(low, seen_low) & is_range_reached(high, seen_high)
+        return "" if reached[used].all() else "values far beyond those drawn may exist"
+
+
+def certify_asymptotic(linearised: Linearised, delta: float) -> Asymptotic:
+    """Intervals of one output for all groups, each failing with probability about `delta`."""
+    low, high = linearised.interval(delta)
+    doubts = [linearised.doubt(g) for g in range(linearised.sums.groups)]
+    return Asymptotic(linearised.estimate, low, high, doubts)
