@@ -26,7 +26,7 @@ from suffice.sql.aggregate.final_query import ROW, final_query
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.source import BLOCK, DRAWN
 
-PILOT_BLOCKS = 200
+PILOT_BLOCKS_MIN, PILOT_BLOCKS_MAX = 100, 200
 SHARE_MAX = 0.3
 """Of the blocks; beyond it reading everything costs about the same."""
 
@@ -73,9 +73,10 @@ class _Sampling:
     def run(self) -> tuple[pa.Table, AggregateGuarantee]:
         """Look until decided."""
         population = self.plan.source.blocks
-        if population * SHARE_MAX < PILOT_BLOCKS:
+        if population * SHARE_MAX < PILOT_BLOCKS_MIN:
             raise NotSampledError(f"the table has only {population} blocks")
-        sums = self._draw(0, PILOT_BLOCKS / population, None)
+        pilot = min(max(PILOT_BLOCKS_MIN, population // 30), PILOT_BLOCKS_MAX)
+        sums = self._draw(0, pilot / population, None)
         for look in range(len(LOOK_SHARES)):
             certificate = self._certificate(sums, look)
             decision = certificate.decide()
@@ -114,7 +115,7 @@ class _Sampling:
         left = certificate.sums.left - len(certificate.sums.drawn)
         most = SHARE_MAX * self.plan.source.blocks - (self.plan.source.blocks - left)
         tolerance = {f: _MARGIN * t for f, t in certificate.tolerance().items()}
-        n = PILOT_BLOCKS / 2
+        n = PILOT_BLOCKS_MIN / 2
         while n <= most:
             if all(_suffices(certificate, f, int(n), t) for f, t in tolerance.items()):
                 return int(n)

@@ -103,6 +103,8 @@ def first_draw(table: pa.Table, drawn: Ints, rows: int, blocks: int, pieces: int
         if f"__l{i}" in table.column_names:
             np.fmin.at(least[i], group, _floats(table, f"__l{i}", np.nan))
             np.fmax.at(greatest[i], group, _floats(table, f"__h{i}", np.nan))
+        else:  # a count: each row adds 1
+            least[i] = greatest[i] = np.where(np.bincount(group, weights=values[i], minlength=count) > 0, 1.0, np.nan)
     return BlockSums(drawn, rows, blocks, block, group, values, np.zeros((pieces, count)), least, greatest, np.zeros(0, np.int64))
 
 

@@ -53,7 +53,6 @@ class Linearised:
 
     def _reach(self, ranges: PieceRanges) -> tuple[Floats, Floats, Floats, Floats]:
         seen_low, seen_high = -np.fmin(self.sums.least, 0.0), np.fmax(self.sums.greatest, 0.0)
-        seen_low, seen_high = np.nan_to_num(seen_low), np.nan_to_num(seen_high)
         shape = self.gradient.shape
         low = np.broadcast_to(np.maximum(-ranges.low, 0.0)[:, None], shape)
         high = np.broadcast_to(np.maximum(ranges.high, 0.0)[:, None], shape)

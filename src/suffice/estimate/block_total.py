@@ -55,10 +55,10 @@ def half_widths(moments: Moments, population: int, delta: float, n: int | None =
 
     With `n` given: predicted for a sample of that many blocks.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n = n or moments.n
-    z = float(t.ppf(1 - delta / 2, max(n - 1, 1)))
+    z = float(stdtrit(max(n - 1, 1), 1 - delta / 2))
     scale = population * np.sqrt(moments.variance * max(1 / n - 1 / population, 0.0))
     stretch = (2 * z * z + 1) * moments.skewness / (6 * np.sqrt(n))
     return scale * (z + np.maximum(-stretch, 0.0)), scale * (z + np.maximum(stretch, 0.0))

@@ -21,6 +21,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import sqlglot
 
 from suffice.tables.source import BLOCK, DRAWN, Drawn, UnreadableLayoutError
 
@@ -36,10 +37,12 @@ class DuckDBTable:
     Attributes:
         connection: the connection; the caller holds a transaction open if several draws must see one state.
         name_sql: the table's name, qualified and quoted as SQL.
+        may_hold_local_rows: whether the transaction may have written.
     """
 
     connection: duckdb.DuckDBPyConnection
     name_sql: str
+    may_hold_local_rows: bool = True
     rows: int = 0
     blocks: int = 0
     rows_per_block_max: int = VECTOR
@@ -47,13 +50,22 @@ class DuckDBTable:
     _ranges: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        found = self.connection.execute(f"SELECT count(*), max(rowid) FROM {self.name_sql}").fetchone()
-        self.rows, last = found if found and found[1] is not None else (0, -1)
-        if last >= _LOCAL_ROWS:
-            raise UnreadableLayoutError("the table has rows that this transaction has not committed")
+        self.rows = self._number(f"SELECT count(*) FROM {self.name_sql}")
         self.blocks = math.ceil(self.rows / VECTOR)
-        if last + 1 != self.rows:
+        if self.may_hold_local_rows and self._number(f"SELECT max(rowid) FROM {self.name_sql}") >= _LOCAL_ROWS:
+            raise UnreadableLayoutError("the table has rows that this transaction has not committed")
+        if self._stored_rows() != self.rows:
             self._read_layout()
+
+    def _number(self, sql: str) -> int:
+        return int(self.connection.execute(sql).fetchall()[0][0] or 0)
+
+    def _stored_rows(self) -> int | None:
+        """Rows including deleted ones, from the catalogue; None when the name is not unique there."""
+        parts = [p.name for p in sqlglot.to_table(self.name_sql, dialect="duckdb").parts]
+        found = self.connection.execute(_STORED_ROWS, [parts[-1]]).fetchall()
+        sizes = [size for *names, size in found if all(p in names for p in parts[:-1])]
+        return sizes[0] if len(sizes) == 1 else None
 
     def draw(self, share: float, seed: int) -> Drawn:
         """See :meth:`suffice.tables.source.BlockSource.draw`."""
@@ -88,7 +100,7 @@ class DuckDBTable:
         self.blocks = vectors
         if sum(sizes) != self.rows:
             distinct = f"SELECT count(*) FROM (SELECT {self._block_sql} FROM {self.name_sql} GROUP BY 1)"
-            self.blocks = int(self.connection.execute(distinct).fetchall()[0][0])
+            self.blocks = self._number(distinct)
 
     def column_range(self, column: str) -> tuple[float, float] | None:
         """See :meth:`suffice.tables.source.BlockSource.column_range`.
@@ -102,6 +114,8 @@ class DuckDBTable:
             self._ranges[column] = _parse_range(found[0], found[1]) if found else None
         return self._ranges[column]
 
+
+_STORED_ROWS = "SELECT database_name, schema_name, estimated_size FROM duckdb_tables() WHERE table_name = ?"
 
 _ROW_GROUP_SIZES = """
     SELECT max(n)::BIGINT FROM (
@@ -151,6 +165,7 @@ class DuckDBEngine:
 
     connection: duckdb.DuckDBPyConnection
     dialect: str = "duckdb"
+    _own_transaction: bool = False
 
     def execute(self, sql: str) -> pa.Table:
         """Run a query."""
@@ -167,7 +182,10 @@ class DuckDBEngine:
 
     def source(self, name_sql: str) -> DuckDBTable:
         """The table to sample; raises :class:`UnreadableLayoutError` when its blocks cannot be told apart."""
-        return DuckDBTable(self.connection, name_sql)
+        try:
+            return DuckDBTable(self.connection, name_sql, may_hold_local_rows=not self._own_transaction)
+        except (duckdb.BinderException, duckdb.CatalogException) as error:
+            raise UnreadableLayoutError(f"{name_sql} is not a stored table") from error
 
     def key_rows_max(self, name_sql: str, columns: tuple[str, ...]) -> int:
         """The most rows with equal values in `columns`."""
@@ -193,7 +211,9 @@ class DuckDBEngine:
         except duckdb.TransactionException:
             yield
             return
+        self._own_transaction = True
         try:
             yield
         finally:
+            self._own_transaction = False
             self.connection.rollback()
