@@ -7,8 +7,6 @@ spends nothing; the looks share the failure probability in fixed parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pyarrow as pa
 from sqlglot import exp
@@ -23,6 +21,7 @@ from suffice.answer.target import AggregateGuarantee, Target
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.block_query import block_query
 from suffice.sql.aggregate.final_query import ROW, final_query
+from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.source import BLOCK, DRAWN
 
@@ -51,14 +50,9 @@ def answer_within(
             return _Sampling(plan_sampling(statement, engine), target, engine, seed).run()
         except NotSampledError as reason:
             result = engine.execute(statement.sql(dialect=engine.dialect))
-            return result, AggregateGuarantee(target.error_relative_max, 1.0, "exact", f"answered exactly: {reason}", seed=seed)
-
-
-@dataclass
-class _Look:
-    sums: BlockSums
-    decision: Decision
-    certificate: Certificate
+            return result, AggregateGuarantee(
+                target.error_relative_max, 1.0, "exact", f"answered exactly: {reason}", seed=seed
+            )
 
 
 class _Sampling:
@@ -68,7 +62,7 @@ class _Sampling:
         self.plan, self.target, self.engine, self.seed = plan, target, engine, seed
         self.asked: Asked = asked_of(plan)
         self.groups = Groups(len(plan.query.keys))
-        self.rows_read = 0
+        self.rows_read, self._joins_counted = 0, len(plan.tables.tables) == 1
 
     def run(self) -> tuple[pa.Table, AggregateGuarantee]:
         """Look until decided."""
@@ -78,14 +72,22 @@ class _Sampling:
         pilot = min(max(PILOT_BLOCKS_MIN, population // 30), PILOT_BLOCKS_MAX)
         sums = self._draw(0, pilot / population, None)
         for look in range(len(LOOK_SHARES)):
-            certificate = self._certificate(sums, look)
-            decision = certificate.decide()
+            certificate, decision = self._decide(sums, look)
             if decision.is_decided():
-                return self._answer(_Look(sums, decision, certificate), look)
+                return self._answer(sums, decision, look)
             if look + 1 < len(LOOK_SHARES):
                 wanted = self._next_size(self._certificate(sums, look + 1))
                 sums = self._draw(look + 1, wanted / (sums.left - len(sums.drawn)), sums)
         raise NotSampledError("the draws did not reach the error asked for")
+
+    def _decide(self, sums: BlockSums, look: int) -> tuple[Certificate, Decision]:
+        certificate = self._certificate(sums, look)
+        decision = certificate.decide()
+        if decision.is_decided() and not self._joins_counted:
+            self.plan, self._joins_counted = self.plan.with_joins_counted(self.engine), True
+            certificate = self._certificate(sums, look)
+            decision = certificate.decide()
+        return certificate, decision
 
     def _draw(self, look: int, share: float, earlier: BlockSums | None) -> BlockSums:
         """Draw blocks and bring back their sums."""
@@ -98,7 +100,12 @@ class _Sampling:
         if table.num_rows > _ENTRIES_MAX:
             raise NotSampledError("too many groups")
         sums = first_draw(
-            table, drawn.blocks, int(drawn.rows.sum()), self.plan.source.blocks, len(self.plan.query.pieces), self.groups
+            table,
+            drawn.blocks,
+            int(drawn.rows.sum()),
+            self.plan.source.blocks,
+            len(self.plan.query.pieces),
+            self.groups,
         )
         sums = sums if earlier is None else next_draw(earlier, sums, drawn.rows)
         self.rows_read += sums.rows
@@ -122,9 +129,8 @@ class _Sampling:
             n *= 1.2
         raise NotSampledError(f"a sample would have to read more than {SHARE_MAX:.0%} of the table")
 
-    def _answer(self, look: _Look, number: int) -> tuple[pa.Table, AggregateGuarantee]:
-        decision, sums = look.decision, look.sums
-        names, types = self.engine.describe(self.plan.statement.sql(dialect=self.engine.dialect))
+    def _answer(self, sums: BlockSums, decision: Decision, look: int) -> tuple[pa.Table, AggregateGuarantee]:
+        names, types = self.engine.describe(self.plan.exact_sql)
         assert decision.shown is not None
         composed = self._compose(sums, np.flatnonzero(decision.shown), names, types)
         order = composed.column(ROW).to_numpy()
@@ -135,14 +141,16 @@ class _Sampling:
             confidence=self.target.confidence,
             tier="finite-sample" if finite else "asymptotic",
             method="betting on block sums" if finite else "student t on block sums",
-            intervals={n: list(zip(i.low[order].tolist(), i.high[order].tolist(), strict=True)) for n, i in shown.items()},
+            intervals={
+                n: list(zip(i.low[order].tolist(), i.high[order].tolist(), strict=True)) for n, i in shown.items()
+            },
             sampled=len(sums.before) + len(sums.drawn),
             population=self.plan.source.blocks,
             rows_read=self.rows_read,
             rows_total=self.plan.source.rows,
             groups_missing_blocks_max=self._unseen_blocks(sums),
             rows_per_block_max=self.plan.source.rows_per_block_max,
-            looks=number + 1,
+            looks=look + 1,
             seed=self.seed,
             assumptions=FINITE if finite else ASYMPTOTIC,
         )
@@ -167,6 +175,6 @@ class _Sampling:
         return self.engine.compose(query.sql(dialect="duckdb"), "__estimates", estimates)
 
 
-def _suffices(certificate: Certificate, formula: object, n: int, tolerance: np.ndarray) -> bool:
+def _suffices(certificate: Certificate, formula: Formula, n: int, tolerance: np.ndarray) -> bool:
     finite = certificate.finite_half_width(formula, n) <= tolerance
     return bool((finite | (certificate.asymptotic_half_width(formula, n) <= tolerance)).all())

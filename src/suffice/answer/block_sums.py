@@ -68,7 +68,7 @@ class BlockSums:
 
     @property
     def groups(self) -> int:
-        return self.known.shape[1]
+        return int(self.known.shape[1])
 
     @property
     def scale(self) -> float:
@@ -77,7 +77,7 @@ class BlockSums:
 
     def by_group(self, entries: Floats) -> Floats:
         """Sum over entries, per group [groups]."""
-        return np.bincount(self.group, weights=entries, minlength=self.groups)
+        return np.bincount(self.group, weights=entries, minlength=self.groups).astype(np.float64)
 
     def sums(self) -> Floats:
         """Totals of the drawn blocks alone [pieces, groups]."""
@@ -105,7 +105,9 @@ def first_draw(table: pa.Table, drawn: Ints, rows: int, blocks: int, pieces: int
             np.fmax.at(greatest[i], group, _floats(table, f"__h{i}", np.nan))
         else:  # a count: each row adds 1
             least[i] = greatest[i] = np.where(np.bincount(group, weights=values[i], minlength=count) > 0, 1.0, np.nan)
-    return BlockSums(drawn, rows, blocks, block, group, values, np.zeros((pieces, count)), least, greatest, np.zeros(0, np.int64))
+    return BlockSums(
+        drawn, rows, blocks, block, group, values, np.zeros((pieces, count)), least, greatest, np.zeros(0, np.int64)
+    )
 
 
 def next_draw(earlier: BlockSums, later: BlockSums, rows_per_block: Ints) -> BlockSums:

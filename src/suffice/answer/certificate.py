@@ -68,19 +68,24 @@ def asked_of(plan: SamplingPlan) -> Asked:
         return Asked(values, having_differences(query), None, False, 0)
     if not first.args.get("desc"):
         raise NotSampledError("the least k groups may be ones that a sample misses (ORDER BY … ASC LIMIT)")
-    return Asked(values, having_differences(query), query.formula_of(column, "ORDER BY"), True, int(limit.expression.this))
+    return Asked(
+        values, having_differences(query), query.formula_of(column, "ORDER BY"), True, int(limit.expression.this)
+    )
 
 
-def _named_item(final: exp.Select, node: exp.Expression) -> exp.Expression:
+def _named_item(final: exp.Select, node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Literal) and node.is_int:
-        return final.expressions[int(node.this) - 1].unalias()
+        item: exp.Expr = final.expressions[int(node.this) - 1].unalias()
+        return item
     return node
 
 
 class Certificate:
     """Intervals of all formulas for all groups from one draw; together they fail with probability at most `delta`."""
 
-    def __init__(self, plan: SamplingPlan, asked: Asked, sums: BlockSums, target: Target, delta: float, seed: int) -> None:
+    def __init__(
+        self, plan: SamplingPlan, asked: Asked, sums: BlockSums, target: Target, delta: float, seed: int
+    ) -> None:
         self.plan, self.asked, self.sums, self.target, self.seed = plan, asked, sums, target, seed
         self.delta = delta / max(len(asked.formulas) * sums.groups, 1)
         size = plan.source.rows_per_block_max
@@ -104,7 +109,8 @@ class Certificate:
         log_ratio = math.log(2 / self._finite_delta)
         left = self.sums.left
         spread = np.sqrt(2 * log_ratio * line.moments.variance * max(1 / n - 1 / left, 0.0))
-        return left * (spread + _RANGE_TERM * log_ratio * reach * (1 - n / left) / n)
+        half: Floats = left * (spread + _RANGE_TERM * log_ratio * reach * (1 - n / left) / n)
+        return half
 
     def asymptotic_half_width(self, formula: Formula, n: int) -> Floats:
         """Predicted half-width [groups] of the asymptotic interval; infinite where it would not be trusted."""

@@ -12,9 +12,7 @@ from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
 from suffice.sql.aggregate.fraction import Fraction, Linear
 
-ASSUMPTIONS = (
-    "finite-sample: blocks drawn uniformly at random, column ranges of the catalogue hold",
-)
+ASSUMPTIONS = ("finite-sample: blocks drawn uniformly at random, column ranges of the catalogue hold",)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ class Engine(Protocol):
 
     def columns(self, name_sql: str) -> list[str]: ...
 
+    def view_sql(self, name_sql: str) -> str | None:
+        """The definition of a view, None for anything else."""
+        ...
+
     def source(self, name_sql: str) -> BlockSource:
         """A stored table as blocks; raises :class:`suffice.tables.source.UnreadableLayoutError` when it has none."""
         ...

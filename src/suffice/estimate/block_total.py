@@ -42,7 +42,8 @@ class Moments:
         mean, spread = self.mean, np.sqrt(np.maximum(self.sum2 / self.n - self.mean**2, 0.0))
         third = self.sum3 / self.n - 3 * mean * self.sum2 / self.n + 2 * mean**3
         with np.errstate(all="ignore"):
-            return np.nan_to_num(third / spread**3)
+            ratio: Floats = np.nan_to_num(third / spread**3)
+        return ratio
 
 
 def is_near_normal(moments: Moments, n: int | None = None) -> npt.NDArray[np.bool_]:

@@ -110,12 +110,16 @@ class DuckDBTable:
         """
         if column not in self._ranges:
             quoted = '"' + column.replace('"', '""') + '"'
-            found = self.connection.execute(f"SELECT stats({quoted}), typeof({quoted}) FROM {self.name_sql} LIMIT 1").fetchone()
+            found = self.connection.execute(
+                f"SELECT stats({quoted}), typeof({quoted}) FROM {self.name_sql} LIMIT 1"
+            ).fetchone()
             self._ranges[column] = _parse_range(found[0], found[1]) if found else None
         return self._ranges[column]
 
 
 _STORED_ROWS = "SELECT database_name, schema_name, estimated_size FROM duckdb_tables() WHERE table_name = ?"
+
+_VIEWS = "SELECT database_name, schema_name, sql FROM duckdb_views() WHERE view_name = ? AND NOT internal"
 
 _ROW_GROUP_SIZES = """
     SELECT max(n)::BIGINT FROM (
@@ -133,7 +137,9 @@ def _block_expression(row_group_sizes: list[int]) -> tuple[str, int]:
         if size % VECTOR:
             starts.append((row, vector))
     if len(starts) > _RUNS_MAX:
-        raise UnreadableLayoutError(f"the table is stored in {len(starts)} unaligned pieces; rewrite it (CREATE TABLE … AS)")
+        raise UnreadableLayoutError(
+            f"the table is stored in {len(starts)} unaligned pieces; rewrite it (CREATE TABLE … AS)"
+        )
     branches = [f"WHEN rowid >= {row} THEN {vector} + (rowid - {row}) // {VECTOR}" for row, vector in reversed(starts)]
     return f"CASE {' '.join(branches)} END", vector
 
@@ -179,6 +185,13 @@ class DuckDBEngine:
     def columns(self, name_sql: str) -> list[str]:
         """Column names of a table."""
         return self.describe(f"SELECT * FROM {name_sql}")[0]
+
+    def view_sql(self, name_sql: str) -> str | None:
+        """The SELECT behind a view of the current schema, None for anything else."""
+        parts = [p.name for p in sqlglot.to_table(name_sql, dialect="duckdb").parts]
+        found = self.connection.execute(_VIEWS, [parts[-1]]).fetchall()
+        texts = [text for *names, text in found if all(p in names for p in parts[:-1])]
+        return texts[0] if len(texts) == 1 else None
 
     def source(self, name_sql: str) -> DuckDBTable:
         """The table to sample; raises :class:`UnreadableLayoutError` when its blocks cannot be told apart."""

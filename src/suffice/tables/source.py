@@ -57,4 +57,3 @@ class BlockSource(Protocol):
     def column_range(self, column: str) -> tuple[float, float] | None:
         """Numbers that no value of `column` lies outside of, or None when that is not known."""
         ...
-

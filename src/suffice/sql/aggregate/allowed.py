@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from suffice.sql.aggregate.not_sampled import NotSampledError
 
-_ALLOWED: tuple[type[exp.Expression], ...] = (
+_ALLOWED: tuple[type[exp.Expr], ...] = (
     # names, constants, types
     exp.Column, exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.DataType, exp.DataTypeParam, exp.Var,
     exp.Interval, exp.IntervalSpan, exp.Cast, exp.TryCast, exp.Paren, exp.Tuple, exp.Alias, exp.Dot,
@@ -26,13 +26,13 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.DateDiff, exp.TsOrDsToDate, exp.Date,
 )  # fmt: skip
 
-AGGREGATES: tuple[type[exp.Expression], ...] = (
+AGGREGATES: tuple[type[exp.Expr], ...] = (
     exp.Sum, exp.Count, exp.Avg, exp.CountIf, exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevSamp, exp.StddevPop,
 )  # fmt: skip
 """Aggregates that are functions of sums over rows."""
 
 
-def require_row_expression(expression: exp.Expression, clause: str) -> None:
+def require_row_expression(expression: exp.Expr, clause: str) -> None:
     """Raise :class:`NotSampledError` unless `expression` (in `clause`, for the message) depends on its row alone."""
     for node in expression.walk():
         if isinstance(node, _ALLOWED):

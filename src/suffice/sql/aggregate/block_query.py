@@ -22,7 +22,7 @@ def block_query(
     source = statement.copy().transform(lambda node: relation if _same(node, table) else node)
     qualifier = exp.to_identifier(name, quoted=True)
     block_column = exp.Column(this=exp.to_identifier(block), table=qualifier)
-    items: list[exp.Expression] = [exp.alias_(block_column.copy(), "__block")]
+    items: list[exp.Expr] = [exp.alias_(block_column.copy(), "__block")]
     items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(query.keys)]
     for i, piece in enumerate(query.pieces):
         items.append(exp.alias_(piece.sum_sql(), f"__p{i}"))
@@ -40,5 +40,5 @@ def block_query(
     return result
 
 
-def _same(node: exp.Expression, table: exp.Table) -> bool:
+def _same(node: exp.Expr, table: exp.Table) -> bool:
     return isinstance(node, exp.Table) and node.meta.get("sampled", False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from suffice.sql.aggregate.allowed import AGGREGATES, require_row_expression
-from suffice.sql.aggregate.formula import Formula
+from suffice.sql.aggregate.formula import Formula, Operator
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 
@@ -22,13 +22,13 @@ class Decomposed:
     final: the statement's SELECT, HAVING and ORDER BY over columns ``__k{i}`` (keys) and ``__a{i}`` (aggregates).
     """
 
-    keys: list[exp.Expression]
+    keys: list[exp.Expr]
     pieces: list[Piece] = field(default_factory=list)
-    aggregates: list[tuple[exp.Expression, Formula]] = field(default_factory=list)
+    aggregates: list[tuple[exp.Expr, Formula]] = field(default_factory=list)
     outputs: list[Formula | None] = field(default_factory=list)
     final: exp.Select = field(default_factory=exp.Select)
 
-    def formula_of(self, expression: exp.Expression, clause: str) -> Formula:
+    def formula_of(self, expression: exp.Expr, clause: str) -> Formula:
         """The formula of a numeric expression over aggregates (after keys and aggregates became columns)."""
         if isinstance(expression, (exp.Alias, exp.Paren)):
             return self.formula_of(expression.this, clause)
@@ -40,12 +40,12 @@ class Decomposed:
             return Formula(constant=0.0) - self.formula_of(expression.this, clause)
         if isinstance(expression, exp.Cast) and expression.to.this in _FRACTIONAL:
             return self.formula_of(expression.this, clause)
-        if type(expression) in _OPERATORS:
-            left, right = self.formula_of(expression.this, clause), self.formula_of(expression.expression, clause)
-            return Formula(operator=_OPERATORS[type(expression)], operands=(left, right))
+        if operator := _OPERATORS.get(type(expression)):
+            operands = self.formula_of(expression.this, clause), self.formula_of(expression.args["expression"], clause)
+            return Formula(operator=operator, operands=operands)
         raise NotSampledError(f"{type(expression).__name__.upper()} of aggregates in {clause} has no error bound yet")
 
-    def refer(self, aggregate: exp.Expression) -> exp.Column:
+    def refer(self, aggregate: exp.Expr) -> exp.Column:
         """The column that stands for `aggregate` in the final query, registering it and its pieces."""
         for i, (known, _) in enumerate(self.aggregates):
             if known == aggregate:
@@ -53,12 +53,12 @@ class Decomposed:
         self.aggregates.append((aggregate.copy(), self._formula_of_aggregate(aggregate)))
         return exp.column(f"__a{len(self.aggregates) - 1}")
 
-    def _formula_of_aggregate(self, node: exp.Expression) -> Formula:
+    def _formula_of_aggregate(self, node: exp.Expr) -> Formula:
         condition = None
         if isinstance(node, exp.Filter):
             node, condition = node.this, node.expression.this
         if not isinstance(node, AGGREGATES):
-            raise NotSampledError(f"{node.sql_name() if isinstance(node, exp.Func) else node.sql()} has no error bound")
+            raise NotSampledError(f"{_name(node)} has no error bound")
         value = node.this
         if isinstance(value, exp.Distinct):
             raise NotSampledError(f"{node.sql()}: no sample bounds a DISTINCT aggregate")
@@ -68,10 +68,10 @@ class Decomposed:
             require_row_expression(condition, "FILTER")
         if isinstance(node, exp.Count):
             return self._count(value, condition)
-        require_row_expression(value, node.sql_name())
+        require_row_expression(value, _name(node))
         return self._moments(node, value, condition)
 
-    def _moments(self, node: exp.Expression, value: exp.Expression, condition: exp.Expression | None) -> Formula:
+    def _moments(self, node: exp.Expr, value: exp.Expr, condition: exp.Expr | None) -> Formula:
         total = self._sum(value, condition)
         if isinstance(node, exp.Sum):
             return total
@@ -85,21 +85,26 @@ class Decomposed:
         variance = (squares - total * total / count) / degrees
         return variance if isinstance(node, (exp.Variance, exp.VariancePop)) else variance.sqrt()
 
-    def _count(self, value: exp.Expression | None, condition: exp.Expression | None) -> Formula:
+    def _count(self, value: exp.Expr | None, condition: exp.Expr | None) -> Formula:
         if value is None or isinstance(value, (exp.Star, exp.Literal)):
             return self._sum(None, condition)
         require_row_expression(value, "COUNT")
         present = exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null()))
         return self._sum(None, present if condition is None else exp.and_(condition, present))
 
-    def _sum(self, value: exp.Expression | None, condition: exp.Expression | None) -> Formula:
+    def _sum(self, value: exp.Expr | None, condition: exp.Expr | None) -> Formula:
         piece = Piece(value, condition)
         if piece not in self.pieces:
             self.pieces.append(piece)
         return Formula(piece=self.pieces.index(piece))
 
 
-_OPERATORS = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+
+def _name(node: exp.Expr) -> str:
+    return node.sql_name() if isinstance(node, exp.Func) else node.sql()
+
+
+_OPERATORS: dict[type[exp.Expr], Operator] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 _FRACTIONAL = (exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT)
 _CLAUSES = {
     "distinct": "SELECT DISTINCT", "windows": "WINDOW", "qualify": "QUALIFY", "sample": "SAMPLE", "pivots": "PIVOT",
@@ -118,7 +123,10 @@ def decompose(statement: exp.Select) -> Decomposed:
         require_row_expression(statement.args["where"].this, "WHERE")
     items = [_over_columns(item, query) for item in statement.expressions]
     final = exp.select(*items)
-    query.outputs = [query.formula_of(i, "SELECT") if _has_aggregate(i) else _key_item(i) for i in items]
+    query.outputs = [query.formula_of(i, "SELECT") if _has_aggregate(i) else None for i in items]
+    for item, output in zip(items, query.outputs, strict=True):
+        if output is None:
+            _require_key(item)
     if having := statement.args.get("having"):
         final = final.having(_over_columns(_resolved(having.this, aliases), query))
     if order := statement.args.get("order"):
@@ -131,7 +139,7 @@ def decompose(statement: exp.Select) -> Decomposed:
     return query
 
 
-def _keys(statement: exp.Select, aliases: dict[str, exp.Expression]) -> list[exp.Expression]:
+def _keys(statement: exp.Select, aliases: dict[str, exp.Expr]) -> list[exp.Expr]:
     group = statement.args.get("group")
     if group is None:
         return []
@@ -141,18 +149,17 @@ def _keys(statement: exp.Select, aliases: dict[str, exp.Expression]) -> list[exp
         return [i.unalias().copy() for i in statement.expressions if not i.find(exp.AggFunc)]
     keys = []
     for key in group.expressions:
-        if isinstance(key, exp.Literal) and key.is_int:
-            key = statement.expressions[int(key.this) - 1].unalias()
-        key = _resolved(key, aliases)
-        require_row_expression(key, "GROUP BY")
-        keys.append(key)
+        by_position = isinstance(key, exp.Literal) and key.is_int
+        named = statement.expressions[int(key.this) - 1].unalias() if by_position else key
+        keys.append(_resolved(named, aliases))
+        require_row_expression(keys[-1], "GROUP BY")
     return keys
 
 
-def _resolved(expression: exp.Expression, aliases: dict[str, exp.Expression]) -> exp.Expression:
+def _resolved(expression: exp.Expr, aliases: dict[str, exp.Expr]) -> exp.Expr:
     """`expression` with names of SELECT items replaced by what they name (not in ORDER BY position numbers)."""
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases:
             return exp.paren(aliases[node.name.lower()].copy())
         return node
@@ -160,8 +167,8 @@ def _resolved(expression: exp.Expression, aliases: dict[str, exp.Expression]) ->
     return expression.copy().transform(replace).unnest()
 
 
-def _over_columns(expression: exp.Expression, query: Decomposed) -> exp.Expression:
-    def replace(node: exp.Expression) -> exp.Expression:
+def _over_columns(expression: exp.Expr, query: Decomposed) -> exp.Expr:
+    def replace(node: exp.Expr) -> exp.Expr:
         if node in query.keys:
             return exp.column(f"__k{query.keys.index(node)}")
         if isinstance(node, exp.Filter | exp.AggFunc):
@@ -173,11 +180,11 @@ def _over_columns(expression: exp.Expression, query: Decomposed) -> exp.Expressi
     return expression.copy().transform(replace)
 
 
-def _has_aggregate(expression: exp.Expression) -> bool:
+def _has_aggregate(expression: exp.Expr) -> bool:
     return any(c.name.startswith("__a") for c in expression.find_all(exp.Column))
 
 
-def _key_item(expression: exp.Expression) -> None:
+def _require_key(expression: exp.Expr) -> None:
     for column in expression.find_all(exp.Column):
         if not column.name.startswith("__k"):
             raise NotSampledError(f"{column.sql()} is neither a group key nor an aggregate")

@@ -6,6 +6,7 @@ smooth function of sums can be linearised (Woodruff, JASA 1971; Särndal et al.,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,7 +58,8 @@ class Formula:
                 return np.full(totals.shape[1], self.constant), gradient
             gradient[self.piece] = 1.0
             return totals[self.piece], gradient
-        return _APPLY[self.operator](*(o._evaluate(totals) for o in self.operands))
+        parts = [o._evaluate(totals) for o in self.operands]
+        return _sqrt(parts[0]) if self.operator == "sqrt" else _APPLY[self.operator](parts[0], parts[1])
 
 
 Dual = tuple[Floats, Floats]
@@ -85,4 +87,4 @@ def _sqrt(a: Dual) -> Dual:
     return root, a[1] / (2 * root)
 
 
-_APPLY = {"+": _add, "-": _subtract, "*": _multiply, "/": _divide, "sqrt": _sqrt}
+_APPLY: dict[str, Callable[[Dual, Dual], Dual]] = {"+": _add, "-": _subtract, "*": _multiply, "/": _divide}

@@ -28,7 +28,7 @@ _ONE: Linear = {None: 1.0}
 def fraction_of(formula: Formula) -> Fraction | None:
     """`formula` as a fraction of linear sums, or None when it is not one."""
     if formula.operator is None:
-        linear = {None: formula.constant} if formula.piece is None else {formula.piece: 1.0}
+        linear: Linear = {None: formula.constant} if formula.piece is None else {formula.piece: 1.0}
         return Fraction(linear, _ONE)
     parts = [fraction_of(o) for o in formula.operands]
     if formula.operator == "sqrt" or parts[0] is None or parts[1] is None:
@@ -38,8 +38,7 @@ def fraction_of(formula: Formula) -> Fraction | None:
 
 def _combine(operator: str, a: Fraction, b: Fraction) -> Fraction | None:
     if operator == "/":
-        a, b = a, Fraction(b.denominator, b.numerator)
-        operator = "*"
+        b, operator = Fraction(b.denominator, b.numerator), "*"
     if operator == "*":
         numerator = _product(a.numerator, b.numerator)
         denominator = _product(a.denominator, b.denominator)

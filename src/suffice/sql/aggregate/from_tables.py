@@ -88,12 +88,19 @@ def _links(statement: exp.Select, tables: FromTables) -> list[tuple[str, str, st
     if statement.args.get("where"):
         conditions.append(statement.args["where"].this)
     for condition in conditions:
-        for term in condition.flatten() if isinstance(condition, exp.And) else [condition]:
-            term = term.unnest()
-            if isinstance(term, exp.EQ) and isinstance(term.this, exp.Column) and isinstance(term.expression, exp.Column):
+        terms = condition.flatten() if isinstance(condition, exp.And) else [condition]
+        for term in (t.unnest() for t in terms):
+            if (
+                isinstance(term, exp.EQ)
+                and isinstance(term.this, exp.Column)
+                and isinstance(term.expression, exp.Column)
+            ):
                 a, b = tables.owner(term.this), tables.owner(term.expression)
                 if a and b and a != b:
-                    links += [(a, term.this.name, b, term.expression.name), (b, term.expression.name, a, term.this.name)]
+                    links += [
+                        (a, term.this.name, b, term.expression.name),
+                        (b, term.expression.name, a, term.this.name),
+                    ]
     return links
 
 

@@ -27,7 +27,7 @@ def having_differences(query: Decomposed) -> list[Formula]:
     return differences
 
 
-def _walk(node: exp.Expression, query: Decomposed, found: list[Formula]) -> None:
+def _walk(node: exp.Expr, query: Decomposed, found: list[Formula]) -> None:
     if isinstance(node, (exp.And, exp.Or)):
         _walk(node.this, query, found)
         _walk(node.expression, query, found)
@@ -39,14 +39,16 @@ def _walk(node: exp.Expression, query: Decomposed, found: list[Formula]) -> None
         raise NotSampledError(f"{type(node).__name__.upper()} in HAVING cannot be decided from a sample")
 
 
-def having_verdict(query: Decomposed, lows: Sequence[Floats], highs: Sequence[Floats], groups: int) -> tuple[Bools, Bools]:
+def having_verdict(
+    query: Decomposed, lows: Sequence[Floats], highs: Sequence[Floats], groups: int
+) -> tuple[Bools, Bools]:
     """(surely in, possibly in) per group, from intervals of :func:`having_differences`."""
     having = query.final.args.get("having")
     if having is None:
         return np.ones(groups, bool), np.ones(groups, bool)
     pairs = iter(list(zip(lows, highs, strict=True)))
 
-    def of(node: exp.Expression) -> tuple[Bools, Bools]:
+    def of(node: exp.Expr) -> tuple[Bools, Bools]:
         if isinstance(node, exp.Paren):
             return of(node.this)
         if isinstance(node, exp.Not):
@@ -61,7 +63,7 @@ def having_verdict(query: Decomposed, lows: Sequence[Floats], highs: Sequence[Fl
     return of(having.this)
 
 
-def _compare(operator: type[exp.Expression], low: Floats, high: Floats) -> tuple[Bools, Bools]:
+def _compare(operator: type[exp.Expr], low: Floats, high: Floats) -> tuple[Bools, Bools]:
     if operator is exp.GT:
         return low > 0, high > 0
     if operator is exp.GTE:

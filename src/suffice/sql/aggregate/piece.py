@@ -16,20 +16,20 @@ class Piece:
         condition: row condition, or None for all rows of the query.
     """
 
-    value: exp.Expression | None
-    condition: exp.Expression | None
+    value: exp.Expr | None
+    condition: exp.Expr | None
 
-    def sum_sql(self) -> exp.Expression:
+    def sum_sql(self) -> exp.Expr:
         """The aggregate as a DOUBLE, NULL when no row counts."""
         total = exp.Sum(this=self.value.copy()) if self.value is not None else exp.Count(this=exp.Star())
         return exp.cast(self._filtered(total), exp.DataType.Type.DOUBLE)
 
-    def extreme_sql(self, extreme: type[exp.Min | exp.Max]) -> exp.Expression:
+    def extreme_sql(self, extreme: type[exp.Min | exp.Max]) -> exp.Expr:
         """The least or greatest row value as a DOUBLE."""
         assert self.value is not None
         return exp.cast(self._filtered(extreme(this=self.value.copy())), exp.DataType.Type.DOUBLE)
 
-    def _filtered(self, aggregate: exp.Expression) -> exp.Expression:
+    def _filtered(self, aggregate: exp.Expr) -> exp.Expr:
         if self.condition is None:
             return aggregate
         return exp.Filter(this=aggregate, expression=exp.Where(this=self.condition.copy()))

@@ -12,10 +12,10 @@ ColumnRange = Callable[[exp.Column], Range | None]
 """The range of a column over the whole table as the catalogue knows it; None when it does not."""
 
 
-def value_range(expression: exp.Expression, column_range: ColumnRange) -> Range | None:
+def value_range(expression: exp.Expr, column_range: ColumnRange) -> Range | None:
     """(low, high) of the non-NULL values of `expression`; None when unknown. Sound, not tight."""
 
-    def of(node: exp.Expression) -> Range | None:
+    def of(node: exp.Expr) -> Range | None:
         return value_range(node, column_range)
 
     match expression:
@@ -69,7 +69,7 @@ def _hull(ranges: list[Range | None]) -> Range | None:
     return min(r[0] for r in known), max(r[1] for r in known)
 
 
-def _binary(node: exp.Expression, a: Range | None, b: Range | None) -> Range | None:
+def _binary(node: exp.Expr, a: Range | None, b: Range | None) -> Range | None:
     if a is None or b is None:
         return None
     match node:
