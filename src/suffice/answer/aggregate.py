@@ -25,10 +25,6 @@ from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.source import BLOCK, DRAWN
 
-PILOT_BLOCKS_MIN, PILOT_BLOCKS_MAX = 100, 200
-SHARE_MAX = 0.3
-"""Of the blocks; beyond it reading everything costs about the same."""
-
 LOOK_SHARES = (0.1, 0.7, 0.1)
 """Of the failure probability, for each look; the rest is for groups that no draw may have seen."""
 
@@ -66,11 +62,10 @@ class _Sampling:
 
     def run(self) -> tuple[pa.Table, AggregateGuarantee]:
         """Look until decided."""
-        population = self.plan.source.blocks
-        if population * SHARE_MAX < PILOT_BLOCKS_MIN:
-            raise NotSampledError(f"the table has only {population} blocks")
-        pilot = min(max(PILOT_BLOCKS_MIN, population // 30), PILOT_BLOCKS_MAX)
-        sums = self._draw(0, pilot / population, None)
+        source = self.plan.source
+        if source.blocks * source.share_max < source.pilot_blocks:
+            raise NotSampledError(f"the table is small ({source.rows} rows)")
+        sums = self._draw(0, source.pilot_blocks / source.blocks, None)
         for look in range(len(LOOK_SHARES)):
             certificate, decision = self._decide(sums, look)
             if decision.is_decided():
@@ -120,14 +115,15 @@ class _Sampling:
     def _next_size(self, certificate: Certificate) -> int:
         """Blocks to draw next; raises when that is too many."""
         left = certificate.sums.left - len(certificate.sums.drawn)
-        most = SHARE_MAX * self.plan.source.blocks - (self.plan.source.blocks - left)
+        source = self.plan.source
+        most = source.share_max * source.blocks - (source.blocks - left)
         tolerance = {f: _MARGIN * t for f, t in certificate.tolerance().items()}
-        n = PILOT_BLOCKS_MIN / 2
+        n = source.pilot_blocks / 2
         while n <= most:
             if all(_suffices(certificate, f, int(n), t) for f, t in tolerance.items()):
                 return int(n)
             n *= 1.2
-        raise NotSampledError(f"a sample would have to read more than {SHARE_MAX:.0%} of the table")
+        raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
 
     def _answer(self, sums: BlockSums, decision: Decision, look: int) -> tuple[pa.Table, AggregateGuarantee]:
         names, types = self.engine.describe(self.plan.exact_sql)

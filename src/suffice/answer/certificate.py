@@ -28,6 +28,9 @@ FINITE_SHARE = 0.4
 _RANGE_TERM = 0.75  # of a bet's half-width; only used to predict, see bench
 
 
+_BETS_MAX = 400_000  # beyond it the bets take longer than the reading
+
+
 @dataclass(frozen=True)
 class Asked:
     """Formulas to bound: aggregate columns of SELECT, comparisons of HAVING, and the order that LIMIT cuts.
@@ -102,7 +105,7 @@ class Certificate:
         """Predicted half-width [groups] of the finite-sample interval from `n` blocks; infinite where there is none."""
         fraction = fraction_of(formula)
         line = self.linearised[formula]
-        if fraction is None:
+        if fraction is None or n > _BETS_MAX:
             return np.full(self.sums.groups, math.inf)
         width = self._block_ranges.high - self._block_ranges.low
         reach = np.abs(line.gradient).T @ np.nan_to_num(width, nan=np.inf)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlglot
 
-from suffice.tables.source import BLOCK, DRAWN, Drawn, UnreadableLayoutError
+from suffice.tables.source import BLOCK, DRAWN, BlockSource, Drawn, UnreadableLayoutError
 
 VECTOR = 2048
 _LOCAL_ROWS = 1 << 50  # rows of an uncommitted transaction have ids above this
@@ -46,6 +46,7 @@ class DuckDBTable:
     rows: int = 0
     blocks: int = 0
     rows_per_block_max: int = VECTOR
+    share_max: float = 0.3
     _block_sql: str = f"rowid // {VECTOR}"
     _ranges: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
@@ -56,6 +57,11 @@ class DuckDBTable:
             raise UnreadableLayoutError("the table has rows that this transaction has not committed")
         if self._stored_rows() != self.rows:
             self._read_layout()
+
+    @property
+    def pilot_blocks(self) -> int:
+        """See :class:`suffice.tables.source.BlockSource`."""
+        return min(max(100, self.blocks // 30), 200)
 
     def _number(self, sql: str) -> int:
         return int(self.connection.execute(sql).fetchall()[0][0] or 0)
@@ -171,7 +177,7 @@ class DuckDBEngine:
 
     connection: duckdb.DuckDBPyConnection
     dialect: str = "duckdb"
-    _own_transaction: bool = False
+    may_hold_local_rows: bool = True
 
     def execute(self, sql: str) -> pa.Table:
         """Run a query."""
@@ -193,10 +199,14 @@ class DuckDBEngine:
         texts = [text for *names, text in found if all(p in names for p in parts[:-1])]
         return texts[0] if len(texts) == 1 else None
 
-    def source(self, name_sql: str) -> DuckDBTable:
+    def source(self, name_sql: str) -> BlockSource:
         """The table to sample; raises :class:`UnreadableLayoutError` when its blocks cannot be told apart."""
+        from suffice.tables.scramble import fresh_scramble
+
         try:
-            return DuckDBTable(self.connection, name_sql, may_hold_local_rows=not self._own_transaction)
+            if not self.may_hold_local_rows and (scrambled := fresh_scramble(self.connection, name_sql)):
+                return scrambled
+            return DuckDBTable(self.connection, name_sql, self.may_hold_local_rows)
         except (duckdb.BinderException, duckdb.CatalogException) as error:
             raise UnreadableLayoutError(f"{name_sql} is not a stored table") from error
 
@@ -224,9 +234,9 @@ class DuckDBEngine:
         except duckdb.TransactionException:
             yield
             return
-        self._own_transaction = True
+        self.may_hold_local_rows = False
         try:
             yield
         finally:
-            self._own_transaction = False
+            self.may_hold_local_rows = True
             self.connection.rollback()

@@ -50,6 +50,16 @@ class BlockSource(Protocol):
     @property
     def rows_per_block_max(self) -> int: ...
 
+    @property
+    def pilot_blocks(self) -> int:
+        """Blocks worth drawing before anything is known of a query."""
+        ...
+
+    @property
+    def share_max(self) -> float:
+        """The largest share of blocks that is still cheaper to draw than all are to read."""
+        ...
+
     def draw(self, share: float, seed: int) -> Drawn:
         """A Bernoulli sample: each block with probability `share`. Equal seeds give equal draws."""
         ...
