@@ -1,8 +1,8 @@
 """Arithmetic on intervals: the range of a function of numbers that are known to lie in intervals.
 
-Source: Moore, "Interval Analysis" (1966). If all the operands' intervals hold at once, so does the result's. The failure
-probabilities add (Boole); intervals made *simultaneous* beforehand (see :mod:`suffice.estimate.simultaneous`) share one
-confidence, and then ``joint=True`` keeps it.
+Source: Moore, "Interval Analysis" (1966). If all the operands' intervals hold at once, so does the result's. The
+failure probabilities add (Boole); intervals made *simultaneous* beforehand (:mod:`suffice.estimate.simultaneous`)
+share one confidence, and then ``joint=True`` keeps it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,8 @@ def _quotient_ends(a: Interval, b: Interval) -> Ends:
         return _corners(a, b, _ratio)
     if b.low == b.high or b.low < 0 < b.high or a.low < 0 < a.high:
         return -math.inf, math.inf
-    sign = 1.0 if (a.low >= 0) == (b.low == 0) else -1.0
     ends = [_ratio(x, y) for x in (a.low, a.high) for y in (b.low, b.high) if y != 0]
-    return (min(ends), math.inf) if sign > 0 else (-math.inf, max(ends))
+    return (min(ends), math.inf) if (a.low >= 0) == (b.low == 0) else (-math.inf, max(ends))
 
 
 def _ratio(x: float, y: float) -> float:

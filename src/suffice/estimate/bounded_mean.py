@@ -1,8 +1,8 @@
 """The mean of bounded values, at every sample size at once: the workhorse.
 
 Source: Waudby-Smith & Ramdas (JRSS-B 2024) for the bets, and their "Confidence sequences for sampling without
-replacement" (NeurIPS 2020) for the finite population; stakes aimed at a half-width w are the Kelly bet against the value
-w away, ``w / variance``, here from running estimates.
+replacement" (NeurIPS 2020) for the finite population; stakes aimed at a half-width w are the Kelly bet against the
+value w away, ``w / variance``, here from running estimates.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class BoundedMean:
     draws, when `population` is None) and that all lie in [low, high]; nothing else about them.
     """
 
-    def __init__(self, population: int | None, low: float, high: float, confidence: float, aim: Aim | None = None) -> None:
+    def __init__(
+        self, population: int | None, low: float, high: float, confidence: float, aim: Aim | None = None
+    ) -> None:
         if not low < high or not 0 < confidence < 1:
             raise UsageError(f"a bounded mean needs low < high and 0 < confidence < 1, not {low}, {high}, {confidence}")
         self.population, self.low, self.high, self.confidence = population, low, high, confidence

@@ -3,8 +3,8 @@
 Source: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 86 (2024), section 4
 (hedged capital) and appendix on sampling without replacement; Ville's inequality.
 
-Let z_1, z_2, ... be estimates of an unknown number T with ``E[z_t | past] = T`` and ``low_t <= z_t <= high_t``, the ends
-known before z_t is. For stakes s_t >= 0 known before z_t is, the capital
+Let z_1, z_2, ... be estimates of an unknown number T with ``E[z_t | past] = T`` and ``low_t <= z_t <= high_t``, the
+ends known before z_t is. For stakes s_t >= 0 known before z_t is, the capital
 
     K_t(v) = prod_i (1 + min(s_i, cap / (v - low_i)+) (z_i - v)),    cap < 1
 
@@ -19,6 +19,7 @@ residuals of a proxy, and unequal-probability draws: anything with a conditional
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -56,31 +57,33 @@ class Capital:
         return self._low, self._high
 
 
-def log_capital(value: float, z: Floats, low: Floats, stake: Floats) -> float:
-    """The highest log capital ever held against `value` (checked every few bets, which only loses sharpness)."""
-    room = np.maximum(value - low, 1e-300)
-    factors = 1 + np.minimum(stake, CAP / room) * (z - value)
-    whole = len(factors) // _BLOCK * _BLOCK
-    products = factors[:whole].reshape(-1, _BLOCK).prod(axis=1)
-    walk = np.cumsum(np.log(np.append(products, factors[whole:].prod())))
-    return float(walk.max())
-
-
 def lower_bound(z: Floats, low: Floats, stake: Floats, log_ratio: float, start: float, end: float) -> float:
-    """The largest value in [start, end] that every smaller one is rejected with; `start` when none is rejected.
-
-    Regula falsi with every third step a bisection, to a thousandth of the half-width; the returned end of the bracket
-    is the rejected one, so rounding can only widen the interval.
-    """
+    """The largest value in [start, end] that all smaller ones are rejected with; `start` when none is rejected."""
 
     def excess(value: float) -> float:
-        return log_capital(value, z, low, stake) - log_ratio
+        room = np.maximum(value - low, 1e-300)
+        return highest(1 + np.minimum(stake, CAP / room) * (z - value)) - log_ratio
 
+    return last_rejected(excess, start, end, float(z.mean()))
+
+
+def highest(factors: Floats) -> float:
+    """The highest logarithm of the running product (looked at every few factors, which only loses sharpness)."""
+    whole = len(factors) // _BLOCK * _BLOCK
+    products = factors[:whole].reshape(-1, _BLOCK).prod(axis=1)
+    return float(np.cumsum(np.log(np.append(products, factors[whole:].prod()))).max())
+
+
+def last_rejected(excess: Callable[[float], float], start: float, end: float, centre: float) -> float:
+    """Where the falling function `excess` changes sign in [start, end], to a thousandth of the way to `centre`.
+
+    Regula falsi with every third step a bisection. The returned end of the bracket is the one with excess >= 0, the
+    rejected one, so rounding can only widen an interval.
+    """
     if start >= end or (left := excess(start)) < 0:
         return start
     if (right := excess(end)) >= 0:
         return end
-    centre = float(z.mean())
     for step in range(60):
         share = 0.5 if step % 3 == 2 else left / (left - right)
         middle = start + (end - start) * min(max(share, 0.01), 0.99)

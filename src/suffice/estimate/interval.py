@@ -13,7 +13,7 @@ class Interval:
     """An interval that holds an unknown number with probability at least `confidence`.
 
     Attributes:
-        estimate: the natural point estimate; it need not be the middle (see :func:`suffice.estimate.relative.best_point`).
+        estimate: the natural point estimate; not always the middle (see :func:`suffice.estimate.relative.best_point`).
         low, high: both ends included; either may be infinite.
         confidence: at least this, in [0, 1]; for tier ``"asymptotic"`` about this, as `n` grows.
         method: name of the bound.
