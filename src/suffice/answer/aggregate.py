@@ -7,11 +7,14 @@ spends nothing; the looks share the failure probability in fixed parts.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from suffice.answer.block_sums import BlockSums, Groups, first_draw, next_draw
+from suffice.answer.block_sums import BlockSums, Floats, Groups, first_draw, next_draw
 from suffice.answer.certificate import Asked, Certificate, Decision, asked_of
 from suffice.answer.certify_asymptotic import ASSUMPTIONS as ASYMPTOTIC
 from suffice.answer.certify_finite import ASSUMPTIONS as FINITE
@@ -29,7 +32,8 @@ LOOK_SHARES = (0.1, 0.7, 0.1)
 """Of the failure probability, for each look; the rest is for groups that no draw may have seen."""
 
 _MARGIN = 0.85  # of the tolerance, aimed at so that one more look suffices
-_ENTRIES_MAX = 500_000
+_PROOF_FACTOR, _PROOF_SHARE = 3.0, 0.05  # a proof may cost this much more than trust in a limit, or this share of blocks
+_ENTRIES_WANTED, _ENTRIES_MAX = 150_000, 500_000
 
 
 def answer_within(
@@ -72,7 +76,7 @@ class _Sampling:
                 return self._answer(sums, decision, look)
             if look + 1 < len(LOOK_SHARES):
                 wanted = self._next_size(self._certificate(sums, look + 1))
-                sums = self._draw(look + 1, wanted / (sums.left - len(sums.drawn)), sums)
+                sums = self._draw(look + 1, wanted / (sums.left - len(sums.drawn)), sums, self._coarsen(sums, wanted))
         raise NotSampledError("the draws did not reach the error asked for")
 
     def _decide(self, sums: BlockSums, look: int) -> tuple[Certificate, Decision]:
@@ -84,7 +88,7 @@ class _Sampling:
             decision = certificate.decide()
         return certificate, decision
 
-    def _draw(self, look: int, share: float, earlier: BlockSums | None) -> BlockSums:
+    def _draw(self, look: int, share: float, earlier: BlockSums | None, factor: int = 1) -> BlockSums:
         """Draw blocks and bring back their sums."""
         seed = int(np.random.default_rng([self.seed, look]).integers(2**31))
         drawn = self.plan.source.draw(share, seed)
@@ -102,7 +106,7 @@ class _Sampling:
             len(self.plan.query.pieces),
             self.groups,
         )
-        sums = sums if earlier is None else next_draw(earlier, sums, drawn.rows)
+        sums = sums if earlier is None else next_draw(earlier, sums, drawn.rows, factor)
         self.rows_read += sums.rows
         if not self.groups.index or not len(sums.drawn):
             raise NotSampledError("no row of the first draw matches")
@@ -118,12 +122,22 @@ class _Sampling:
         source = self.plan.source
         most = source.share_max * source.blocks - (source.blocks - left)
         tolerance = {f: _MARGIN * t for f, t in certificate.tolerance().items()}
-        n = source.pilot_blocks / 2
-        while n <= most:
-            if all(_suffices(certificate, f, int(n), t) for f, t in tolerance.items()):
-                return int(n)
-            n *= 1.2
-        raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
+        sizes = [int(n) for n in np.geomspace(source.pilot_blocks / 2, max(most, 1), 60) if n <= most]
+        proved = next((n for n in sizes if _suffices(certificate, tolerance, n, finite_only=True)), None)
+        trusted = next((n for n in sizes if _suffices(certificate, tolerance, n, finite_only=False)), None)
+        if trusted is None:
+            raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
+        is_cheap = proved is not None and proved <= max(_PROOF_FACTOR * trusted, _PROOF_SHARE * source.blocks)
+        return proved if proved is not None and is_cheap else trusted
+
+    def _coarsen(self, sums: BlockSums, wanted: int) -> int:
+        """Join blocks where so many would come back that adding them up here would cost more than reading them."""
+        expected = len(sums.group) * wanted / max(len(sums.drawn), 1)
+        factor = 2 ** max(0, math.ceil(math.log2(max(expected / _ENTRIES_WANTED, 1))))
+        coarser = self.plan.source.coarser(factor)
+        joined = coarser.rows_per_block_max // self.plan.source.rows_per_block_max
+        self.plan = replace(self.plan, source=coarser)
+        return joined
 
     def _answer(self, sums: BlockSums, decision: Decision, look: int) -> tuple[pa.Table, AggregateGuarantee]:
         names, types = self.engine.describe(self.plan.exact_sql)
@@ -171,6 +185,11 @@ class _Sampling:
         return self.engine.compose(query.sql(dialect="duckdb"), "__estimates", estimates)
 
 
-def _suffices(certificate: Certificate, formula: Formula, n: int, tolerance: np.ndarray) -> bool:
-    finite = certificate.finite_half_width(formula, n) <= tolerance
-    return bool((finite | (certificate.asymptotic_half_width(formula, n) <= tolerance)).all())
+def _suffices(certificate: Certificate, tolerance: dict[Formula, Floats], n: int, finite_only: bool) -> bool:
+    """Whether `n` blocks will bring every formula within its tolerance."""
+
+    def half_width(formula: Formula) -> Floats:
+        finite = certificate.finite_half_width(formula, n)
+        return finite if finite_only else np.minimum(finite, certificate.asymptotic_half_width(formula, n))
+
+    return all(bool((half_width(f) <= t).all()) for f, t in tolerance.items())

@@ -110,9 +110,12 @@ def first_draw(table: pa.Table, drawn: Ints, rows: int, blocks: int, pieces: int
     )
 
 
-def next_draw(earlier: BlockSums, later: BlockSums, rows_per_block: Ints) -> BlockSums:
-    """`later` (an independent draw of its own) without the blocks of `earlier`, whose sums become known."""
-    before = np.concatenate([earlier.before, earlier.drawn])
+def next_draw(earlier: BlockSums, later: BlockSums, rows_per_block: Ints, factor: int) -> BlockSums:
+    """`later` (an independent draw of its own) without the blocks of `earlier`, whose sums become known.
+
+    `factor` of the earlier blocks make one of the later.
+    """
+    before = np.unique(np.concatenate([earlier.before, earlier.drawn]) // factor)
     fresh = ~np.isin(later.drawn, before)
     position = np.cumsum(fresh) - 1
     keep = fresh[later.block]
@@ -124,7 +127,7 @@ def next_draw(earlier: BlockSums, later: BlockSums, rows_per_block: Ints) -> Blo
     return BlockSums(
         drawn=later.drawn[fresh],
         rows=int(rows_per_block[fresh].sum()),
-        left=earlier.left - len(earlier.drawn),
+        left=later.left - len(before),
         block=position[later.block[keep]],
         group=later.group[keep],
         values=later.values[:, keep],

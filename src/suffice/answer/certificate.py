@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from suffice.answer.block_sums import BlockSums, Floats
 from suffice.answer.certify_asymptotic import Linearised, PieceRanges
-from suffice.answer.certify_finite import BlockRanges, certify_finite
+from suffice.answer.certify_finite import BlockRanges, FiniteTest
 from suffice.answer.sampling_plan import SamplingPlan
 from suffice.answer.target import Target
 from suffice.sql.aggregate.formula import Formula
@@ -25,7 +25,7 @@ Bools = npt.NDArray[np.bool_]
 FINITE_SHARE = 0.4
 """Share of the failure probability of each interval that its finite-sample version gets; the limit theorem has the rest."""
 
-_RANGE_TERM = 0.75  # of a bet's half-width; only used to predict, see bench
+_RANGE_TERM = 1.0  # of a bet's half-width; only used to predict, see bench
 
 
 _BETS_MAX = 400_000  # beyond it the bets take longer than the reading
@@ -89,13 +89,14 @@ class Certificate:
     def __init__(
         self, plan: SamplingPlan, asked: Asked, sums: BlockSums, target: Target, delta: float, seed: int
     ) -> None:
-        self.plan, self.asked, self.sums, self.target, self.seed = plan, asked, sums, target, seed
+        self.plan, self.asked, self.sums, self.target = plan, asked, sums, target
         self.delta = delta / max(len(asked.formulas) * sums.groups, 1)
         size = plan.source.rows_per_block_max
         self._block_ranges = BlockRanges(size * plan.row_low, size * plan.row_high)
-        self._rows = PieceRanges(plan.row_low, plan.row_high)
-        self.linearised = {f: Linearised(f, sums, self._rows) for f in asked.formulas}
+        rows = PieceRanges(plan.row_low, plan.row_high)
+        self.linearised = {f: Linearised(f, sums, rows) for f in asked.formulas}
         self.is_finite = target.weakest_tier == "finite-sample"
+        self._order = np.random.default_rng([seed, len(sums.before)]).permutation(len(sums.drawn))
 
     @cached_property
     def _finite_delta(self) -> float:
@@ -103,26 +104,31 @@ class Certificate:
 
     def finite_half_width(self, formula: Formula, n: int) -> Floats:
         """Predicted half-width [groups] of the finite-sample interval from `n` blocks; infinite where there is none."""
-        fraction = fraction_of(formula)
-        line = self.linearised[formula]
-        if fraction is None or n > _BETS_MAX:
+        if fraction_of(formula) is None or n > _BETS_MAX:
             return np.full(self.sums.groups, math.inf)
-        width = self._block_ranges.high - self._block_ranges.low
-        reach = np.abs(line.gradient).T @ np.nan_to_num(width, nan=np.inf)
-        log_ratio = math.log(2 / self._finite_delta)
-        left = self.sums.left
-        spread = np.sqrt(2 * log_ratio * line.moments.variance * max(1 / n - 1 / left, 0.0))
-        half: Floats = left * (spread + _RANGE_TERM * log_ratio * reach * (1 - n / left) / n)
+        left, variance = self.sums.left, self.linearised[formula].moments.variance
+        spread = np.sqrt(2 * self._log_ratio * variance * max(1 / n - 1 / left, 0.0))
+        half: Floats = left * spread + self._range_term(formula, n) * (1 - n / left)
         return half
+
+    def _range_term(self, formula: Formula, n: int) -> Floats:
+        """The part of a finite-sample half-width [groups] that is due to the range of a block."""
+        width = np.nan_to_num(self._block_ranges.high - self._block_ranges.low, nan=np.inf)
+        with np.errstate(invalid="ignore"):
+            reach = np.nan_to_num(np.abs(self.linearised[formula].gradient).T * width).sum(axis=1)
+        term: Floats = _RANGE_TERM * self.sums.left * self._log_ratio * reach / n
+        return term
+
+    @cached_property
+    def _log_ratio(self) -> float:
+        return math.log(2 / self._finite_delta)
 
     def asymptotic_half_width(self, formula: Formula, n: int) -> Floats:
         """Predicted half-width [groups] of the asymptotic interval; infinite where it would not be trusted."""
-        if self.is_finite:
-            return np.full(self.sums.groups, math.inf)
         line = self.linearised[formula]
         low, high = line.interval((1 - FINITE_SHARE) * self.delta, n)
         half: Floats = np.maximum(line.estimate - low, high - line.estimate)
-        return np.array([math.inf if line.doubt(g, n) else half[g] for g in range(self.sums.groups)])
+        return np.where(line.doubt(n) | self.is_finite, math.inf, half)
 
     def tolerance(self) -> dict[Formula, Floats]:
         """The half-width [groups] that would decide each formula, from the estimates; infinite where it does not matter."""
@@ -161,40 +167,56 @@ class Certificate:
 
     def decide(self) -> Decision:
         """Compute the intervals and see whether they decide the answer."""
-        intervals = {f: self._interval(f) for f in self.asked.formulas}
-        return Decision(self, intervals)
+        tolerance = self.tolerance()
+        return Decision(self, {f: self._interval(f, tolerance[f]) for f in self.asked.formulas})
 
-    def _interval(self, formula: Formula) -> FormulaInterval:
-        line, groups = self.linearised[formula], self.sums.groups
-        tolerance = self.tolerance()[formula]
-        drawn = len(self.sums.drawn)
+    def _interval(self, formula: Formula, tolerance: Floats) -> FormulaInterval:
+        """The interval asked for where it is proved or trusted, else what little is known."""
+        line, drawn = self.linearised[formula], len(self.sums.drawn)
+        below, above = self._asked_ends(formula, tolerance)
+        finite = self._proved(formula, below, above, self.finite_half_width(formula, drawn) <= 1.3 * tolerance)
         low, high = line.interval((1 - FINITE_SHARE) * self.delta)
-        finite = self.finite_half_width(formula, drawn) <= 1.15 * tolerance
-        doubt = [line.doubt(g) for g in range(groups)]
+        doubt = line.doubt() | self.is_finite
+        low, high = np.where(doubt, -math.inf, low), np.where(doubt, math.inf, high)
+        # A limit theorem that gives less than was asked for is not taken at its word.
+        within = ~doubt & np.isfinite(tolerance) & (low >= below) & (high <= above)
+        low, high = np.where(finite | within, below, low), np.where(finite | within, above, high)
+        return FormulaInterval(line.estimate, low, high, finite)
+
+    def _asked_ends(self, formula: Formula, tolerance: Floats) -> tuple[Floats, Floats]:
+        """The values [groups] between which a formula must lie: within the error, or within the tolerance."""
+        estimate, e = self.linearised[formula].estimate, self.target.error_relative_max
+        ends = estimate - tolerance * (1 - 1e-9), estimate + tolerance * (1 - 1e-9)
+        if formula not in self.asked.values.values():
+            return ends
+        near, far = np.abs(estimate) / (1 + e), np.abs(estimate) / (1 - e)
+        low, high = np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+        return np.maximum(low, ends[0]), np.where(tolerance < np.abs(estimate) * e / (1 + e) * 0.999, ends[1], high)
+
+    def _proved(self, formula: Formula, below: Floats, above: Floats, likely: Bools) -> Bools:
+        """Groups [groups] for which a finite-sample test puts the formula between `below` and `above`."""
+        proved = np.zeros(self.sums.groups, bool)
         fraction = fraction_of(formula)
-        for g in np.flatnonzero(finite & np.isfinite(tolerance)):
-            assert fraction is not None
-            ends = certify_finite(fraction, self.sums, int(g), self._block_ranges, 1 - self._finite_delta, self.seed)
-            if max(line.estimate[g] - ends[0], ends[1] - line.estimate[g]) <= tolerance[g]:
-                low[g], high[g] = ends
-            else:
-                finite[g] = False
-        finite &= np.isfinite(tolerance)
-        for g in np.flatnonzero(~finite):
-            if doubt[g] or self.is_finite:
-                low[g], high[g] = -math.inf, math.inf
-        return FormulaInterval(line.estimate, low, high, finite, doubt)
+        if fraction is None:
+            return proved
+        test = FiniteTest(fraction, self.sums, self._block_ranges, self._order)
+        room = 0.15 * (above - below) / 2
+        drawn = len(self.sums.drawn)
+        for g in np.flatnonzero(likely & np.isfinite(above - below)):
+            batch = min(room[g] / max(self._range_term(formula, drawn)[g], 1e-300), drawn / 64)
+            size = 2 ** max(0, int(math.log2(max(batch, 1))))
+            proved[g] = test.lies_between(int(g), float(below[g]), float(above[g]), self._finite_delta, size)
+        return proved
 
 
 @dataclass(frozen=True)
 class FormulaInterval:
-    """Per group [groups]: estimate, ends, whether proved for every sample size, and why not trusted ("" if it is)."""
+    """Per group [groups]: estimate, ends, and whether they are proved for every sample size."""
 
     estimate: Floats
     low: Floats
     high: Floats
     finite: Bools
-    doubt: list[str]
 
     def is_within(self, error_relative_max: float) -> Bools:
         """Whether the estimate is within the error of every value in the interval [groups]."""
@@ -202,7 +224,7 @@ class FormulaInterval:
         furthest = np.where(self.estimate > 0, self.high, -self.low)
         size = np.abs(self.estimate)
         e = error_relative_max
-        result: Bools = (nearest > 0) & (size - nearest <= e * nearest) & (furthest - size <= e * furthest)
+        result: Bools = (nearest > 0) & (size - nearest <= e * nearest * (1 + 1e-9)) & (furthest - size <= e * furthest * (1 + 1e-9))
         return result
 
 

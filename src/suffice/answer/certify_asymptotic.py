@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from suffice.answer.block_sums import BlockSums, Floats
 from suffice.estimate.block_total import Moments, half_widths, is_near_normal
 from suffice.estimate.unseen_values import is_range_reached, unseen_allowance
 from suffice.sql.aggregate.formula import Formula
+
+Bools = npt.NDArray[np.bool_]
 
 BLOCKS_WITH_ROWS_MIN = 30
 """Drawn blocks a group must have rows in before a limit theorem is applied to it."""
@@ -27,16 +30,6 @@ class PieceRanges:
 
     low: Floats
     high: Floats
-
-
-@dataclass(frozen=True)
-class Asymptotic:
-    """Intervals [groups] of one output, and for each group why it may not be trusted ("" when it may)."""
-
-    estimate: Floats
-    low: Floats
-    high: Floats
-    doubt: list[str]
 
 
 class Linearised:
@@ -77,27 +70,15 @@ class Linearised:
             down = np.maximum(self.gradient, 0) * take + np.maximum(-self.gradient, 0) * add
         return down.sum(axis=0), up.sum(axis=0)
 
-    def doubt(self, group: int, n: int | None = None) -> str:
-        """Why the limit theorem is not trusted for this group, or an empty string."""
+    def doubt(self, n: int | None = None) -> Bools:
+        """Groups [groups] for which the limit theorem is not trusted; with `n`, after a draw of that many blocks."""
         growth = (n or len(self.sums.drawn)) / max(len(self.sums.drawn), 1)
-        with_rows = self.sums.blocks_with_rows()[group] * growth
-        if with_rows < BLOCKS_WITH_ROWS_MIN:
-            return f"only {with_rows:.0f} of the drawn blocks hold rows of it"
-        if not is_near_normal(self.moments, n)[group]:
-            return "sums over blocks are too skewed"
-        return self._doubt_range(group)
+        few = self.sums.blocks_with_rows() * growth < BLOCKS_WITH_ROWS_MIN
+        return few | ~is_near_normal(self.moments, n) | self._range_doubt
 
-    def _doubt_range(self, group: int) -> str:
-        low, high, seen_low, seen_high = (limit[:, group] for limit in self._limits)
+    @cached_property
+    def _range_doubt(self) -> Bools:
         used = sorted(self.formula.pieces())
-        if np.isnan(low[used]).any() or np.isnan(high[used]).any():
-            return "the range of its values is not known"
-        reached: npt.NDArray[np.bool_] = is_range_reached(low, seen_low) & is_range_reached(high, seen_high)
-        return "" if reached[used].all() else "values far beyond those drawn may exist"
-
-
-def certify_asymptotic(linearised: Linearised, delta: float) -> Asymptotic:
-    """Intervals of one output for all groups, each failing with probability about `delta`."""
-    low, high = linearised.interval(delta)
-    doubts = [linearised.doubt(g) for g in range(linearised.sums.groups)]
-    return Asymptotic(linearised.estimate, low, high, doubts)
+        low, high, seen_low, seen_high = (limit[used] for limit in self._limits)
+        seen = np.fmax(seen_low, seen_high)
+        return ~(is_range_reached(low, seen) & is_range_reached(high, seen)).all(axis=0)  # NaN, unknown, compares false

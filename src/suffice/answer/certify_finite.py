@@ -1,4 +1,4 @@
-"""Intervals proved for every sample size, for a linear sum or a fraction of two, one group at a time."""
+"""Whether a linear sum, or a fraction of two, surely lies between two values: proved for every sample size."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from suffice.answer.block_sums import BlockSums, Floats
-from suffice.estimate.aim import Aim
-from suffice.estimate.bounded_mean import BoundedMean
+from suffice.estimate.block_bet import BlockDraw, excludes
 from suffice.sql.aggregate.fraction import Fraction, Linear
 
-ASSUMPTIONS = ("finite-sample: blocks drawn uniformly at random, column ranges of the catalogue hold",)
+ASSUMPTIONS = ("finite-sample: blocks drawn uniformly at random; the column ranges of the catalogue hold",)
 
 
 @dataclass(frozen=True)
@@ -23,82 +22,43 @@ class BlockRanges:
     high: Floats
 
 
-def certify_finite(
-    fraction: Fraction, sums: BlockSums, group: int, ranges: BlockRanges, confidence: float, seed: int
-) -> tuple[float, float]:
-    """(low, high) of `fraction` over the whole table; infinite ends where nothing is proved."""
-    blocks = _Blocks(sums, group, ranges, np.random.default_rng([seed, group]).permutation(len(sums.drawn)))
-    if fraction.is_linear:
-        low, high = blocks.total(fraction.numerator, confidence)
-        return low / fraction.denominator[None], high / fraction.denominator[None]
-    return _invert(fraction, blocks, confidence)
+@dataclass(frozen=True)
+class FiniteTest:
+    """Tests of one fraction on one draw, the blocks taken in the random order `order`."""
 
+    fraction: Fraction
+    sums: BlockSums
+    ranges: BlockRanges
+    order: np.ndarray
 
-class _Blocks:
-    """The blocks of one draw in random order, for one group."""
+    def lies_between(self, group: int, below: float, above: float, delta: float, size: int) -> bool:
+        """Whether the value for `group` surely does; wrong with probability at most `delta`. `size` blocks make a bet."""
+        mine = np.flatnonzero(self.sums.group == group)
+        a, a_range, known_a = self._part(self.fraction.numerator, group, mine)
+        if self.fraction.is_linear:  # the mean over all blocks, times their number
+            blocks = float(len(self.sums.before) + self.sums.left)
+            factor = self.fraction.denominator[None] / blocks
+            below, above = sorted((below * factor, above * factor))
+            b, b_range, known_b = np.ones_like(a), (1.0, 1.0), float(len(self.sums.before))
+        else:
+            b, b_range, known_b = self._part(self.fraction.denominator, group, mine)
+        if b_range[0] < 0 or known_b < 0 or not below < above:
+            return False
+        draw = BlockDraw(a, b, a_range, b_range, self.sums.left, known_a, known_b)
+        return excludes(draw, size, below, above, delta)
 
-    def __init__(self, sums: BlockSums, group: int, ranges: BlockRanges, order: np.ndarray) -> None:
-        mine = sums.group == group
-        self.values = np.zeros((len(sums.values), len(sums.drawn)))
-        self.values[:, sums.block[mine]] = sums.values[:, mine]
-        self.values = self.values[:, order]
-        self.known, self.left, self.ranges = sums.known[:, group], sums.left, ranges
-
-    def total(self, linear: Linear, confidence: float) -> tuple[float, float]:
-        """(low, high) of a linear sum; both infinite when a range it needs is not known."""
-        low = high = known = linear.get(None, 0.0)
+    def _part(self, linear: Linear, group: int, mine: np.ndarray) -> tuple[Floats, tuple[float, float], float]:
+        """Per block [drawn], its range, and the known rest."""
+        x = np.zeros(len(self.sums.drawn))
         low = high = 0.0
-        x = np.zeros(self.values.shape[1])
+        known = linear.get(None, 0.0)
         for piece, weight in linear.items():
             if piece is None:
                 continue
+            x[self.sums.block[mine]] += weight * self.sums.values[piece, mine]
             ends = sorted((weight * self.ranges.low[piece], weight * self.ranges.high[piece]))
-            low, high, known = low + ends[0], high + ends[1], known + weight * self.known[piece]
-            x += weight * self.values[piece]
-        if not low < high:
-            return (known, known) if low == high else (-math.inf, math.inf)
-        mean = BoundedMean(self.left, low, high, confidence, Aim(horizon=max(len(x), 1)))
-        mean.observe(np.clip(x, low, high))  # sums of doubles may round past the end
-        interval = mean.interval()
-        return known + self.left * interval.low, known + self.left * interval.high
-
-
-def _invert(fraction: Fraction, blocks: _Blocks, confidence: float) -> tuple[float, float]:
-    """All c for which ``numerator - c * denominator`` may be zero (Fieller's argument, with a finite-sample test)."""
-
-    def contains_zero(c: float) -> bool:
-        keys = fraction.numerator | fraction.denominator
-        tested = {k: fraction.numerator.get(k, 0.0) - c * fraction.denominator.get(k, 0.0) for k in keys}
-        low, high = blocks.total(tested, confidence)
-        return low <= 0 <= high
-
-    denominator = blocks.total(fraction.denominator, confidence)
-    estimate = _point(fraction, blocks)
-    if denominator[0] <= 0 <= denominator[1] or not math.isfinite(estimate):
-        return -math.inf, math.inf
-    reach = max(abs(estimate), 1e-300)
-    return _edge(estimate, -reach, contains_zero), _edge(estimate, reach, contains_zero)
-
-
-def _point(fraction: Fraction, blocks: _Blocks) -> float:
-    scale = blocks.left / max(blocks.values.shape[1], 1)
-    totals = blocks.known + scale * blocks.values.sum(axis=1)
-
-    def of(linear: Linear) -> float:
-        return sum(w * (1.0 if k is None else float(totals[k])) for k, w in linear.items())
-
-    return of(fraction.numerator) / (of(fraction.denominator) or math.nan)
-
-
-def _edge(estimate: float, reach: float, contains_zero: object) -> float:
-    """Where, between the estimate and `reach` beyond it, the test starts to reject; infinite when it does not."""
-    assert callable(contains_zero)
-    inside, outside = 0.0, 1.0
-    if contains_zero(estimate + reach):
-        return math.copysign(math.inf, reach)
-    for _ in range(12):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if contains_zero(estimate + middle * reach) else (inside, middle)
-        if outside - inside < 0.02 * outside:
-            break
-    return estimate + outside * reach
+            low, high = low + ends[0], high + ends[1]
+            known += weight * self.sums.known[piece, group]
+        if math.isfinite(low) and math.isfinite(high):
+            x = np.clip(x, low, high)  # sums of doubles may round past the end
+        return x[self.order], (low, high), float(known)

@@ -73,6 +73,10 @@ class DuckDBTable:
         sizes = [size for *names, size in found if all(p in names for p in parts[:-1])]
         return sizes[0] if len(sizes) == 1 else None
 
+    def coarser(self, factor: int) -> DuckDBTable:
+        """Vectors are coarse enough."""
+        return self
+
     def draw(self, share: float, seed: int) -> Drawn:
         """See :meth:`suffice.tables.source.BlockSource.draw`."""
         drawn = self._draw(share, seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -21,45 +21,49 @@ from suffice.tables.source import BLOCK, DRAWN, Drawn
 
 SCHEMA = "suffice_scrambles"
 SID = "__sid"
-_UNITS_MAX = 10_000_000
+_ALIGNED = 1024
+"""Rows; every run starts and ends at a multiple, so that runs counted in coarser blocks still fit."""
+
 _CATALOGUE = f"{SCHEMA}.catalogue"
 
 
 @dataclass
 class ScrambledTable:
-    """The fresh copy of a table; a block is `rows_per_block_max` consecutive rows of it, usually one."""
+    """The fresh copy of a table; a block is `rows_per_block_max` consecutive rows of it."""
 
     connection: duckdb.DuckDBPyConnection
     name_sql: str
     rows: int
-    rows_per_block_max: int = field(init=False)
+    rows_per_block_max: int = 1
     blocks: int = field(init=False)
-    pilot_blocks: int = 20_000
+    pilot_blocks: int = _ALIGNED * 20
     share_max: float = 0.4
 
     def __post_init__(self) -> None:
-        self.rows_per_block_max = 1 + self.rows // _UNITS_MAX
         self.blocks = -(-self.rows // self.rows_per_block_max)
-        self._ranges = DuckDBTable(self.connection, self.name_sql, may_hold_local_rows=False)
+        self._statistics = DuckDBTable(self.connection, self.name_sql, may_hold_local_rows=False)
+
+    def coarser(self, factor: int) -> ScrambledTable:
+        """See :meth:`BlockSource.coarser`."""
+        return replace(self, rows_per_block_max=min(factor * self.rows_per_block_max, _ALIGNED))
 
     def draw(self, share: float, seed: int) -> Drawn:
-        """The run of blocks that starts at a place given by `seed` (see :meth:`BlockSource.draw`); it may wrap around."""
-        count = min(self.blocks, max(1, round(share * self.blocks)))
-        start = seed % self.blocks
-        blocks = np.arange(start, start + count, dtype=np.int64) % self.blocks
+        """A run of blocks that starts at a place given by `seed` (see :meth:`BlockSource.draw`)."""
+        aligned = -(-self.rows // _ALIGNED)
+        count = min(aligned, max(1, round(share * aligned)))
+        start = seed % (aligned - count + 1)
+        first, end = start * _ALIGNED, min((start + count) * _ALIGNED, self.rows)
         size = self.rows_per_block_max
-        runs = [(start, min(start + count, self.blocks)), (0, max(0, start + count - self.blocks))]
-        where = " OR ".join(f"({SID} >= {a * size} AND {SID} < {b * size})" for a, b in runs if b > a)
+        blocks = np.arange(first // size, -(-end // size), dtype=np.int64)
         relation = (
-            f"(SELECT *, {SID} // {size} AS {BLOCK}, 0 AS {DRAWN} FROM {self.name_sql} WHERE {where})"
+            f"(SELECT *, {SID} // {size} AS {BLOCK}, 0 AS {DRAWN} FROM {self.name_sql} "
+            f"WHERE {SID} >= {first} AND {SID} < {end})"
         )
-        rows = np.minimum(size, self.rows - blocks * size)
-        order = np.argsort(blocks)
-        return Drawn(relation, blocks[order], rows[order])
+        return Drawn(relation, blocks, np.minimum(size, self.rows - blocks * size))
 
     def column_range(self, column: str) -> tuple[float, float] | None:
         """See :meth:`BlockSource.column_range`."""
-        return self._ranges.column_range(column)
+        return self._statistics.column_range(column)
 
 
 def build_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str, seed: int = 0) -> int:

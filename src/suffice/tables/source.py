@@ -64,6 +64,10 @@ class BlockSource(Protocol):
         """A Bernoulli sample: each block with probability `share`. Equal seeds give equal draws."""
         ...
 
+    def coarser(self, factor: int) -> BlockSource:
+        """The same rows in blocks of `factor` (a power of two) of these, or itself where blocks cannot be joined."""
+        ...
+
     def column_range(self, column: str) -> tuple[float, float] | None:
         """Numbers that no value of `column` lies outside of, or None when that is not known."""
         ...
