@@ -91,7 +91,7 @@ class _Sampling:
     def _draw(self, look: int, share: float, earlier: BlockSums | None, factor: int = 1) -> BlockSums:
         """Draw blocks and bring back their sums."""
         seed = int(np.random.default_rng([self.seed, look]).integers(2**31))
-        drawn = self.plan.source.draw(share, seed)
+        drawn = self.plan.source.draw(share, seed, self.plan.columns())
         query = block_query(
             self.plan.statement, self.plan.query, self.plan.table, drawn.relation_sql, BLOCK, DRAWN, self.engine.dialect
         )
@@ -173,7 +173,7 @@ class _Sampling:
         return unseen_group_blocks_max(len(sums.drawn), sums.left, self.plan.source.rows, delta)
 
     def _compose(self, sums: BlockSums, shown: np.ndarray, names: list[str], types: list[str]) -> pa.Table:
-        totals = sums.totals()
+        totals = sums.totals
         keys = list(self.groups.index)
         columns = {ROW: pa.array(shown)}
         for i in range(self.groups.keys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -79,13 +80,15 @@ class BlockSums:
         """Sum over entries, per group [groups]."""
         return np.bincount(self.group, weights=entries, minlength=self.groups).astype(np.float64)
 
+    @cached_property
     def sums(self) -> Floats:
         """Totals of the drawn blocks alone [pieces, groups]."""
         return np.array([self.by_group(v) for v in self.values]).reshape(self.known.shape)
 
+    @cached_property
     def totals(self) -> Floats:
         """Estimated totals over the table [pieces, groups]."""
-        return self.known + self.scale * self.sums()
+        return self.known + self.scale * self.sums
 
     def blocks_with_rows(self) -> Ints:
         """Drawn blocks in which each group has rows [groups]."""
@@ -120,7 +123,7 @@ def next_draw(earlier: BlockSums, later: BlockSums, rows_per_block: Ints, factor
     position = np.cumsum(fresh) - 1
     keep = fresh[later.block]
     known = np.zeros_like(later.known)
-    known[:, : earlier.groups] = earlier.known + earlier.sums()
+    known[:, : earlier.groups] = earlier.known + earlier.sums
     least, greatest = later.least.copy(), later.greatest.copy()
     least[:, : earlier.groups] = np.fmin(least[:, : earlier.groups], earlier.least)
     greatest[:, : earlier.groups] = np.fmax(greatest[:, : earlier.groups], earlier.greatest)

@@ -37,7 +37,7 @@ class Linearised:
 
     def __init__(self, formula: Formula, sums: BlockSums, ranges: PieceRanges) -> None:
         self.formula, self.sums = formula, sums
-        self.estimate, self.gradient = formula.value_and_gradient(sums.totals())
+        self.estimate, self.gradient = formula.value_and_gradient(sums.totals)
         with np.errstate(all="ignore"):
             entries = (self.gradient[:, sums.group] * sums.values).sum(axis=0)
         powers = [sums.by_group(entries**k) for k in (1, 2, 3)]

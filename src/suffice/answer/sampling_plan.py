@@ -11,7 +11,7 @@ from sqlglot import exp
 from suffice.answer.block_sums import Floats
 from suffice.answer.engine import Engine
 from suffice.sql.aggregate.decompose import Decomposed, decompose
-from suffice.sql.aggregate.from_tables import FromTables, from_tables, join_rows_max
+from suffice.sql.aggregate.from_tables import FromTables, from_tables, join_rows_max, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.value_range import value_range
@@ -41,11 +41,17 @@ class SamplingPlan:
     row_low: Floats
     row_high: Floats
 
+    def columns(self) -> list[str]:
+        """Columns of the sampled table that the statement names."""
+        alias = table_alias(self.table).lower()
+        named = {c.name.lower() for c in self.statement.find_all(exp.Column)}
+        return [n for n in self.tables.columns[alias] if n.lower() in named]
+
     def with_joins_counted(self, engine: Engine) -> SamplingPlan:
         """With ends for as many joined rows as there can be; reads the other tables, so asked for last."""
-        alias = self.table.alias_or_name.lower()
+        alias = table_alias(self.table).lower()
         most = join_rows_max(
-            self.statement, self.tables, alias, lambda t, c: engine.key_rows_max(_name(t, engine), c)
+            self.statement, self.tables, alias, lambda t, c: engine.key_rows_max(table_name_sql(t, engine.dialect), c)
         )
         return replace(self, row_low=most * self.row_low, row_high=most * self.row_high)
 
@@ -54,7 +60,7 @@ def plan_sampling(original: exp.Select, engine: Engine) -> SamplingPlan:
     """Choose the table to sample; raises :class:`NotSampledError` when the query has to run exactly."""
     statement = inline(original.copy(), lambda t: _view(t, engine))
     query = decompose(statement)
-    tables = from_tables(statement, lambda t: engine.columns(_name(t, engine)))
+    tables = from_tables(statement, lambda t: engine.columns(table_name_sql(t, engine.dialect)))
     _require_clear_names(statement, tables)
     if not query.keys and len(tables.tables) == 1 and not statement.args.get("where") and _is_metadata_only(query):
         raise NotSampledError("the row count is in the catalogue")
@@ -88,13 +94,8 @@ def _piece_ranges(query: Decomposed, tables: FromTables, sources: dict[str, Bloc
     return low, high
 
 
-def _name(table: exp.Table, engine: Engine) -> str:
-    parts = [p.sql(dialect=engine.dialect) for p in table.parts]
-    return ".".join(parts)
-
-
 def _view(table: exp.Table, engine: Engine) -> exp.Select | None:
-    text = engine.view_sql(_name(table, engine)) if isinstance(table.this, exp.Identifier) else None
+    text = engine.view_sql(table_name_sql(table, engine.dialect)) if isinstance(table.this, exp.Identifier) else None
     parsed = sqlglot.parse_one(text, dialect=engine.dialect) if text else None
     select = parsed.expression if isinstance(parsed, exp.Create) else parsed
     return select if isinstance(select, exp.Select) else None
@@ -102,7 +103,7 @@ def _view(table: exp.Table, engine: Engine) -> exp.Select | None:
 
 def _source(table: exp.Table, engine: Engine) -> BlockSource:
     try:
-        return engine.source(_name(table, engine))
+        return engine.source(table_name_sql(table, engine.dialect))
     except UnreadableLayoutError as error:
         raise NotSampledError(str(error)) from error
 

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlglot
 
+from suffice.tables.parquet import ParquetTable, parquet_pattern
 from suffice.tables.source import BLOCK, DRAWN, BlockSource, Drawn, UnreadableLayoutError
 
 VECTOR = 2048
@@ -77,7 +78,7 @@ class DuckDBTable:
         """Vectors are coarse enough."""
         return self
 
-    def draw(self, share: float, seed: int) -> Drawn:
+    def draw(self, share: float, seed: int, columns: list[str]) -> Drawn:
         """See :meth:`suffice.tables.source.BlockSource.draw`."""
         drawn = self._draw(share, seed)
         if not self._is_aligned(drawn):
@@ -182,6 +183,7 @@ class DuckDBEngine:
     connection: duckdb.DuckDBPyConnection
     dialect: str = "duckdb"
     may_hold_local_rows: bool = True
+    _parquet: list[ParquetTable] = field(default_factory=list)
 
     def execute(self, sql: str) -> pa.Table:
         """Run a query."""
@@ -198,6 +200,8 @@ class DuckDBEngine:
 
     def view_sql(self, name_sql: str) -> str | None:
         """The SELECT behind a view of the current schema, None for anything else."""
+        if parquet_pattern(name_sql):
+            return None
         parts = [p.name for p in sqlglot.to_table(name_sql, dialect="duckdb").parts]
         found = self.connection.execute(_VIEWS, [parts[-1]]).fetchall()
         texts = [text for *names, text in found if all(p in names for p in parts[:-1])]
@@ -208,6 +212,9 @@ class DuckDBEngine:
         from suffice.tables.scramble import fresh_scramble
 
         try:
+            if pattern := parquet_pattern(name_sql):
+                self._parquet.append(ParquetTable(self.connection, pattern))
+                return self._parquet[-1]
             if not self.may_hold_local_rows and (scrambled := fresh_scramble(self.connection, name_sql)):
                 return scrambled
             return DuckDBTable(self.connection, name_sql, self.may_hold_local_rows)
@@ -233,14 +240,20 @@ class DuckDBEngine:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """One state of the database for all queries inside: a transaction, unless the caller has one open."""
-        try:
-            self.connection.begin()
-        except duckdb.TransactionException:
-            yield
-            return
-        self.may_hold_local_rows = False
+        self.may_hold_local_rows = not self._begin()
         try:
             yield
         finally:
+            for table in self._parquet:
+                table.close()
+            self._parquet.clear()
+            if not self.may_hold_local_rows:
+                self.connection.rollback()
             self.may_hold_local_rows = True
-            self.connection.rollback()
+
+    def _begin(self) -> bool:
+        try:
+            self.connection.begin()
+        except duckdb.TransactionException:
+            return False
+        return True

@@ -47,7 +47,7 @@ class ScrambledTable:
         """See :meth:`BlockSource.coarser`."""
         return replace(self, rows_per_block_max=min(factor * self.rows_per_block_max, _ALIGNED))
 
-    def draw(self, share: float, seed: int) -> Drawn:
+    def draw(self, share: float, seed: int, columns: list[str]) -> Drawn:
         """A run of blocks that starts at a place given by `seed` (see :meth:`BlockSource.draw`)."""
         aligned = -(-self.rows // _ALIGNED)
         count = min(aligned, max(1, round(share * aligned)))

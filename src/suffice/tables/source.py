@@ -60,8 +60,8 @@ class BlockSource(Protocol):
         """The largest share of blocks that is still cheaper to draw than all are to read."""
         ...
 
-    def draw(self, share: float, seed: int) -> Drawn:
-        """A Bernoulli sample: each block with probability `share`. Equal seeds give equal draws."""
+    def draw(self, share: float, seed: int, columns: list[str]) -> Drawn:
+        """A random sample of about that share of blocks, with these columns. Equal seeds give equal draws."""
         ...
 
     def coarser(self, factor: int) -> BlockSource:

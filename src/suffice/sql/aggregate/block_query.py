@@ -6,6 +6,7 @@ import sqlglot
 from sqlglot import exp
 
 from suffice.sql.aggregate.decompose import Decomposed
+from suffice.sql.aggregate.from_tables import table_alias
 
 
 def block_query(
@@ -16,7 +17,7 @@ def block_query(
     Columns: ``__block``, ``__k{i}`` the keys, ``__p{i}`` the pieces, ``__l{i}``, ``__h{i}`` their least and greatest row
     value (sums only), ``__drawn``.
     """
-    name = table.alias_or_name
+    name = table_alias(table)
     relation = sqlglot.parse_one(f"SELECT * FROM {relation_sql} AS t", dialect=dialect).args["from_"].this
     relation.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
     source = statement.copy().transform(lambda node: relation if _same(node, table) else node)

@@ -41,16 +41,32 @@ def from_tables(statement: exp.Select, columns: Callable[[exp.Table], list[str]]
     tables: dict[str, exp.Table] = {}
     sampleable: set[str] = set()
     for node, side in [(source.this, ""), *((j.this, _side(j)) for j in joins)]:
-        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier) or node.args.get("joins"):
+        if not isinstance(node, exp.Table) or not _is_stored(node) or node.args.get("joins"):
             raise NotSampledError(f"{node.sql()[:60]} is not a stored table")
         if node.args.get("sample"):
             raise NotSampledError("the query samples on its own (TABLESAMPLE)")
-        alias = node.alias_or_name.lower()
+        alias = table_alias(node).lower()
         if alias in tables:
             raise NotSampledError(f"{alias} appears twice in FROM")
         tables[alias] = node
         sampleable = {alias} if side == "RIGHT" else sampleable | ({alias} if side != "LEFT" else set())
     return FromTables(tables, {a: columns(t) for a, t in tables.items()}, frozenset(sampleable))
+
+
+def table_alias(table: exp.Table) -> str:
+    """The name columns may be qualified with; made up for a file without one."""
+    return str(table.alias_or_name) or "__file"
+
+
+def table_name_sql(table: exp.Table, dialect: str) -> str:
+    """The table as SQL, without its alias."""
+    if isinstance(table.this, exp.Identifier):
+        return ".".join(part.sql(dialect=dialect) for part in table.parts)
+    return table.this.sql(dialect=dialect)
+
+
+def _is_stored(table: exp.Table) -> bool:
+    return isinstance(table.this, (exp.Identifier, exp.ReadParquet))
 
 
 def _side(join: exp.Join) -> str:
