@@ -162,7 +162,7 @@ class _Sampling:
             rows_per_block_max=self.plan.source.rows_per_block_max,
             looks=look + 1,
             seed=self.seed,
-            assumptions=FINITE if finite else ASYMPTOTIC,
+            assumptions=(FINITE if finite else ASYMPTOTIC) + self.plan.source.assumptions,
         )
         return composed.drop_columns([ROW]), guarantee
 

@@ -48,6 +48,7 @@ class DuckDBTable:
     blocks: int = 0
     rows_per_block_max: int = VECTOR
     share_max: float = 0.3
+    assumptions: tuple[str, ...] = ()
     _block_sql: str = f"rowid // {VECTOR}"
     _ranges: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 

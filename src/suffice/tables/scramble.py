@@ -38,6 +38,7 @@ class ScrambledTable:
     blocks: int = field(init=False)
     pilot_blocks: int = _ALIGNED * 20
     share_max: float = 0.4
+    assumptions: tuple[str, ...] = ("the hash of the row id that ordered the scramble has nothing to do with the values",)
 
     def __post_init__(self) -> None:
         self.blocks = -(-self.rows // self.rows_per_block_max)

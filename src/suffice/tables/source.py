@@ -64,6 +64,11 @@ class BlockSource(Protocol):
         """A random sample of about that share of blocks, with these columns. Equal seeds give equal draws."""
         ...
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What has to hold besides, one clause each."""
+        ...
+
     def coarser(self, factor: int) -> BlockSource:
         """The same rows in blocks of `factor` (a power of two) of these, or itself where blocks cannot be joined."""
         ...

@@ -83,6 +83,8 @@ def _binary(node: exp.Expr, a: Range | None, b: Range | None) -> Range | None:
             ends = [x * y for x in a for y in b]
         case _ if b[0] > 0 or b[1] < 0:
             ends = [x / y for x in a for y in b]
+            if node.args.get("typed"):  # division of integers drops the fraction
+                ends += [float(math.trunc(x)) for x in ends]
         case _:
             return None
     low, high = min(ends), max(ends)
