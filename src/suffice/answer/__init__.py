@@ -1,1 +1,1 @@
-"""From plans to results: one file a kind of answer."""
+"""Plan to result: one file a kind of answer."""

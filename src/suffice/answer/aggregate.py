@@ -1,8 +1,8 @@
 """Aggregates over stored tables within an error bound: draw blocks, bound, draw more or read everything.
 
 One look at a time: a pilot, then at most two draws whose size earlier ones suggest. Each look conditions on what was
-read before it (those blocks count exactly) and bounds the rest from its own fresh blocks, so a size chosen by looking at data
-spends nothing; the looks share the failure probability in fixed parts.
+read before it (those blocks count exactly) and bounds the rest from its own fresh blocks, so a size chosen by looking
+at data spends nothing; the looks share the failure probability in fixed parts.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from suffice.answer.block_sums import BlockSums, Floats, Groups, first_draw, next_draw
-from suffice.answer.certificate import Asked, Certificate, Decision, asked_of
+from suffice.answer.asked import Asked, asked_of
+from suffice.answer.block_sums import BlockSums, Groups, Ints, first_draw, next_draw
+from suffice.answer.certificate import Certificate
 from suffice.answer.certify_asymptotic import ASSUMPTIONS as ASYMPTOTIC
 from suffice.answer.certify_finite import ASSUMPTIONS as FINITE
-from suffice.answer.engine import Engine
+from suffice.answer.decision import Decision
 from suffice.answer.sampling_plan import SamplingPlan, plan_sampling
+from suffice.answer.table_engine import TableEngine
 from suffice.answer.target import AggregateGuarantee, Target
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.block_query import block_query
@@ -32,12 +34,15 @@ LOOK_SHARES = (0.1, 0.7, 0.1)
 """Of the failure probability, for each look; the rest is for groups that no draw may have seen."""
 
 _MARGIN = 0.85  # of the tolerance, aimed at so that one more look suffices
-_PROOF_FACTOR, _PROOF_SHARE = 3.0, 0.05  # a proof may cost this much more than trust in a limit, or this share of blocks
+_PROOF_FACTOR, _PROOF_SHARE = (
+    3.0,
+    0.05,
+)  # a proof may cost this much more than trust in a limit, or this share of blocks
 _ENTRIES_WANTED, _ENTRIES_MAX = 150_000, 500_000
 
 
 def answer_within(
-    statement: exp.Select, target: Target, engine: Engine, seed: int = 0
+    statement: exp.Select, target: Target, engine: TableEngine, seed: int = 0
 ) -> tuple[pa.Table, AggregateGuarantee]:
     """Answer `statement` (without its WITHIN clause) to `target`.
 
@@ -45,22 +50,25 @@ def answer_within(
         The result with the columns and types of the exact one, and what it rests on; tier "exact", with the reason,
         when no bound is known or none would be cheaper.
     """
-    with engine.snapshot():
-        try:
+    try:
+        with engine.snapshot():
             return _Sampling(plan_sampling(statement, engine), target, engine, seed).run()
-        except NotSampledError as reason:
-            result = engine.execute(statement.sql(dialect=engine.dialect))
-            return result, AggregateGuarantee(
-                target.error_relative_max, 1.0, "exact", f"answered exactly: {reason}", seed=seed
-            )
+    except NotSampledError as error:
+        reason = str(error)
+    except engine.errors as error:  # whatever is wrong with the statement, the exact one says it best
+        reason = str(error).splitlines()[0]
+    with engine.snapshot():
+        result = engine.execute(statement.sql(dialect=engine.dialect))
+    return result, AggregateGuarantee(target.error_relative_max, 1.0, "exact", f"answered exactly: {reason}", seed=seed)
 
 
 class _Sampling:
     """One run of looks at a statement."""
 
-    def __init__(self, plan: SamplingPlan, target: Target, engine: Engine, seed: int) -> None:
+    def __init__(self, plan: SamplingPlan, target: Target, engine: TableEngine, seed: int) -> None:
         self.plan, self.target, self.engine, self.seed = plan, target, engine, seed
         self.asked: Asked = asked_of(plan)
+        self.batches: dict[Formula, Ints] = {}
         self.groups = Groups(len(plan.query.keys))
         self.rows_read, self._joins_counted = 0, len(plan.tables.tables) == 1
 
@@ -71,22 +79,26 @@ class _Sampling:
             raise NotSampledError(f"the table is small ({source.rows} rows)")
         sums = self._draw(0, source.pilot_blocks / source.blocks, None)
         for look in range(len(LOOK_SHARES)):
-            certificate, decision = self._decide(sums, look)
+            decision = self._decide(sums, look)
             if decision.is_decided():
                 return self._answer(sums, decision, look)
             if look + 1 < len(LOOK_SHARES):
-                wanted = self._next_size(self._certificate(sums, look + 1))
-                sums = self._draw(look + 1, wanted / (sums.left - len(sums.drawn)), sums, self._coarsen(sums, wanted))
+                sums = self._look_again(sums, look + 1)
         raise NotSampledError("the draws did not reach the error asked for")
 
-    def _decide(self, sums: BlockSums, look: int) -> tuple[Certificate, Decision]:
-        certificate = self._certificate(sums, look)
-        decision = certificate.decide()
+    def _decide(self, sums: BlockSums, look: int) -> Decision:
+        decision = Decision(self._certificate(sums, look), self._unseen_blocks(sums))
         if decision.is_decided() and not self._joins_counted:
             self.plan, self._joins_counted = self.plan.with_joins_counted(self.engine), True
-            certificate = self._certificate(sums, look)
-            decision = certificate.decide()
-        return certificate, decision
+            decision = Decision(self._certificate(sums, look), self._unseen_blocks(sums))
+        return decision
+
+    def _look_again(self, sums: BlockSums, look: int) -> BlockSums:
+        certificate = self._certificate(sums, look)
+        wanted = self._next_size(certificate)
+        factor = self._coarsen(sums, wanted)
+        self.batches = {f: np.maximum(b // factor, 1) for f, b in certificate.batches(wanted).items()}
+        return self._draw(look, wanted / (sums.left - len(sums.drawn)), sums, factor)
 
     def _draw(self, look: int, share: float, earlier: BlockSums | None, factor: int = 1) -> BlockSums:
         """Draw blocks and bring back their sums."""
@@ -114,17 +126,16 @@ class _Sampling:
 
     def _certificate(self, sums: BlockSums, look: int) -> Certificate:
         delta = (1 - self.target.confidence) * LOOK_SHARES[look]
-        return Certificate(self.plan, self.asked, sums, self.target, delta, self.seed)
+        return Certificate(self.plan, self.asked, sums, self.target, delta, self.seed, self.batches)
 
     def _next_size(self, certificate: Certificate) -> int:
         """Blocks to draw next; raises when that is too many."""
         left = certificate.sums.left - len(certificate.sums.drawn)
         source = self.plan.source
         most = source.share_max * source.blocks - (source.blocks - left)
-        tolerance = {f: _MARGIN * t for f, t in certificate.tolerance().items()}
         sizes = [int(n) for n in np.geomspace(source.pilot_blocks / 2, max(most, 1), 60) if n <= most]
-        proved = next((n for n in sizes if _suffices(certificate, tolerance, n, finite_only=True)), None)
-        trusted = next((n for n in sizes if _suffices(certificate, tolerance, n, finite_only=False)), None)
+        proved = next((n for n in sizes if certificate.suffices(n, _MARGIN, finite_only=True)), None)
+        trusted = next((n for n in sizes if certificate.suffices(n, _MARGIN, finite_only=False)), None)
         if trusted is None:
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
         is_cheap = proved is not None and proved <= max(_PROOF_FACTOR * trusted, _PROOF_SHARE * source.blocks)
@@ -140,7 +151,7 @@ class _Sampling:
         return joined
 
     def _answer(self, sums: BlockSums, decision: Decision, look: int) -> tuple[pa.Table, AggregateGuarantee]:
-        names, types = self.engine.describe(self.plan.exact_sql)
+        names, types = self.plan.names, self.plan.types
         assert decision.shown is not None
         composed = self._compose(sums, np.flatnonzero(decision.shown), names, types)
         order = composed.column(ROW).to_numpy()
@@ -158,7 +169,7 @@ class _Sampling:
             population=self.plan.source.blocks,
             rows_read=self.rows_read,
             rows_total=self.plan.source.rows,
-            groups_missing_blocks_max=self._unseen_blocks(sums),
+            groups_missing_blocks_max=self._unseen_blocks(sums) if self.plan.query.keys else None,
             rows_per_block_max=self.plan.source.rows_per_block_max,
             looks=look + 1,
             seed=self.seed,
@@ -166,9 +177,7 @@ class _Sampling:
         )
         return composed.drop_columns([ROW]), guarantee
 
-    def _unseen_blocks(self, sums: BlockSums) -> int | None:
-        if not self.plan.query.keys:
-            return None
+    def _unseen_blocks(self, sums: BlockSums) -> int:
         delta = (1 - self.target.confidence) * (1 - sum(LOOK_SHARES))
         return unseen_group_blocks_max(len(sums.drawn), sums.left, self.plan.source.rows, delta)
 
@@ -183,13 +192,3 @@ class _Sampling:
         estimates = pa.table(columns)
         query = final_query(self.plan.query, "__estimates", names, types)
         return self.engine.compose(query.sql(dialect="duckdb"), "__estimates", estimates)
-
-
-def _suffices(certificate: Certificate, tolerance: dict[Formula, Floats], n: int, finite_only: bool) -> bool:
-    """Whether `n` blocks will bring every formula within its tolerance."""
-
-    def half_width(formula: Formula) -> Floats:
-        finite = certificate.finite_half_width(formula, n)
-        return finite if finite_only else np.minimum(finite, certificate.asymptotic_half_width(formula, n))
-
-    return all(bool((half_width(f) <= t).all()) for f, t in tolerance.items())

@@ -1,4 +1,4 @@
-"""Intervals for everything a statement asks of a draw, all holding at once, and whether they decide the answer."""
+"""Intervals for everything a statement asks of a draw, all holding at once."""
 
 from __future__ import annotations
 
@@ -8,205 +8,24 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from sqlglot import exp
 
-from suffice.answer.block_sums import BlockSums, Floats
+from suffice.answer.asked import Asked
+from suffice.answer.block_sums import BlockSums, Floats, Ints
 from suffice.answer.certify_asymptotic import Linearised, PieceRanges
 from suffice.answer.certify_finite import BlockRanges, FiniteTest
 from suffice.answer.sampling_plan import SamplingPlan
 from suffice.answer.target import Target
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import fraction_of
-from suffice.sql.aggregate.having import having_differences, having_verdict
-from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.aggregate.having import having_verdict
 
 Bools = npt.NDArray[np.bool_]
+Ends = tuple[Floats, Floats]
 
 FINITE_SHARE = 0.4
-"""Share of the failure probability of each interval that its finite-sample version gets; the limit theorem has the rest."""
-
-_RANGE_TERM = 1.0  # of a bet's half-width; only used to predict, see bench
-
+"""Share of an interval's failure probability that its finite-sample version gets; the limit theorem has the rest."""
 
 _BETS_MAX = 400_000  # beyond it the bets take longer than the reading
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Formulas to bound: aggregate columns of SELECT, comparisons of HAVING, and the order that LIMIT cuts.
-
-    Attributes:
-        values: by SELECT position.
-        differences: of HAVING, see :func:`having_differences`.
-        order: what ORDER BY … LIMIT `limit` ranks by, descending when `descending`; None when nothing ranks.
-    """
-
-    values: dict[int, Formula]
-    differences: list[Formula]
-    order: Formula | None
-    descending: bool
-    limit: int
-
-    @property
-    def formulas(self) -> list[Formula]:
-        """Each distinct formula once."""
-        order = [] if self.order is None else [self.order]
-        return list(dict.fromkeys([*self.values.values(), *self.differences, *order]))
-
-
-def asked_of(plan: SamplingPlan) -> Asked:
-    """What `plan`'s statement asks; raises :class:`NotSampledError` when its order has no bound."""
-    query = plan.query
-    values = {i: f for i, f in enumerate(query.outputs) if f is not None}
-    order, limit = query.final.args.get("order"), query.final.args.get("limit")
-    if order is None or limit is None or not query.keys:
-        return Asked(values, having_differences(query), None, False, 0)
-    if not (isinstance(limit.expression, exp.Literal) and limit.expression.is_int):
-        raise NotSampledError("LIMIT is not a plain number")
-    first = order.expressions[0]
-    column = _named_item(query.final, first.this)
-    if not any(c.name.startswith("__a") for c in column.find_all(exp.Column)):
-        if any(c.name.startswith("__a") for o in order.expressions for c in o.find_all(exp.Column)):
-            raise NotSampledError("ORDER BY a key, then an aggregate, with LIMIT")
-        return Asked(values, having_differences(query), None, False, 0)
-    if not first.args.get("desc"):
-        raise NotSampledError("the least k groups may be ones that a sample misses (ORDER BY … ASC LIMIT)")
-    return Asked(
-        values, having_differences(query), query.formula_of(column, "ORDER BY"), True, int(limit.expression.this)
-    )
-
-
-def _named_item(final: exp.Select, node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.Literal) and node.is_int:
-        item: exp.Expr = final.expressions[int(node.this) - 1].unalias()
-        return item
-    return node
-
-
-class Certificate:
-    """Intervals of all formulas for all groups from one draw; together they fail with probability at most `delta`."""
-
-    def __init__(
-        self, plan: SamplingPlan, asked: Asked, sums: BlockSums, target: Target, delta: float, seed: int
-    ) -> None:
-        self.plan, self.asked, self.sums, self.target = plan, asked, sums, target
-        self.delta = delta / max(len(asked.formulas) * sums.groups, 1)
-        size = plan.source.rows_per_block_max
-        self._block_ranges = BlockRanges(size * plan.row_low, size * plan.row_high)
-        rows = PieceRanges(plan.row_low, plan.row_high)
-        self.linearised = {f: Linearised(f, sums, rows) for f in asked.formulas}
-        self.is_finite = target.weakest_tier == "finite-sample"
-        self._order = np.random.default_rng([seed, len(sums.before)]).permutation(len(sums.drawn))
-
-    @cached_property
-    def _finite_delta(self) -> float:
-        return self.delta if self.is_finite else FINITE_SHARE * self.delta
-
-    def finite_half_width(self, formula: Formula, n: int) -> Floats:
-        """Predicted half-width [groups] of the finite-sample interval from `n` blocks; infinite where there is none."""
-        if fraction_of(formula) is None or n > _BETS_MAX:
-            return np.full(self.sums.groups, math.inf)
-        left, variance = self.sums.left, self.linearised[formula].moments.variance
-        spread = np.sqrt(2 * self._log_ratio * variance * max(1 / n - 1 / left, 0.0))
-        half: Floats = left * spread + self._range_term(formula, n) * (1 - n / left)
-        return half
-
-    def _range_term(self, formula: Formula, n: int) -> Floats:
-        """The part of a finite-sample half-width [groups] that is due to the range of a block."""
-        width = np.nan_to_num(self._block_ranges.high - self._block_ranges.low, nan=np.inf)
-        with np.errstate(invalid="ignore"):
-            reach = np.nan_to_num(np.abs(self.linearised[formula].gradient).T * width).sum(axis=1)
-        term: Floats = _RANGE_TERM * self.sums.left * self._log_ratio * reach / n
-        return term
-
-    @cached_property
-    def _log_ratio(self) -> float:
-        return math.log(2 / self._finite_delta)
-
-    def asymptotic_half_width(self, formula: Formula, n: int) -> Floats:
-        """Predicted half-width [groups] of the asymptotic interval; infinite where it would not be trusted."""
-        line = self.linearised[formula]
-        low, high = line.interval((1 - FINITE_SHARE) * self.delta, n)
-        half: Floats = np.maximum(line.estimate - low, high - line.estimate)
-        return np.where(line.doubt(n) | self.is_finite, math.inf, half)
-
-    def tolerance(self) -> dict[Formula, Floats]:
-        """The half-width [groups] that would decide each formula, from the estimates; infinite where it does not matter."""
-        chosen = self._chosen()
-        result = {f: np.full(self.sums.groups, math.inf) for f in self.asked.formulas}
-        for difference in self.asked.differences:
-            result[difference] = np.abs(self.linearised[difference].estimate)
-        e = self.target.error_relative_max
-        for formula in self.asked.values.values():
-            wanted = e / (1 + e) * np.abs(self.linearised[formula].estimate)
-            result[formula] = np.where(chosen, np.minimum(result[formula], wanted), result[formula])
-        if self.asked.order is not None:
-            result[self.asked.order] = np.minimum(result[self.asked.order], self._gaps())
-        return result
-
-    def _estimate(self, formula: Formula) -> Floats:
-        return self.linearised[formula].estimate
-
-    def _chosen(self) -> Bools:
-        """Groups that the result shows, going by the estimates."""
-        estimates = [self._estimate(f) for f in self.asked.differences]
-        shown, _ = having_verdict(self.plan.query, estimates, estimates, self.sums.groups)
-        if self.asked.order is None or shown.sum() <= self.asked.limit:
-            return shown
-        cut = np.sort(self._estimate(self.asked.order)[shown])[-self.asked.limit]
-        result: Bools = shown & (self._estimate(self.asked.order) >= cut)
-        return result
-
-    def _gaps(self) -> Floats:
-        assert self.asked.order is not None
-        values, chosen = self._estimate(self.asked.order), self._chosen()
-        if chosen.all():
-            return np.full(len(values), math.inf)
-        middle = (values[chosen].min() + values[~chosen].max()) / 2
-        return np.abs(values - middle)
-
-    def decide(self) -> Decision:
-        """Compute the intervals and see whether they decide the answer."""
-        tolerance = self.tolerance()
-        return Decision(self, {f: self._interval(f, tolerance[f]) for f in self.asked.formulas})
-
-    def _interval(self, formula: Formula, tolerance: Floats) -> FormulaInterval:
-        """The interval asked for where it is proved or trusted, else what little is known."""
-        line, drawn = self.linearised[formula], len(self.sums.drawn)
-        below, above = self._asked_ends(formula, tolerance)
-        finite = self._proved(formula, below, above, self.finite_half_width(formula, drawn) <= 1.3 * tolerance)
-        low, high = line.interval((1 - FINITE_SHARE) * self.delta)
-        doubt = line.doubt() | self.is_finite
-        low, high = np.where(doubt, -math.inf, low), np.where(doubt, math.inf, high)
-        # A limit theorem that gives less than was asked for is not taken at its word.
-        within = ~doubt & np.isfinite(tolerance) & (low >= below) & (high <= above)
-        low, high = np.where(finite | within, below, low), np.where(finite | within, above, high)
-        return FormulaInterval(line.estimate, low, high, finite)
-
-    def _asked_ends(self, formula: Formula, tolerance: Floats) -> tuple[Floats, Floats]:
-        """The values [groups] between which a formula must lie: within the error, or within the tolerance."""
-        estimate, e = self.linearised[formula].estimate, self.target.error_relative_max
-        ends = estimate - tolerance * (1 - 1e-9), estimate + tolerance * (1 - 1e-9)
-        if formula not in self.asked.values.values():
-            return ends
-        near, far = np.abs(estimate) / (1 + e), np.abs(estimate) / (1 - e)
-        low, high = np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
-        return np.maximum(low, ends[0]), np.where(tolerance < np.abs(estimate) * e / (1 + e) * 0.999, ends[1], high)
-
-    def _proved(self, formula: Formula, below: Floats, above: Floats, likely: Bools) -> Bools:
-        """Groups [groups] for which a finite-sample test puts the formula between `below` and `above`."""
-        proved = np.zeros(self.sums.groups, bool)
-        fraction = fraction_of(formula)
-        if fraction is None:
-            return proved
-        test = FiniteTest(fraction, self.sums, self._block_ranges, self._order)
-        room = 0.15 * (above - below) / 2
-        drawn = len(self.sums.drawn)
-        for g in np.flatnonzero(likely & np.isfinite(above - below)):
-            batch = min(room[g] / max(self._range_term(formula, drawn)[g], 1e-300), drawn / 64)
-            size = 2 ** max(0, int(math.log2(max(batch, 1))))
-            proved[g] = test.lies_between(int(g), float(below[g]), float(above[g]), self._finite_delta, size)
-        return proved
 
 
 @dataclass(frozen=True)
@@ -218,52 +37,152 @@ class FormulaInterval:
     high: Floats
     finite: Bools
 
-    def is_within(self, error_relative_max: float) -> Bools:
-        """Whether the estimate is within the error of every value in the interval [groups]."""
-        nearest = np.where(self.estimate > 0, self.low, -self.high)
-        furthest = np.where(self.estimate > 0, self.high, -self.low)
-        size = np.abs(self.estimate)
-        e = error_relative_max
-        result: Bools = (nearest > 0) & (size - nearest <= e * nearest * (1 + 1e-9)) & (furthest - size <= e * furthest * (1 + 1e-9))
+
+class Certificate:
+    """Intervals of all formulas for all groups from one draw; together they fail with probability at most `delta`.
+
+    Args:
+        batches: blocks to a bet by formula and group, planned before the draw; 1 where nothing is planned.
+    """
+
+    def __init__(
+        self,
+        plan: SamplingPlan,
+        asked: Asked,
+        sums: BlockSums,
+        target: Target,
+        delta: float,
+        seed: int,
+        batches: dict[Formula, Ints],
+    ) -> None:
+        self.plan, self.asked, self.sums, self.target, self._batches = plan, asked, sums, target, batches
+        self.delta = delta / max(len(asked.formulas) * sums.groups, 1)
+        size = plan.source.rows_per_block_max
+        self.block_ranges = BlockRanges(size * plan.row_low, size * plan.row_high)
+        rows = PieceRanges(plan.row_low, plan.row_high)
+        self.linearised = {f: Linearised(f, sums, rows) for f in asked.formulas}
+        self.is_finite = target.weakest_tier == "finite-sample"
+        self._finite_delta = self.delta if self.is_finite else FINITE_SHARE * self.delta
+        self._order = np.random.default_rng([seed, len(sums.before)]).permutation(len(sums.drawn))
+
+    def intervals(self) -> dict[Formula, FormulaInterval]:
+        """All intervals."""
+        return {f: self._interval(f) for f in self.asked.formulas}
+
+    def _interval(self, formula: Formula) -> FormulaInterval:
+        """The interval asked for where it is proved or trusted, else what little is known."""
+        line = self.linearised[formula]
+        below, above = self.needed_ends(formula)
+        finite = self._proved(formula, below, above)
+        low, high = line.interval((1 - FINITE_SHARE) * self.delta)
+        doubt = line.doubt() | self.is_finite
+        low, high = np.where(doubt, -math.inf, low), np.where(doubt, math.inf, high)
+        # A limit theorem that gives less than was asked for is not taken at its word.
+        held = finite | ((low >= below) & (high <= above) & np.isfinite(above - below))
+        return FormulaInterval(line.estimate, np.where(held, below, low), np.where(held, above, high), finite)
+
+    def _proved(self, formula: Formula, below: Floats, above: Floats) -> Bools:
+        """Groups [groups] for which a finite-sample test puts the formula between `below` and `above`."""
+        proved = np.zeros(self.sums.groups, bool)
+        fraction = fraction_of(formula)
+        if fraction is None:
+            return proved
+        test = FiniteTest(fraction, self.sums, self.block_ranges, self._order)
+        hopeful = self.finite_half_width(formula, len(self.sums.drawn)) <= 1.3 * self.tolerance(formula)
+        sizes = self._batches.get(formula, np.ones(0, np.int64))
+        for g in np.flatnonzero(hopeful & np.isfinite(above - below)):
+            size = int(sizes[g]) if g < len(sizes) else 1
+            proved[g] = test.lies_between(int(g), float(below[g]), float(above[g]), self._finite_delta, size)
+        return proved
+
+    def value_ends(self, position: int) -> Ends:
+        """Values [groups] between which a SELECT item must lie for its rounded estimate to be within the error."""
+        estimate, e = self._estimate(self.asked.values[position]), self.target.error_relative_max
+        size, rounding = np.abs(estimate), self.asked.rounding[position]
+        near, far = (size + rounding) / (1 + e), np.maximum(size - rounding, 0.0) / (1 - e)
+        return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+
+    def needed_ends(self, formula: Formula) -> Ends:
+        """Values [groups] between which `formula` must lie to decide the answer; infinite where it does not matter."""
+        below, above = np.full((2, self.sums.groups), [[-math.inf], [math.inf]])
+        for position, value in self.asked.values.items():
+            if value == formula:
+                low, high = self.value_ends(position)
+                below = np.where(self._chosen, np.maximum(below, low), below)
+                above = np.where(self._chosen, np.minimum(above, high), above)
+        margin = self._margin(formula) * (1 - 1e-9)
+        return np.maximum(below, self._estimate(formula) - margin), np.minimum(above, self._estimate(formula) + margin)
+
+    def _margin(self, formula: Formula) -> Floats:
+        """How far [groups] the formula may be from its estimate before HAVING or the order would change."""
+        margin = np.full(self.sums.groups, math.inf)
+        if formula in self.asked.differences:
+            margin = np.abs(self._estimate(formula))
+        if formula == self.asked.order and not self._chosen.all():
+            values = self._estimate(formula)
+            margin = np.minimum(margin, np.abs(values - (values[self._chosen].min() + values[~self._chosen].max()) / 2))
+        return margin
+
+    def tolerance(self, formula: Formula) -> Floats:
+        """The half-width [groups] that would decide `formula`."""
+        below, above = self.needed_ends(formula)
+        result: Floats = np.minimum(self._estimate(formula) - below, above - self._estimate(formula))
         return result
 
-
-class Decision:
-    """What the intervals of one certificate decide."""
-
-    def __init__(self, certificate: Certificate, intervals: dict[Formula, FormulaInterval]) -> None:
-        self.intervals, self._certificate = intervals, certificate
-        self.asked = certificate.asked
+    def _estimate(self, formula: Formula) -> Floats:
+        return self.linearised[formula].estimate
 
     @cached_property
-    def shown(self) -> Bools | None:
-        """Groups the result shows, or None while some group is undecided."""
-        tests = [self.intervals[f] for f in self.asked.differences]
-        groups = self._certificate.sums.groups
-        sure, possible = having_verdict(
-            self._certificate.plan.query, [t.low for t in tests], [t.high for t in tests], groups
-        )
-        if (sure != possible).any():
-            return None
-        return self._cut(sure) if self.asked.order is not None else sure
-
-    def _cut(self, shown: Bools) -> Bools | None:
-        assert self.asked.order is not None
-        rank = self.intervals[self.asked.order]
-        candidates = np.flatnonzero(shown)
-        if len(candidates) <= self.asked.limit:
+    def _chosen(self) -> Bools:
+        """Groups that the result shows, going by the estimates."""
+        estimates = [self._estimate(f) for f in self.asked.differences]
+        shown, _ = having_verdict(self.plan.query, estimates, estimates, self.sums.groups)
+        if self.asked.order is None or shown.sum() <= self.asked.limit:
             return shown
-        ordered = candidates[np.argsort(-rank.estimate[candidates], kind="stable")]
-        top, rest = ordered[: self.asked.limit], ordered[self.asked.limit :]
-        if not rank.low[top].min() > rank.high[rest].max():
-            return None
-        result = np.zeros_like(shown)
-        result[top] = True
+        cut = np.sort(self._estimate(self.asked.order)[shown])[-self.asked.limit]
+        result: Bools = shown & (self._estimate(self.asked.order) >= cut)
         return result
 
-    def is_decided(self) -> bool:
-        """Whether every shown aggregate is within the error, and who is shown is known."""
-        if self.shown is None:
-            return False
-        e = self._certificate.target.error_relative_max
-        return all(self.intervals[f].is_within(e)[self.shown].all() for f in self.asked.values.values())
+    def finite_half_width(self, formula: Formula, n: int) -> Floats:
+        """Predicted half-width [groups] of the finite-sample interval from `n` blocks; infinite where there is none."""
+        if fraction_of(formula) is None or n > _BETS_MAX:
+            return np.full(self.sums.groups, math.inf)
+        left, variance = self.sums.left, self.linearised[formula].moments.variance
+        spread = np.sqrt(2 * math.log(2 / self._finite_delta) * variance * max(1 / n - 1 / left, 0.0))
+        half: Floats = left * spread + self._range_term(formula, n) * (1 - n / left)
+        return half
+
+    def _range_term(self, formula: Formula, n: int) -> Floats:
+        """The part of a finite-sample half-width [groups] that is due to the range of a block."""
+        width = np.nan_to_num(self.block_ranges.high - self.block_ranges.low, nan=np.inf)
+        with np.errstate(invalid="ignore"):
+            reach = np.nan_to_num(np.abs(self.linearised[formula].gradient).T * width).sum(axis=1)
+        term: Floats = self.sums.left * math.log(2 / self._finite_delta) * reach / n
+        return term
+
+    def asymptotic_half_width(self, formula: Formula, n: int) -> Floats:
+        """Predicted half-width [groups] of the asymptotic interval; infinite where it would not be trusted."""
+        line = self.linearised[formula]
+        low, high = line.interval((1 - FINITE_SHARE) * self.delta, n)
+        half: Floats = np.maximum(line.estimate - low, high - line.estimate)
+        return np.where(line.doubt(n) | self.is_finite, math.inf, half)
+
+    def suffices(self, n: int, margin: float, finite_only: bool) -> bool:
+        """Whether `n` blocks will probably bring every formula within `margin` of its tolerance."""
+        return all(
+            bool((self._half_width(f, n, finite_only) <= margin * self.tolerance(f)).all()) for f in self.asked.formulas
+        )
+
+    def _half_width(self, formula: Formula, n: int, finite_only: bool) -> Floats:
+        finite = self.finite_half_width(formula, n)
+        return finite if finite_only else np.minimum(finite, self.asymptotic_half_width(formula, n))
+
+    def batches(self, n: int) -> dict[Formula, Ints]:
+        """Blocks [groups] to make a bet of in a draw of `n`, so that ranges still matter little: for the next look."""
+        return {f: self._batch(f, n) for f in self.asked.formulas}
+
+    def _batch(self, formula: Formula, n: int) -> Ints:
+        room = 0.15 * np.nan_to_num(self.tolerance(formula), posinf=0.0)
+        most = np.minimum(room / np.maximum(self._range_term(formula, n), 1e-300), n / 64)
+        sizes: Ints = 2 ** np.log2(np.maximum(most, 1)).astype(np.int64)
+        return sizes

@@ -20,13 +20,13 @@ BLOCKS_WITH_ROWS_MIN = 30
 
 ASSUMPTIONS = (
     "asymptotic: sums over blocks not drawn vary as those over drawn blocks do (Student's t; skew and reach checked)",
-    "the few largest values are spread over blocks like the others; none lies outside the column ranges of the catalogue",
+    "the few largest values are spread over blocks like the others; none lies outside the catalogue's column ranges",
 )
 
 
 @dataclass(frozen=True)
 class PieceRanges:
-    """Known (low, high) of what one row of the sampled table adds to each piece, 0 included [pieces]; NaN if unknown."""
+    """Known (low, high) of what a row of the sampled table adds to each piece, 0 included [pieces]; NaN if unknown."""
 
     low: Floats
     high: Floats
@@ -81,4 +81,6 @@ class Linearised:
         used = sorted(self.formula.pieces())
         low, high, seen_low, seen_high = (limit[used] for limit in self._limits)
         seen = np.fmax(seen_low, seen_high)
-        return ~(is_range_reached(low, seen) & is_range_reached(high, seen)).all(axis=0)  # NaN, unknown, compares false
+        reached = is_range_reached(low, seen) & is_range_reached(high, seen)  # NaN, unknown, compares false
+        result: Bools = ~np.all(reached, axis=0)
+        return result

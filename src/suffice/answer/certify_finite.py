@@ -32,7 +32,7 @@ class FiniteTest:
     order: np.ndarray
 
     def lies_between(self, group: int, below: float, above: float, delta: float, size: int) -> bool:
-        """Whether the value for `group` surely does; wrong with probability at most `delta`. `size` blocks make a bet."""
+        """Whether the value for `group` surely does, wrongly with probability at most `delta`; `size` blocks a bet."""
         mine = np.flatnonzero(self.sums.group == group)
         a, a_range, known_a = self._part(self.fraction.numerator, group, mine)
         if self.fraction.is_linear:  # the mean over all blocks, times their number

@@ -9,14 +9,13 @@ import sqlglot
 from sqlglot import exp
 
 from suffice.answer.block_sums import Floats
-from suffice.answer.engine import Engine
+from suffice.answer.table_engine import TableEngine
 from suffice.sql.aggregate.decompose import Decomposed, decompose
 from suffice.sql.aggregate.from_tables import FromTables, from_tables, join_rows_max, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.value_range import value_range
 from suffice.tables.source import BlockSource, UnreadableLayoutError
-
 
 WHOLE_SHARE_MAX = 0.35
 """Rows of the tables read whole, as a share of the sampled table's; beyond it little would be saved."""
@@ -26,7 +25,7 @@ WHOLE_SHARE_MAX = 0.35
 class SamplingPlan:
     """Attributes:
     statement: what to sample, views and derived tables written out.
-    exact_sql: the statement as it came.
+    exact_sql: the statement as it came; its columns have `names` and DuckDB `types`.
     table, source: the node of FROM that is sampled, and where its rows live.
     row_low, row_high: known ends of what one row of the sampled table adds to each piece, 0 included [pieces]; NaN when
         unknown. They take each row to join one row of every other table, until :meth:`with_joins_counted`.
@@ -34,6 +33,8 @@ class SamplingPlan:
 
     statement: exp.Select
     exact_sql: str
+    names: list[str]
+    types: list[str]
     query: Decomposed
     tables: FromTables
     table: exp.Table
@@ -47,7 +48,7 @@ class SamplingPlan:
         named = {c.name.lower() for c in self.statement.find_all(exp.Column)}
         return [n for n in self.tables.columns[alias] if n.lower() in named]
 
-    def with_joins_counted(self, engine: Engine) -> SamplingPlan:
+    def with_joins_counted(self, engine: TableEngine) -> SamplingPlan:
         """With ends for as many joined rows as there can be; reads the other tables, so asked for last."""
         alias = table_alias(self.table).lower()
         most = join_rows_max(
@@ -56,7 +57,7 @@ class SamplingPlan:
         return replace(self, row_low=most * self.row_low, row_high=most * self.row_high)
 
 
-def plan_sampling(original: exp.Select, engine: Engine) -> SamplingPlan:
+def plan_sampling(original: exp.Select, engine: TableEngine) -> SamplingPlan:
     """Choose the table to sample; raises :class:`NotSampledError` when the query has to run exactly."""
     statement = inline(original.copy(), lambda t: _view(t, engine))
     query = decompose(statement)
@@ -69,7 +70,8 @@ def plan_sampling(original: exp.Select, engine: Engine) -> SamplingPlan:
     low, high = _piece_ranges(query, tables, sources)
     tables.tables[sampled].meta["sampled"] = True
     table, exact_sql = tables.tables[sampled], original.sql(dialect=engine.dialect)
-    return SamplingPlan(statement, exact_sql, query, tables, table, sources[sampled], low, high)
+    names, types = engine.describe(exact_sql)
+    return SamplingPlan(statement, exact_sql, names, types, query, tables, table, sources[sampled], low, high)
 
 
 def _largest(sources: dict[str, BlockSource], tables: FromTables) -> str:
@@ -94,14 +96,14 @@ def _piece_ranges(query: Decomposed, tables: FromTables, sources: dict[str, Bloc
     return low, high
 
 
-def _view(table: exp.Table, engine: Engine) -> exp.Select | None:
+def _view(table: exp.Table, engine: TableEngine) -> exp.Select | None:
     text = engine.view_sql(table_name_sql(table, engine.dialect)) if isinstance(table.this, exp.Identifier) else None
     parsed = sqlglot.parse_one(text, dialect=engine.dialect) if text else None
     select = parsed.expression if isinstance(parsed, exp.Create) else parsed
     return select if isinstance(select, exp.Select) else None
 
 
-def _source(table: exp.Table, engine: Engine) -> BlockSource:
+def _source(table: exp.Table, engine: TableEngine) -> BlockSource:
     try:
         return engine.source(table_name_sql(table, engine.dialect))
     except UnreadableLayoutError as error:

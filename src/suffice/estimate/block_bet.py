@@ -1,13 +1,14 @@
 """Is a total, or a ratio of totals, surely not this? Finite-sample tests for sampled blocks, two passes over the data.
 
-Blocks are drawn without replacement; block i adds a_i to the numerator and b_i >= 0 to the denominator, inside known ranges.
-With A, B the sums over blocks already read and ``rem`` blocks left, a draw of k of them gives
-``Z = A + (rem / k) a - c (B + (rem / k) b)``, whose mean given the past is 0 when c is the ratio of the totals. For stakes fixed
-beforehand the product of ``1 + s Z`` is a non-negative martingale then, so it passes 1/delta with probability <= delta (Ville).
-Stakes do not depend on c and each Z falls in c: if c is rejected from below, so is everything under it.
+Blocks are drawn without replacement; block i adds a_i to the numerator and b_i >= 0 to the denominator, inside known
+ranges. With A, B the sums over blocks already read and ``rem`` blocks left, a draw of k of them gives
+``Z = A + (rem / k) a - c (B + (rem / k) b)``, whose mean given the past is 0 when c is the ratio of the totals. For
+stakes fixed beforehand the product of ``1 + s Z`` is a non-negative martingale then, so it passes 1/delta with
+probability <= delta (Ville). Stakes do not depend on c and each Z falls in c: if c is rejected from below, so is
+everything under it.
 
-Sources: Waudby-Smith & Ramdas (NeurIPS 2020) for the draw without replacement, (JRSS-B 2024) for the stakes. A tenth of the draw
-only sets the stakes; it is counted as read.
+Sources: Waudby-Smith & Ramdas (NeurIPS 2020) for the draw without replacement, (JRSS-B 2024) for the stakes. A tenth
+of the draw only sets the stakes; it is counted as read.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class BlockDraw:
     known_b: float = 0.0
 
     def batched(self, size: int) -> BlockDraw:
-        """Bets on `size` blocks at a time: cheaper, and hardly weaker while ranges matter little (odd ones are left out)."""
+        """Bets on `size` blocks at a time: cheaper, hardly weaker while ranges matter little (odd ones are left out)."""
         if size == 1:
             return self
         whole = len(self.a) // size * size

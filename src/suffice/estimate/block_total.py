@@ -1,9 +1,9 @@
 """The total over all blocks from a simple random sample of them: Student's t with known block count, widened for skew.
 
-Sources: Cochran, "Sampling Techniques" (1977), 2.8 (finite-population correction) and 2.15 (n > 25 G1^2 before the normal
-approximation is used); Johnson (JASA 1978) and Hall (JRSS-B 1992) for the first Edgeworth term of the studentised mean:
-``(2 z^2 + 1) G1 / (6 sqrt(n))`` standard errors on the side of the long tail. It is only ever added, never taken off the
-other side.
+Sources: Cochran, "Sampling Techniques" (1977), 2.8 (finite-population correction) and 2.15 (n > 25 G1^2 before the
+normal approximation is used); Johnson (JASA 1978) and Hall (JRSS-B 1992) for the first Edgeworth term of the
+studentised mean: ``(2 z^2 + 1) G1 / (6 sqrt(n))`` standard errors on the side of the long tail. It is only ever added,
+never taken off the other side.
 """
 
 from __future__ import annotations

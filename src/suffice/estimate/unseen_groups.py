@@ -1,7 +1,7 @@
 """How large a group can be and still have no row in any drawn block.
 
-A group with rows in k of N blocks is missed by n drawn without replacement with probability at most (1 - n/N)^k. At most
-``rows / k`` groups can be in k blocks or more, so all of them are seen unless an event of probability
+A group with rows in k of N blocks is missed by n drawn without replacement with probability at most (1 - n/N)^k. At
+most ``rows / k`` groups can be in k blocks or more, so all of them are seen unless an event of probability
 ``(rows / k) (1 - n/N)^k`` happens (Boole).
 """
 

@@ -1,10 +1,10 @@
 """What values larger than any seen could still add to a total.
 
 With probability 1 - delta, at most a share ``ln(1/delta) / n`` of the population is larger than the largest of n
-randomly drawn values (the rule of three; without replacement it is smaller still). None lies beyond the known range. Rows
-of one block are not drawn independently, so for blocks this is an assumption, and part of the asymptotic tier: that
-the few largest values lie no closer together than the others. `REACH_MAX` keeps it from mattering: a range many times
-wider than what was seen is not trusted at all.
+randomly drawn values (the rule of three; without replacement it is smaller still). None lies beyond the known range.
+Rows of one block are not drawn independently, so for blocks this is an assumption, and part of the asymptotic tier:
+that the few largest values lie no closer together than the others. `REACH_MAX` keeps it from mattering: a range many
+times wider than what was seen is not trusted at all.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """DuckDB's own tables: blocks are its vectors of 2048 rows, drawn by ``TABLESAMPLE SYSTEM``.
 
-SYSTEM is pushed into the scan (1.2 and later), so vectors not drawn are not decoded. Two things it lacks are added here:
+SYSTEM is pushed into the scan (1.2 and later), so vectors not drawn are not decoded. Two things it lacks are added
+here:
 
 * *Repeatable on any number of threads.* Each thread draws for itself, so even REPEATABLE gives other rows with other
   threads. ``row_number() OVER ()`` above the scan needs the rows in order, which makes this one pipeline run on one
@@ -93,7 +94,7 @@ class DuckDBTable:
             f"TABLESAMPLE SYSTEM ({100 * min(share, 1.0)!r} PERCENT) REPEATABLE ({seed % 2**31}))"
         )
         counts = self.connection.execute(
-            f"SELECT {BLOCK} AS block, count(*) AS n, max({DRAWN}) AS drawn FROM {relation} GROUP BY {BLOCK} ORDER BY {BLOCK}"
+            f"SELECT {BLOCK} AS block, count(*) AS n, max({DRAWN}) AS drawn FROM {relation} GROUP BY 1 ORDER BY 1"
         ).fetchnumpy()
         return Drawn(relation, np.asarray(counts["block"], np.int64), np.asarray(counts["n"], np.int64))
 
@@ -106,7 +107,7 @@ class DuckDBTable:
         return bool(np.array_equal(drawn.rows, expected))
 
     def _read_layout(self) -> None:
-        """Find where vectors start, from the sizes of row groups; count those with visible rows when some were deleted."""
+        """Find where vectors start, from the sizes of row groups; count those with visible rows after deletes."""
         sizes = [n for (n,) in self.connection.execute(_ROW_GROUP_SIZES, [self.name_sql]).fetchall()]
         self._block_sql, vectors = _block_expression(sizes)
         self.blocks = vectors
@@ -183,6 +184,7 @@ class DuckDBEngine:
 
     connection: duckdb.DuckDBPyConnection
     dialect: str = "duckdb"
+    errors: tuple[type[Exception], ...] = (duckdb.Error,)
     may_hold_local_rows: bool = True
     _parquet: list[ParquetTable] = field(default_factory=list)
 

@@ -41,7 +41,9 @@ class ParquetTable:
     connection: duckdb.DuckDBPyConnection
     pattern: str
     share_max: float = 0.4
-    assumptions: tuple[str, ...] = ("the footers' minima and maxima are right, and no value is NaN (footers ignore it)",)
+    assumptions: tuple[str, ...] = (
+        "the footers' minima and maxima are right, and no value is NaN (footers ignore it)",
+    )
     rows: int = 0
     blocks: int = 0
     rows_per_block_max: int = 0

@@ -94,6 +94,13 @@ class PostgresEngine:
     profiles: MutableMapping[str, Profile] = field(default_factory=dict)
     dialect: str = "postgres"
 
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """See :class:`suffice.answer.table_engine.TableEngine`."""
+        import psycopg
+
+        return (psycopg.Error,)
+
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         import psycopg
@@ -147,7 +154,9 @@ class PostgresEngine:
         names, types = self._description(f"SELECT * FROM {name_sql}")
         numeric = [(n, t) for n, t in zip(names, types, strict=True) if t in _NUMBERS]
         quoted = [sqlglot.exp.to_identifier(n, quoted=True).sql("postgres") for n, _ in numeric]
-        ends = [f"{end}({_as_number(q, t)})" for q, (_, t) in zip(quoted, numeric, strict=True) for end in ("min", "max")]
+        ends = [
+            f"{end}({_as_number(q, t)})" for q, (_, t) in zip(quoted, numeric, strict=True) for end in ("min", "max")
+        ]
         with self.snapshot():
             state = self._state(name_sql)
             found = self.rows(f"SELECT {', '.join(['count(*)', f'count(DISTINCT {_PAGE})', *ends])} FROM {name_sql}")[0]
@@ -217,4 +226,6 @@ def _array(values: list[Any], type_name: str) -> pa.Array:
             _TYPES["numeric"][1]
         )
     known = _TYPES.get(type_name)
-    return pa.array(values, known[1]) if known else pa.array([None if v is None else str(v) for v in values], pa.string())
+    return (
+        pa.array(values, known[1]) if known else pa.array([None if v is None else str(v) for v in values], pa.string())
+    )

@@ -1,14 +1,14 @@
 """A copy of a table in random order, so that any run of consecutive rows is a random sample.
 
-Rows are ordered by a hash of their row id and numbered (``sid``). A range of numbers is pruned by zone maps, so reading 1%
-of the rows reads 1% of the bytes; rows are drawn one by one in effect, so bounds are far tighter than over stored blocks; and
-every query shares the copy. A copy is used only while its table is unchanged, see :func:`fingerprint`.
+Rows are ordered by a hash of their row id and numbered (``sid``). A range of numbers is pruned by zone maps, so
+reading 1% of the rows reads 1% of the bytes; rows are drawn one by one in effect, so bounds are far tighter than over
+stored blocks; and every query shares the copy. A copy is used only while its table is unchanged, see
+:func:`fingerprint`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -38,7 +38,9 @@ class ScrambledTable:
     blocks: int = field(init=False)
     pilot_blocks: int = _ALIGNED * 20
     share_max: float = 0.4
-    assumptions: tuple[str, ...] = ("the hash of the row id that ordered the scramble has nothing to do with the values",)
+    assumptions: tuple[str, ...] = (
+        "the hash of the row id that ordered the scramble has nothing to do with the values",
+    )
 
     def __post_init__(self) -> None:
         self.blocks = -(-self.rows // self.rows_per_block_max)
@@ -68,14 +70,15 @@ class ScrambledTable:
 
 
 def build_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str, seed: int = 0) -> int:
-    """Make or renew the scramble of a table and return its rows. All or nothing: an interrupted build leaves no trace."""
+    """Make or renew the scramble of a table; returns its rows. An interrupted build leaves no trace."""
     connection.execute("CHECKPOINT")  # so that what is stored, and hence the fingerprint, is settled
     connection.begin()
     try:
         copy = _copy_name(name_sql)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {_CATALOGUE} (name VARCHAR PRIMARY KEY, fingerprint VARCHAR, rows BIGINT, seed BIGINT)"
+            f"CREATE TABLE IF NOT EXISTS {_CATALOGUE} "
+            "(name VARCHAR PRIMARY KEY, fingerprint VARCHAR, rows BIGINT, seed BIGINT)"
         )
         connection.execute(
             f"CREATE OR REPLACE TABLE {copy} AS "
@@ -84,7 +87,8 @@ def build_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str, seed: i
         )
         rows = int(connection.execute(f"SELECT count(*) FROM {copy}").fetchall()[0][0])
         connection.execute(
-            f"INSERT OR REPLACE INTO {_CATALOGUE} VALUES (?, ?, ?, ?)", [copy, fingerprint(connection, name_sql), rows, seed]
+            f"INSERT OR REPLACE INTO {_CATALOGUE} VALUES (?, ?, ?, ?)",
+            [copy, fingerprint(connection, name_sql), rows, seed],
         )
         connection.commit()
     except BaseException:
@@ -95,7 +99,9 @@ def build_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str, seed: i
 
 def drop_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str) -> None:
     """Forget the scramble of a table; raises :class:`SufficeError` when there is none."""
-    found = connection.execute(f"DELETE FROM {_CATALOGUE} WHERE name = ? RETURNING name", [_copy_name(name_sql)]).fetchall()
+    found = connection.execute(
+        f"DELETE FROM {_CATALOGUE} WHERE name = ? RETURNING name", [_copy_name(name_sql)]
+    ).fetchall()
     if not found:
         raise SufficeError(f"{name_sql} has no scramble")
     connection.execute(f"DROP TABLE {_copy_name(name_sql)}")
@@ -115,10 +121,10 @@ def fresh_scramble(connection: duckdb.DuckDBPyConnection, name_sql: str) -> Scra
 
 
 def fingerprint(connection: duckdb.DuckDBPyConnection, name_sql: str) -> str:
-    """Changes when the rows of a table do: where each column segment is stored, its statistics, pending updates, row count.
+    """Changes when the rows of a table do: row count, where each column segment is stored, statistics, pending updates.
 
-    Stored segments are never changed in place. Segments only in memory have no address, so pending updates (and tables of
-    an in-memory database) never match a fingerprint taken before.
+    Stored segments are never changed in place. Segments only in memory have no address, so pending updates (and tables
+    of an in-memory database) never match a fingerprint taken before.
     """
     count = connection.execute(f"SELECT count(*) FROM {name_sql}").fetchall()[0][0]
     digest = connection.execute(_STORED_STATE, [name_sql]).fetchall()[0]
@@ -127,7 +133,8 @@ def fingerprint(connection: duckdb.DuckDBPyConnection, name_sql: str) -> str:
 
 _STORED_STATE = """
     SELECT count(*), bit_xor(hash(row_group_id, column_path, segment_id, start, count, stats, block_id, block_offset,
-        segment_info)), bool_or(has_updates), CASE WHEN bool_or(has_updates) OR NOT bool_and(persistent OR count = 0) THEN uuid() END
+        segment_info)), bool_or(has_updates), CASE WHEN bool_or(has_updates) OR NOT bool_and(persistent OR count = 0)
+        THEN uuid() END
     FROM pragma_storage_info(?)
 """
 

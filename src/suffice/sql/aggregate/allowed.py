@@ -19,8 +19,8 @@ _ALLOWED: tuple[type[exp.Expr], ...] = (
     exp.And, exp.Or, exp.Not, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least,
     exp.Sqrt, exp.Pow, exp.Exp, exp.Ln, exp.Log,
     # text
-    exp.Like, exp.ILike, exp.Escape, exp.StartsWith, exp.Contains, exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring,
-    exp.Left, exp.Right, exp.Concat, exp.DPipe,
+    exp.Like, exp.ILike, exp.Escape, exp.StartsWith, exp.Contains, exp.Lower, exp.Upper, exp.Trim, exp.Length,
+    exp.Substring, exp.Left, exp.Right, exp.Concat, exp.DPipe,
     # dates
     exp.Extract, exp.Year, exp.Month, exp.Day, exp.Quarter, exp.DateTrunc, exp.TimestampTrunc, exp.DateAdd, exp.DateSub,
     exp.DateDiff, exp.TsOrDsToDate, exp.Date,

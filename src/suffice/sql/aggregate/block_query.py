@@ -14,8 +14,8 @@ def block_query(
 ) -> exp.Select:
     """`statement` with `table` (a node of its FROM) replaced by a sampled relation, grouped by block as well.
 
-    Columns: ``__block``, ``__k{i}`` the keys, ``__p{i}`` the pieces, ``__l{i}``, ``__h{i}`` their least and greatest row
-    value (sums only), ``__drawn``.
+    Columns: ``__block``, ``__k{i}`` the keys, ``__p{i}`` the pieces, ``__l{i}``, ``__h{i}`` their least and greatest
+    row value (sums only), ``__drawn``.
     """
     name = table_alias(table)
     relation = sqlglot.parse_one(f"SELECT * FROM {relation_sql} AS t", dialect=dialect).args["from_"].this

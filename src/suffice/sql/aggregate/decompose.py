@@ -99,7 +99,6 @@ class Decomposed:
         return Formula(piece=self.pieces.index(piece))
 
 
-
 def _name(node: exp.Expr) -> str:
     return node.sql_name() if isinstance(node, exp.Func) else node.sql()
 

@@ -12,7 +12,7 @@ ROW = "__row"
 
 
 def final_query(query: Decomposed, estimates: str, names: Sequence[str], types: Sequence[str]) -> exp.Select:
-    """Over table `estimates` (columns ``__k{i}, __a{i}, __row``); result columns get `names` and `types`, then ``__row``."""
+    """Over table `estimates` (``__k{i}, __a{i}, __row``); result columns get `names` and `types`, then ``__row``."""
     items = [
         exp.alias_(exp.cast(item.unalias().copy(), kind, dialect="duckdb"), name, quoted=True)
         for item, name, kind in zip(query.final.expressions, names, types, strict=True)

@@ -62,7 +62,7 @@ def table_name_sql(table: exp.Table, dialect: str) -> str:
     """The table as SQL, without its alias."""
     if isinstance(table.this, exp.Identifier):
         return ".".join(part.sql(dialect=dialect) for part in table.parts)
-    return table.this.sql(dialect=dialect)
+    return str(table.this.sql(dialect=dialect))
 
 
 def _is_stored(table: exp.Table) -> bool:

@@ -68,7 +68,9 @@ def _merge(outer: exp.Select, inner: exp.Select, alias: str) -> exp.Select:
     for clause in ("expressions", "where", "group", "having", "order"):
         value = merged.args.get(clause)
         if value:
-            merged.set(clause, [v.transform(replace) for v in value] if isinstance(value, list) else value.transform(replace))
+            merged.set(
+                clause, [v.transform(replace) for v in value] if isinstance(value, list) else value.transform(replace)
+            )
     merged.set("from_", inner.args["from_"].copy())
     merged.set("joins", [j.copy() for j in inner.args.get("joins") or []])
     return merged.where(inner.args["where"].this.copy()) if inner.args.get("where") else merged

@@ -1,4 +1,4 @@
-"""The least and greatest value a row expression can take, from the ranges of its columns (Moore, "Interval Analysis")."""
+"""The least and greatest value of a row expression, from the ranges of its columns (Moore, "Interval Analysis")."""
 
 from __future__ import annotations
 

@@ -10,12 +10,17 @@ import pyarrow as pa
 from suffice.tables.source import BlockSource
 
 
-class Engine(Protocol):
+class TableEngine(Protocol):
     """A database that holds the tables of a query."""
 
     @property
     def dialect(self) -> str:
         """Its name in sqlglot."""
+        ...
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What it raises for a statement it cannot run."""
         ...
 
     def execute(self, sql: str) -> pa.Table:
