@@ -51,7 +51,7 @@ class BlockDraw:
     known_b: float = 0.0
 
     def batched(self, size: int) -> BlockDraw:
-        """Bets on `size` blocks at a time: cheaper, hardly weaker while ranges matter little (odd ones are left out)."""
+        """Bets on `size` blocks at a time: cheaper, hardly weaker while ranges matter little (odd ones left out)."""
         if size == 1:
             return self
         whole = len(self.a) // size * size
