@@ -55,7 +55,7 @@ def test_answers_miss_no_more_often_than_promised(population: str) -> None:
         assert misses <= 3  # of 20 at 5%: exceeded by chance in 1.6% of honest runs, and honest ones miss far less
 
 
-@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("batch", [1, 2])
 def test_a_ratio_is_never_excluded_more_often_than_delta(batch: int) -> None:
     random = np.random.default_rng(3)
     blocks = 4000

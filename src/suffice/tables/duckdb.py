@@ -255,8 +255,9 @@ class DuckDBEngine:
             self.may_hold_local_rows = True
 
     def _begin(self) -> bool:
-        try:
-            self.connection.begin()
-        except duckdb.TransactionException:
+        """Open a transaction unless one is; asking DuckDB to open a second would abort the first."""
+        first, second = (self.connection.execute("SELECT txid_current()").fetchall() for _ in range(2))
+        if first == second:
             return False
+        self.connection.begin()
         return True

@@ -10,7 +10,7 @@ import sqlglot
 from suffice.answer.aggregate import answer_within
 from suffice.answer.target import AggregateGuarantee, Target
 from suffice.errors import UsageError
-from suffice.tables.duckdb import DuckDBEngine
+from suffice.tables.duckdb import DuckDBEngine, DuckDBTable
 from suffice.tables.scramble import build_scramble, fresh_scramble
 
 ROWS = 1_500_000
@@ -129,11 +129,16 @@ def test_deleted_rows_and_part_filled_row_groups_are_counted_right() -> None:
         con.execute("INSERT INTO u SELECT 1 + range % 3 FROM range(130001)")
     con.execute("INSERT INTO u SELECT 1 + range % 3 FROM range(700000)")
     con.execute("DELETE FROM u WHERE rowid % 7 = 0 OR rowid BETWEEN 200000 AND 300000")
-    result, guarantee = ask(con, "SELECT count(*) FILTER (WHERE x > 1) AS n, sum(x) AS s FROM u", 0.1)
-    n, s = con.execute("SELECT count(*) FILTER (WHERE x > 1), sum(x) FROM u").fetchall()[0]
-    assert guarantee.tier != "exact"
-    assert result["n"].to_pylist()[0] == pytest.approx(n, rel=0.1)
-    assert float(result["s"].to_pylist()[0]) == pytest.approx(s, rel=0.1)
+    table = DuckDBTable(con, "u")
+    everything = table.draw(1.0, 1, ["x"])
+    assert len(everything.blocks) == table.blocks == len(set(everything.blocks.tolist()))
+    assert everything.rows.sum() == table.rows
+    assert everything.rows.max() <= table.rows_per_block_max
+    # Each block is one vector: a draw takes it whole or not at all, so every drawn block has all of its rows.
+    whole = dict(zip(everything.blocks.tolist(), everything.rows.tolist(), strict=True))
+    drawn = table.draw(0.2, 5, ["x"])
+    assert 0.1 * table.blocks < len(drawn.blocks) < 0.3 * table.blocks
+    assert [whole[b] for b in drawn.blocks.tolist()] == drawn.rows.tolist()
 
 
 def test_a_scramble_serves_only_while_its_table_is_unchanged(tmp_path: object) -> None:
