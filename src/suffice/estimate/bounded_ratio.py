@@ -1,10 +1,12 @@
 """Ratios of totals over sampled clusters, at every sample size at once: AVG over the rows of sampled frames.
 
-The unit drawn is the cluster (frame, page, block); its rows come all or none, and rows of one cluster are alike, so they
-are no sample of rows. With y the sum and m the number of a cluster's rows, the ratio R = sum y / sum m is the number r
-for which the residuals y - r m sum to zero over the population. So each r is tested by a bet on its own residuals:
+The unit drawn is the cluster (frame, page, block); its rows come all or none, and rows of one cluster are alike, so
+they are no sample of rows. With y the sum and m the number of a cluster's rows, the ratio R = sum y / sum m is the
+number r for which the residuals y - r m sum to zero over the population. So each r is tested by a bet on its own
+residuals:
 
-    K_t(r) = prod_i (1 + s_i Z_i(r)),   Z_i(r) = (residuals seen) + (clusters left) (y_i - r m_i),   E[Z_i(R) | past] = 0
+    K_t(r) = prod_i (1 + s_i Z_i(r)),    Z_i(r) = (residuals seen) + (clusters left) (y_i - r m_i),
+    E[Z_i(R) | past] = 0,
 
 and r is rejected when K reaches 2 / delta. Stakes that do not depend on r make every factor a falling straight line in
 r, so the set that is not rejected is an interval, found exactly by bisection: no grid, no linearisation, no normality.
@@ -58,8 +60,12 @@ class BoundedRatio:
         m = np.asarray(sizes, dtype=np.float64)
         y = (np.asarray(sums, dtype=np.float64) - self.low * m) / (self.high - self.low)
         slack = 1e-9 * self.size_max
-        if y.size and not (m.min() >= 0 and m.max() <= self.size_max and (y >= -slack).all() and (y <= m + slack).all()):
-            raise UsageError(f"a cluster has over {self.size_max:g} rows, or rows outside [{self.low:g}, {self.high:g}]")
+        if y.size and not (
+            m.min() >= 0 and m.max() <= self.size_max and (y >= -slack).all() and (y <= m + slack).all()
+        ):
+            raise UsageError(
+                f"a cluster has over {self.size_max:g} rows, or rows outside [{self.low:g}, {self.high:g}]"
+            )
         if self.population is not None and self.n + y.size > self.population:
             raise UsageError(f"{self.n + y.size} clusters from a population of {self.population}")
         if y.size:

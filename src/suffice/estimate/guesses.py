@@ -1,4 +1,4 @@
-"""Working guesses of each stratum's mean and variance, from few units; they tune bets and allocation, nothing rests on them."""
+"""Working guesses of each stratum's mean and variance. They tune bets and allocation; no guarantee rests on them."""
 
 from __future__ import annotations
 

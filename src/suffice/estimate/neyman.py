@@ -1,8 +1,9 @@
 """How many of the next draws each stratum gets.
 
-Source: Neyman (JRSS 1934): to estimate a total, draws in proportion to (units left) x (standard deviation). One addition:
-a stratum whose values *could* lie far from what was seen gets at least the draws without which no finite-sample bound on
-it can be as narrow as asked (the range term of Bernstein's inequality); plain Neyman would starve it.
+Source: Neyman (JRSS 1934): to estimate a total, draws in proportion to (units left) x (standard deviation). One
+addition: a stratum whose values *could* lie far from what was seen gets at least the draws without which no
+finite-sample bound on it can be as narrow as asked (the range term of Bernstein's inequality); plain Neyman would
+starve it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 def neyman(
     remaining: npt.NDArray[np.int64], deviation: Floats, reach: Floats, half_width: float, count: int
 ) -> npt.NDArray[np.int64]:
-    """Draws a stratum (H,): about `count` in all, at least one and at most `remaining` of each stratum that has any left.
+    """Draws a stratum (H,): about `count` in all, at least one and at most `remaining` where any are left.
 
     Args:
         remaining: (H,) units left.
@@ -25,9 +26,8 @@ def neyman(
         half_width: of the total, what is aimed at.
         count: draws wanted.
     """
-    spread = float(remaining @ deviation)
-    share = remaining * deviation / max(spread, 1e-300)
-    share = np.maximum(share, half_width * remaining * reach / max(spread, 1e-300) ** 2)
+    spread = max(float(remaining @ deviation), 1e-12)
+    share = np.maximum(remaining * deviation / spread, half_width * remaining * reach / spread**2)
     draws = np.zeros_like(remaining)
     while (open_ := draws < remaining).any() and (missing := count - int(draws.sum())) > 0:
         portion = share * open_ + 1e-12 * open_

@@ -124,9 +124,12 @@ def with_cache(population: Population, share: float = 0.1) -> Population:
     """The largest values are already known: a warm cache as far from a random sample as can be."""
     cached = np.zeros(population.values.size, dtype=bool)
     cached[np.argsort(population.values)[-round(share * cached.size) :]] = True
-    return Population(f"{population.name}, biased cache", population.values, population.low, population.high, cached=cached)
+    return Population(
+        f"{population.name}, biased cache", population.values, population.low, population.high, cached=cached
+    )
 
 
 def ordinary() -> list[Population]:
     """One of each, for mean-like procedures."""
-    return [rare(0.5, 5000), rare(0.02), rare(0.002), light(), heavy(), spikes(), tiny(), people(), video(), periodic()]
+    means = [rare(0.5, 2000), rare(0.02, 6000), rare(0.002, 6000), light(0, 2000), heavy(0, 3000), spikes(9000)]
+    return [*means, tiny(), people(0, 3000), video(0, 3000), periodic(3000)]

@@ -1,9 +1,11 @@
-"""The mean of a table whose units cost money, helped by cheap scores: strata, predictions, or neither, chosen as it goes.
+"""The mean of a table whose units cost money, helped by cheap scores: strata, predictions, or neither, chosen as it
+goes.
 
-Sources: difference estimators (Cassel, Sarndal & Wretman, Biometrika 1976), prediction-powered inference (Angelopoulos
-et al., Science 2023), stratification by proxy (ABae, VLDB 2021), all inside :mod:`suffice.estimate.martingale`, where
-each round's strata and predictions may be any function of what was seen before it. So picking what did best so far costs
-no delta, and a random, inverted, constant or lying score leaves the interval valid.
+Sources: difference estimators (Cassel, Sarndal & Wretman, Biometrika 1976), prediction-powered inference
+(Angelopoulos et al., Science 2023), stratification by proxy (ABae, VLDB 2021), all inside
+:mod:`suffice.estimate.martingale`, where each round's strata and predictions may be any function of what was seen
+before it. So picking what did best so far costs no delta, and a random, inverted, constant or lying score leaves the
+interval valid.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.guesses import guesses
 from suffice.estimate.interval import Interval
-from suffice.estimate.martingale import Group, Martingale
+from suffice.estimate.martingale import Group, Martingale, two_sided
 from suffice.estimate.neyman import neyman
 from suffice.estimate.predictors import Predictor, Seen, interpolated_regression, interpolation, nothing, regression
 from suffice.estimate.score_strata import score_strata
@@ -75,7 +77,7 @@ class ProxyMean:
         self.low, self.high, self.confidence = low, high, confidence
         self.values = np.full(self.scores.size, np.nan)
         self.values[np.asarray(known, dtype=np.int64)] = known_values
-        self._aim, self._rng, self._bets = aim or Aim(), rng, Martingale(1 - confidence)
+        self._aim, self._rng, self._bets = aim or Aim(), rng, Martingale((1 - confidence) / 2, 2)
         line = (nothing, regression)
         self._predictors: tuple[Predictor, ...] = (*line, interpolation, interpolated_regression) if ordered else line
         self._drawn = np.zeros(0, dtype=np.int64)  # units in the order drawn
@@ -120,7 +122,7 @@ class ProxyMean:
             raise UsageError(f"a value lies outside the declared range [{self.low:g}, {self.high:g}]")
         known, units = float(np.nansum(self.values)), np.concatenate(plan.units)
         self.values[units] = answers
-        self._bets.round(known, self._groups(plan), plan.half_width)
+        self._bets.round(np.array([known, -known]), self._groups(plan), np.full(2, plan.half_width))
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, answers - plan.predictions[:, units]], axis=1)
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, plan.units, strict=True)]
@@ -155,7 +157,9 @@ class ProxyMean:
         most = np.array([row[queue].max() if queue.size else 0.0 for queue in self._queues])
         start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
         errors, labels = self._errors[predictor, start:], self._labels[self._drawn[start:]]
-        seen, total, squares = (np.bincount(labels, errors**power, len(self._queues)) for power in range(3))
+        seen, total, squares = (
+            np.bincount(labels, errors**power, len(self._queues)).astype(np.float64) for power in range(3)
+        )
         low, high = self.low - most, self.high - least
         return low, high, *guesses(seen, total, squares, low, high)
 
@@ -165,7 +169,7 @@ class ProxyMean:
         for queue, units, low, high, centre, variance in columns:
             if queue.size:
                 residuals = self.values[units] - row[units]
-                groups.append(Group(queue.size, float(row[queue].sum()), residuals, low, high, centre, variance))
+                groups.append(two_sided(queue.size, float(row[queue].sum()), residuals, (low, high), centre, variance))
         return groups
 
     def _total(self, row: Floats, centre: Floats) -> float:
@@ -180,8 +184,8 @@ class ProxyMean:
     def bounds(self) -> tuple[float, float]:
         """(low, high) of the mean; every pair ever returned holds together with probability `confidence`."""
         certain, left = float(np.nansum(self.values)), int(np.isnan(self.values).sum())
-        low, high = self._bets.bounds()
-        low, high = max(low, certain + left * self.low), min(high, certain + left * self.high)
+        low = max(float(self._bets.low[0]), certain + left * self.low)
+        high = min(-float(self._bets.low[1]), certain + left * self.high)
         return min(low, high) / self.values.size, max(low, high) / self.values.size
 
     def interval(self) -> Interval:
@@ -196,7 +200,10 @@ class ProxyMean:
             confidence=self.confidence,
             method="complete" if self.complete else "proxy-assisted betting",
             tier="exact" if self.complete else "finite-sample",
-            assumptions=(f"every value lies in [{self.low:g}, {self.high:g}]", "units drawn by this object's generator"),
+            assumptions=(
+                f"every value lies in [{self.low:g}, {self.high:g}]",
+                "units drawn by this object's generator",
+            ),
             n=self.n,
             population=self.values.size,
         )

@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 
-def score_strata(scores: npt.NDArray[np.float64], levels: int, size_min: int = 50) -> npt.NDArray[np.int64]:
-    """(N,) stratum of each unit, 0..H-1 by rising score, H <= 2 * levels; equal scores share a stratum.
+def score_strata(
+    scores: npt.NDArray[np.float64], levels: int, size_min: int = 50, *, upper_only: bool = False
+) -> npt.NDArray[np.int64]:
+    """(N,) stratum of each unit, 0..H-1 by rising score, H <= 2 * levels (levels + 1 if `upper_only`); equal scores
+    share one.
 
     Cuts lie at the quantiles 1/2, 1/4 and 3/4, 1/8 and 7/8, ... as long as the smallest stratum holds `size_min` units.
     More levels only split strata further.
@@ -16,5 +19,6 @@ def score_strata(scores: npt.NDArray[np.float64], levels: int, size_min: int = 5
     shares = {2.0**-k for k in range(1, halvings + 1)}
     if not shares:
         return np.zeros(scores.size, dtype=np.int64)
-    cuts = np.unique(np.quantile(scores, sorted(shares | {1 - share for share in shares})))
+    upper = {1 - share for share in shares}
+    cuts = np.unique(np.quantile(scores, sorted(upper if upper_only else upper | shares)))
     return np.unique(np.searchsorted(cuts, scores, side="right"), return_inverse=True)[1].astype(np.int64)

@@ -1,8 +1,8 @@
 """The mean over strata, at every sample size at once, with strata, allocation and stakes steered by what was seen.
 
-Source: :mod:`suffice.estimate.martingale`. No delta is split over strata, none is spent on a pilot (its values count), and
-the allocation may change after every round. Strata known beforehand to be few and extreme (cached rows, spikes found by
-a zone map) are not drawn from but handed in whole: a certainty stratum.
+Source: :mod:`suffice.estimate.martingale`. No delta is split over strata, none is spent on a pilot (its values
+count), and the allocation may change after every round. Strata known beforehand to be few and extreme (cached rows,
+spikes found by a zone map) are not drawn from but handed in whole: a certainty stratum.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
-from suffice.estimate.martingale import Group, Martingale
 from suffice.estimate.guesses import guesses
 from suffice.estimate.interval import Interval
+from suffice.estimate.martingale import Martingale, two_sided
 from suffice.estimate.neyman import neyman
 
 Floats = npt.NDArray[np.float64]
@@ -25,7 +25,8 @@ Floats = npt.NDArray[np.float64]
 class StratifiedMean:
     """Anytime-valid interval for the mean of strata of `sizes` (H,), each with values in [low[h], high[h]].
 
-    `known` are the values of a certainty stratum: part of the population, in no other stratum, however they were chosen.
+    `known` are the values of a certainty stratum: part of the population, in no other stratum, however they were
+    chosen.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class StratifiedMean:
         self.confidence, self.known = confidence, float(certain.sum())
         self.population = int(self.sizes.sum()) + certain.size
         self.seen, self.total, self._squares = np.zeros_like(self.sizes), *np.zeros((2, self.sizes.size))
-        self._aim, self._bets = aim or Aim(), Martingale(1 - confidence)
+        self._aim, self._bets = aim or Aim(), Martingale((1 - confidence) / 2, 2)
 
     @property
     def remaining(self) -> npt.NDArray[np.int64]:
@@ -65,13 +66,14 @@ class StratifiedMean:
         self._check(drawn)
         centre, variance = self._guesses()
         groups = [
-            Group(int(left), 0.0, part, float(low), float(high), float(middle), float(spread))
+            two_sided(int(left), 0.0, part, (low, high), middle, spread)
             for left, part, low, high, middle, spread in zip(
                 self.remaining, drawn, self.low, self.high, centre, variance, strict=True
             )
             if left
         ]
-        self._bets.round(self.known + float(self.total.sum()), groups, self._half_width(variance))
+        known = self.known + float(self.total.sum())
+        self._bets.round(np.array([known, -known]), groups, np.full(2, self._half_width(variance)))
         self.seen = self.seen + np.array([part.size for part in drawn])
         self.total = self.total + np.array([part.sum() for part in drawn])
         self._squares = self._squares + np.array([part @ part for part in drawn])
@@ -97,9 +99,8 @@ class StratifiedMean:
     def bounds(self) -> tuple[float, float]:
         """(low, high) of the mean; every pair ever returned holds together with probability `confidence`."""
         certain = self.known + float(self.total.sum())
-        low, high = self._bets.bounds()
-        low = max(low, certain + float(self.remaining @ self.low))
-        high = min(high, certain + float(self.remaining @ self.high))
+        low = max(float(self._bets.low[0]), certain + float(self.remaining @ self.low))
+        high = min(-float(self._bets.low[1]), certain + float(self.remaining @ self.high))
         return min(low, high) / self.population, max(low, high) / self.population
 
     def interval(self) -> Interval:

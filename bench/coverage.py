@@ -1,0 +1,220 @@
+"""How often each promise holds, ours beside AIDB's formulas, and how many oracle calls 5 % at 95 % takes.
+
+    python bench/coverage.py            # short: a minute or two
+    python bench/coverage.py --long     # many runs, all confidences
+
+AIDB's side is its published estimator re-implemented from its source (commit 7b9af68): a pilot of 1000, a normal-theory
+sample size from it, and the Bennett interval its code computes. Only its statistics are compared, not its engine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.special import lambertw
+from scipy.stats import chi2, norm
+
+from suffice.estimate.aim import Aim
+from suffice.estimate.bounded_mean import BoundedMean
+from suffice.estimate.bounded_ratio import BoundedRatio
+from suffice.estimate.coverage import CoverageCell, coverage
+from suffice.estimate.interval import Interval
+from suffice.estimate.populations import PROXIES, Population, clustered, ordinary, people, rare, video, with_proxy
+from suffice.estimate.proxy_mean import ProxyMean
+from suffice.estimate.relative import best_point, is_within
+
+RESULTS = Path(__file__).parent / "results" / "coverage.json"
+
+
+def betting(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
+    size, draws = population.values.size, rng.permutation(population.values)
+    mean = BoundedMean(size, population.low, population.high, confidence, Aim(relative=target))
+    while not is_within(interval := mean.interval(), target) and mean.n < size:
+        mean.observe(draws[mean.n : mean.n + max(20, mean.n // 20)])
+    return interval if mean.n < size else mean.interval()
+
+
+def with_scores(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
+    ordered = population.name.startswith("video")
+    mean = ProxyMean(
+        population.proxy, population.low, population.high, confidence, rng, Aim(relative=target), ordered=ordered
+    )
+    while not is_within(interval := mean.interval(), target) and not mean.complete:
+        mean.observe(population.values[mean.draw(max(20, mean.n // 20))])
+    return interval if not mean.complete else mean.interval()
+
+
+def row_ratio(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
+    order = rng.permutation(population.values.size)
+    ratio = BoundedRatio(order.size, 0, 1, population.size_max, confidence, Aim(relative=target))
+    while not is_within(interval := ratio.interval(), target) and ratio.n < order.size:
+        units = order[ratio.n : ratio.n + max(20, ratio.n // 20)]
+        ratio.observe(population.values[units], population.sizes[units])
+    return interval if ratio.n < order.size else ratio.interval()
+
+
+def aidb_spread(x: np.ndarray, delta: float) -> float:
+    return float(x.std(ddof=1) * math.sqrt(x.size - 1) / math.sqrt(chi2.ppf(delta / 2, x.size - 1)))
+
+
+def aidb_bennett(x: np.ndarray, confidence: float) -> Interval:
+    """The interval AIDB computes and drops: the variance stands where n times the variance is needed (facts S1)."""
+    delta, a = 1 - confidence, float(np.abs(x).max())
+    v = aidb_spread(x, delta) ** 2
+    inner = (a * a * math.log(2 / delta) - v) / (math.e * v)
+    half = (v / a) * (math.exp(float(np.real(lambertw(inner))) + 1) - 1) / x.size
+    mean = float(x.mean())
+    return Interval(mean, mean - half, mean + half, confidence, "aidb", "asymptotic", (), x.size, None)
+
+
+def aidb_sum(population: Population, rng: np.random.Generator) -> Interval:
+    """AIDB's two-stage SUM, 10 % @ 95 %: size from a pilot of 1000 by the normal formula; low = high = the answer."""
+    values = population.values
+    pilot = rng.permutation(values)[:1000]
+    spread, lower = aidb_spread(pilot, 0.05), max(aidb_bennett(pilot, 0.95).low, 1e-12)
+    n = max(100, math.ceil((norm.ppf(0.975) * spread / (0.1 * lower)) ** 2))
+    if n + pilot.size >= values.size:
+        return point(float(values.mean()), values.size)
+    return point(float(np.concatenate([pilot, rng.permutation(values)[:n]]).mean()), n + pilot.size)
+
+
+def aidb_avg(population: Population, rng: np.random.Generator) -> Interval:
+    """AIDB's AVG, 5 % @ 95 %: each blob's mean repeated once an item, items taken as independent."""
+    order, target = rng.permutation(population.values.size), 1.05**0.5 - 1
+    rows = population.sizes[order[:1000]]
+    items = np.repeat(population.values[order[:1000]] / np.maximum(rows, 1), rows.astype(int))
+    lower, hit = max(aidb_bennett(items, 0.95).low, 1e-12), float((rows > 0).mean())
+    n = (norm.ppf(0.975) * aidb_spread(items, 0.05) / (target * lower)) ** 2 / hit
+    units = order[: 1000 + max(100, math.ceil(n))]
+    return point(float(population.values[units].sum() / population.sizes[units].sum()), units.size)
+
+
+def point(answer: float, n: int) -> Interval:
+    return Interval(answer, answer, answer, 0.95, "aidb", "asymptotic", (), n, None)
+
+
+def contains(population: Population, interval: Interval) -> bool:
+    return interval.low - 1e-9 <= population.mean <= interval.high + 1e-9
+
+
+def near(truth: float, point: float, target: float) -> bool:
+    return abs(point - truth) <= target * abs(truth) + 1e-9
+
+
+def run_cells(runs: int, levels: list[float]) -> list[CoverageCell]:
+    bases = (rare(0.3, 3000), rare(0.01, 6000), people(0, 3000), video(0, 3000))
+    scored = [with_proxy(base, kind) for base in bases for kind in PROXIES]
+    jobs = [("betting", betting, p) for p in ordinary()] + [("proxy", with_scores, p) for p in scored]
+    cells = []
+    for level, (name, ask, population) in itertools.product(levels, jobs):
+        procedure = functools.partial(ask, confidence=level, target=0.1)
+        cells.append(coverage(procedure, population, runs, 1, held=contains, nominal=level, name=name))
+    return cells
+
+
+def s1_poisson(runs: int) -> Iterator[CoverageCell]:
+    """Facts S1: AIDB's interval against betting on the same Poisson(3) draws, clipped to 0..40."""
+    for n in (1000, 5000, 20_000):
+        label = Population(f"S1 Poisson(3), n={n}", np.zeros(1), 0, 40)
+
+        def draws(g: np.random.Generator, n: int = n) -> np.ndarray:
+            return g.poisson(3, n).clip(0, 40).astype(float)
+
+        def ours(_: Population, g: np.random.Generator, n: int = n) -> Interval:
+            mean = BoundedMean(None, 0, 40, 0.95, Aim(horizon=n))
+            mean.observe(draws(g, n))
+            return mean.interval()
+
+        def theirs(_: Population, g: np.random.Generator, n: int = n) -> Interval:
+            return aidb_bennett(draws(g, n), 0.95)
+
+        for name, procedure in (("aidb", theirs), ("betting", ours)):
+            yield coverage(procedure, label, runs, 3, held=lambda _, r: 3.0 in r, nominal=0.95, name=name)
+
+
+def s2_skew(runs: int) -> Iterator[CoverageCell]:
+    """Facts S2: SUM of ceil(log-normal) at a hit rate of 10 %, 10 % @ 95 %; `held` is "delivered within 10 %"."""
+    for sigma in (1.5, 2.0):
+        g = np.random.default_rng(0)
+        values = np.ceil(g.lognormal(0, sigma, 300_000)) * (g.random(300_000) < 0.1)
+        skew = Population(f"S2 log-normal sigma {sigma}, 10% of 300k", values, 0, float(values.max()))
+
+        def held(p: Population, r: Interval) -> bool:
+            return near(p.mean, best_point(r.low, r.high), 0.1)
+
+        yield coverage(aidb_sum, skew, runs, 4, held=held, nominal=0.95, name="aidb")
+        ours = functools.partial(betting, confidence=0.95, target=0.1)
+        yield coverage(ours, skew, min(runs, 20), 4, held=held, nominal=0.95, name="betting")
+
+
+def s3_clusters(runs: int) -> Iterator[CoverageCell]:
+    """Facts S3 with rows bounded to [0, 1] and at most 60 rows a blob: AVG over rows, 5 % @ 95 %."""
+    for sigma in (1.5, 2.0):
+        blobs = replace(clustered(0, 20_000, sigma), name=f"S3 bounded clusters sigma {sigma}, 20k blobs")
+
+        def held(p: Population, r: Interval) -> bool:
+            return near(float(p.values.sum() / p.sizes.sum()), best_point(r.low, r.high), 0.05)
+
+        yield coverage(aidb_avg, blobs, runs, 5, held=held, nominal=0.95, name="aidb")
+        ours = functools.partial(row_ratio, confidence=0.95, target=0.05)
+        yield coverage(ours, blobs, min(runs, 40), 5, held=held, nominal=0.95, name="ratio")
+
+
+def run_calls(runs: int) -> list[dict[str, object]]:
+    """Oracle calls for 5 % at 95 %, and their ratio to a z interval that was told the variance."""
+    rows = []
+    for base in (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000)):
+        size = base.values.size
+        plain = (1.959964 * base.values.std() / (0.05 * base.mean)) ** 2
+        oracle = plain / (1 + plain / size)
+        generators = [np.random.default_rng(seed) for seed in range(runs)]
+        used = {"no proxy": float(np.mean([betting(base, g, 0.95, 0.05).n for g in generators]))}
+        for kind in ("good", "medium", "random"):
+            scored = with_proxy(base, kind)
+            generators = [np.random.default_rng(seed) for seed in range(runs)]
+            used[f"{kind} proxy"] = float(np.mean([with_scores(scored, g, 0.95, 0.05).n for g in generators]))
+        rows.append({"population": base.name, "oracle": oracle, "calls": used,
+                     "ratio": {name: calls / oracle for name, calls in used.items()}})  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true")
+    long = parser.parse_args().long
+    cells = run_cells(400 if long else 40, [0.8, 0.9, 0.95, 0.99] if long else [0.9])
+    runs = 400 if long else 100
+    versus = [
+        {**asdict(cell), "passed": cell.passed}
+        for cell in itertools.chain(s1_poisson(runs), s2_skew(runs), s3_clusters(runs))
+    ]
+    calls = run_calls(20 if long else 4)
+    result = {
+        "mode": "long" if long else "short",
+        "cells": [{**asdict(cell), "passed": cell.passed} for cell in cells],
+        "against_aidb": versus,
+        "calls_5_percent_at_95": calls,
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    for row in [*result["cells"], *versus]:
+        mark = "" if row["passed"] else "  FAILS"
+        print(f"{row['procedure']:<20} {row['population']:<52} {row['nominal']:.2f} {row['observed']:.3f} "
+              f"n={row['mean_n']:>8.0f}{mark}")  # fmt: skip
+    for row in calls:
+        shares = ", ".join(f"{name} {n:.0f} ({row['ratio'][name]:.2f}x)" for name, n in row["calls"].items())
+        print(f"{row['population']:<26} oracle {row['oracle']:.0f}: {shares}")
+    if not all(cell.passed for cell in cells):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
