@@ -17,12 +17,14 @@ class Target:
     Attributes:
         error_relative_max: e / 100: every aggregate of every row is within this share of its true value ...
         confidence: p / 100: ... all at once, with at least this probability over the draw of the sample.
-        weakest_tier: ``"finite-sample"`` refuses limit theorems (more is read, or everything).
+        weakest_tier: ``"finite-sample"`` refuses limit theorems: more is read, or everything. ``"asymptotic"`` allows
+        them
+            where the checks pass; rows that crowd in a few blocks no draw has met can still break such an answer.
     """
 
     error_relative_max: float
     confidence: float = 0.95
-    weakest_tier: Literal["finite-sample", "asymptotic"] = "asymptotic"
+    weakest_tier: Literal["finite-sample", "asymptotic"] = "finite-sample"
 
     def __post_init__(self) -> None:
         if not (0 < self.error_relative_max < 1 and math.isfinite(self.error_relative_max)):
