@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.readable import readable
-from suffice.media.reference import is_reference
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +21,7 @@ def print_result(result: Result, rows: int, console: Console | None = None) -> N
     head = result.head(rows)
     for i, name in enumerate(result.columns):
         is_number = any(isinstance(row[i], int | float) for row in head)
-        is_short = is_number or any(is_reference(row[i]) for row in head)
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_short)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in head:
         table.add_row(*(_text(value) for value in row))
     console = console or Console()
