@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import threading
 import time
 import warnings
@@ -20,8 +21,8 @@ from suffice.answer.work import Work
 from suffice.errors import SufficeError, SufficeWarning, UsageError, nearest
 from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
-from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse
-from suffice.sql.target import split_target
+from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse, parse_one
+from suffice.sql.target import Target, split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
@@ -30,8 +31,10 @@ from suffice.store.schema import create_schema, revising, revision
 from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from sqlglot import exp
 
+    from suffice.answer.guarantee import Guarantee
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
 
@@ -114,7 +117,20 @@ class Connection:
         if not isinstance(query, str) or "\0" in query:
             raise UsageError("a statement is text without zero bytes")
         with self._running():
-            return self._sql(query)
+            return self._sql(query, seed)
+
+    def stream(self, query: str, *, seed: int | None = None) -> Iterator[Result]:
+        """Answers to a statement with a target, each closer than the one before; the last is what :meth:`sql` gives.
+
+        A statement without a target has one answer. Other statements of this connection wait until the stream is
+        read to its end or closed.
+        """
+        with self._running():
+            text, target = split_target(query)
+            if target is None:
+                yield self._sql(query, seed)
+            else:
+                yield from self._answers(text, target, seed, Work())
 
     def limit(
         self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None
@@ -122,13 +138,14 @@ class Connection:
         """What one statement may spend on models from now on; one that needs more is refused before it spends."""
         self._engine.budget = QueryBudget(max_calls, max_price, max_seconds)
 
-    def _sql(self, query: str) -> Result:
+    def _sql(self, query: str, seed: int | None) -> Result:
         started = time.perf_counter()
         text, target = split_target(query)
-        if target is not None:
-            raise UsageError("WITHIN, RECALL, PRECISION and BUDGET are not answered yet: leave the clause out")
-        statement = parse(text, self._names())
         work = Work()
+        if target is not None:
+            *_, last = self._answers(text, target, seed, work)
+            return last
+        statement = parse(text, self._names())
         work.spend("parse", time.perf_counter() - started)
         match statement:
             case CreateModel():
@@ -235,6 +252,28 @@ class Connection:
         self._settled.settle(bound, work)
         return self._run(answer, isinstance(bound.tree, exp.Query), work)
 
+    def _answers(self, text: str, target: Target, seed: int | None, work: Work) -> Iterator[Result]:
+        """Answers to a query with a target; without a seed each run draws its own and says which."""
+        from sqlglot import exp
+
+        from suffice.answer.guaranteed import answers, plan_lines
+
+        statement = parse(text, self._names())
+        asked = statement.sql if isinstance(statement, Explain) else text
+        tree = parse_one(asked)
+        if not isinstance(tree, exp.Query):
+            raise UsageError(f"a guarantee is for a SELECT, not for {tree.key.upper()}")
+        bound, seed = self._bind(tree, work), secrets.randbits(31) if seed is None else seed
+        if isinstance(statement, Explain):
+            lines = plan_lines(self._engine, bound, target, seed, work, analyze=statement.analyze)
+            yield self._rows_result(["plan"], [(line,) for line in lines], work)
+            return
+        for answer in answers(self._engine, bound, target, seed, work):
+            if isinstance(answer.rows, str):
+                yield Result(self._database, answer.rows, work, self.image, answer.guarantee)
+            else:
+                yield self._table_result(answer.rows, work, answer.guarantee)
+
     def _names(self) -> set[str]:
         """Names in a statement that make it ours."""
         return {*MEDIA, *self._views, *self._registry.names()}
@@ -271,10 +310,13 @@ class Connection:
         import pyarrow as pa
 
         arrays = {name: [row[i] for row in rows] for i, name in enumerate(names)} or {"done": [True]}
+        return self._table_result(pa.table(arrays), work, None)
+
+    def _table_result(self, table: pa.Table, work: Work, guarantee: Guarantee | None) -> Result:
         with self._database.lock:
-            self._database.connection.register("suffice_rows", pa.table(arrays))
+            self._database.connection.register("suffice_rows", table)
             try:
-                return Result(self._database, "SELECT * FROM suffice_rows", work, self.image)
+                return Result(self._database, "SELECT * FROM suffice_rows", work, self.image, guarantee)
             finally:
                 self._database.connection.unregister("suffice_rows")
 
