@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
+from suffice.sql.target import EXPLAIN
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -66,7 +66,7 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
     words = [token.text.upper() for token in tokens[:5]]
     if "MODEL" in words[1:4] and words[0] in ("CREATE", "DROP"):
         return _create_model(sql, words) if words[0] == "CREATE" else _drop_model(sql, words, tokens)
-    if explained := re.match(r"\s*EXPLAIN\s+(ANALYZE\s+)?", sql, re.IGNORECASE):
+    if explained := EXPLAIN.match(sql):
         return Explain(sql[explained.end() :], explained.group(1) is not None)
     try:
         return Query(sql, parse_one(sql))

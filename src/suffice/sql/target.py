@@ -6,6 +6,7 @@ end of a statement, in any order. They are read from the tokens, so a column cal
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from suffice.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
+
+
+EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,19 +47,22 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     """The statement without its guarantee clauses, and what they ask; ``(sql, None)`` when there are none."""
     from sqlglot.dialects.duckdb import DuckDB
 
+    if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
+        query, target = split_target(sql[explain.end() :])
+        return explain.group() + query, target
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
         tokens.pop()
-    target, end = Target(), len(tokens)
+    asked, end = Target(), len(tokens)
     while (clause := _last_clause(tokens[:end])) is not None:
         name, value, length = clause
-        if getattr(target, name) is not None:
+        if getattr(asked, name) is not None:
             raise UsageError(f"{' '.join(t.text for t in tokens[end - length : end])}: this clause is there twice")
         changes: dict[str, Any] = {name: value}
-        target, end = replace(target, **changes), end - length
+        asked, end = replace(asked, **changes), end - length
     if end == len(tokens):
         return sql, None
-    return sql[: tokens[end - 1].end + 1] if end else "", target
+    return sql[: tokens[end - 1].end + 1] if end else "", asked
 
 
 def _last_clause(tokens: list[Token]) -> tuple[str, float | int, int] | None:
