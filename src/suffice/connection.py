@@ -188,6 +188,13 @@ class Connection:
             raise image
         return image
 
+    @explained()
+    def path(self, reference: str) -> str:
+        """The file (or URL) that an image reference points into; inside the roots."""
+        from suffice.media.reference import parse_reference
+
+        return self._catalogue.locate(parse_reference(reference).file_hash).path
+
     @property
     def store(self) -> Upkeep:
         """What is kept, in numbers, and how to let go of it."""
@@ -203,6 +210,11 @@ class Connection:
     def models(self) -> list[str]:
         """Names of all models that can be called."""
         return self._registry.names()
+
+    @property
+    def views(self) -> dict[str, str]:
+        """Views over media and models: name to SQL. Other views are DuckDB's own."""
+        return dict(self._views)
 
     @property
     def duckdb(self) -> Any:

@@ -118,9 +118,9 @@ class Result:
         return result_html(self)
 
     @explained()
-    def head(self, rows: int) -> list[tuple[Any, ...]]:
-        """The first `rows` rows."""
-        return self._database.rows(f"FROM {self._table} LIMIT {int(rows)}")
+    def head(self, rows: int, *, offset: int = 0) -> list[tuple[Any, ...]]:
+        """`rows` rows, the first ones or those after `offset`."""
+        return self._database.rows(f"FROM {self._table} LIMIT {int(rows)} OFFSET {int(offset)}")
 
     def __repr__(self) -> str:
         names = ", ".join(map(quote, self._names))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, models, sql, store
+from suffice.cli import bench, check, demo, explain, models, serve, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -19,4 +19,5 @@ app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)
+app.add_typer(serve.app, name="serve")
 app.command("bench")(bench.bench)

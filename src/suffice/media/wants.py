@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_EXTENSIONS: dict[Kind, frozenset[str]] = {
+EXTENSIONS: dict[Kind, frozenset[str]] = {
     "video": _words("mp4 m4v mov mkv webm avi ts m2ts mts mpg mpeg flv ogv wmv asf ivf y4m mxf 3gp"),
     "image": _words("jpg jpeg jfif png gif webp bmp tif tiff avif heic jp2 j2k ico ppm pgm pbm"),
     "document": _words("pdf tif tiff"),
@@ -34,7 +34,7 @@ def wants(file: FoundFile, pattern: str, kind: Kind) -> bool:
     if _names(pattern, file.path):
         return True
     extension = os.path.splitext(file.path)[1][1:].lower()
-    claims = extension in _EXTENSIONS[kind]
+    claims = extension in EXTENSIONS[kind]
     found = "text" if kind == "text" else _format(file.path)
     if found is None or found == "text":
         return claims

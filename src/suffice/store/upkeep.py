@@ -54,6 +54,28 @@ class Upkeep:
             "calls": [dict(zip(names, row, strict=True)) for row in rows],
         }
 
+    @explained()
+    def known(self, reference: str) -> list[dict[str, Any]]:
+        """What every model said of exactly this picture: model, options, and the rows it gave (perhaps none)."""
+        calls = self._database.rows(f"SELECT call_id, name, options FROM {self._schema}.calls ORDER BY call_id")
+        found = []
+        for call, name, options in calls:
+            inputs = self._database.rows(
+                f"SELECT id FROM {self._schema}.inputs_{call} WHERE a0::VARCHAR = ?", [reference]
+            )
+            if inputs:
+                rows = self._named_rows(f"{self._schema}.rows_{call}", [i for (i,) in inputs])
+                found.append({"model": name, "options": options, "rows": rows})
+        return found
+
+    def _named_rows(self, table: str, inputs: list[object]) -> list[dict[str, Any]]:
+        names = [str(row[0]) for row in self._database.rows(f"DESCRIBE {table}")]
+        rows = self._database.rows(f"SELECT * FROM {table} WHERE list_contains(?, input_id) ORDER BY ALL", [inputs])
+        return [
+            {name: value for name, value in zip(names, row, strict=True) if name not in ("input_id", "row_index")}
+            for row in rows
+        ]
+
     def _bytes(self) -> int:
         """What the store takes on disk; 0 in memory."""
         if self._database.is_postgres:

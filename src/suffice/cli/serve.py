@@ -1,0 +1,68 @@
+"""``suffice serve``: the studio and its API."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suffice.cli.output import OptionalTarget
+
+app = typer.Typer(help="Serve the studio and the API; `serve models` serves models alone.", invoke_without_command=True)
+
+Host = Annotated[str, typer.Option(help="Address to listen on; any but this machine's own needs tokens.")]
+
+
+@app.callback()
+def serve(
+    context: typer.Context,
+    db: OptionalTarget = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8321,
+    root: Annotated[list[Path] | None, typer.Option(help="Folder media are read from, repeatable.")] = None,
+    token: Annotated[str | None, typer.Option(help="Admin's token.", envvar="SUFFICE_TOKEN")] = None,
+    run_token: Annotated[str | None, typer.Option(help="May ask.", envvar="SUFFICE_RUN_TOKEN")] = None,
+    read_token: Annotated[str | None, typer.Option(help="May look.", envvar="SUFFICE_READ_TOKEN")] = None,
+    lanes: Annotated[int, typer.Option(help="Statements that run at the same time.")] = 2,
+    model_host: Annotated[list[str] | None, typer.Option(help="Host that HTTP models may call, repeatable.")] = None,
+) -> None:
+    """Open the studio on one port of this machine."""
+    if context.invoked_subcommand:
+        return
+    _need_serve_extra()
+    from suffice.serve.app import create_app
+    from suffice.serve.run import run
+    from suffice.serve.settings import Role, ServeSettings, is_loopback
+
+    given = {
+        value: role for value, role in ((read_token, Role.READ), (run_token, Role.RUN), (token, Role.ADMIN)) if value
+    }
+    if not is_loopback(host) and not given:
+        made = secrets.token_urlsafe(24)
+        given[made] = Role.ADMIN
+        print(f"token {made}", file=sys.stderr)
+    roots = tuple(folder.expanduser().resolve() for folder in root or [Path.cwd()])
+    settings = ServeSettings(
+        target=db or str(roots[0] / "studio.suffice"),
+        roots=roots,
+        host=host,
+        port=port,
+        tokens=given,
+        lanes=lanes,
+        model_hosts=None if is_loopback(host) and not model_host else tuple(model_host or ()),
+    )
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    run(create_app(settings), settings, "studio")
+
+
+def _need_serve_extra() -> None:
+    from importlib.util import find_spec
+
+    from suffice.errors import SufficeError
+
+    if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "multipart")):
+        raise SufficeError("serving needs FastAPI and uvicorn: pip install 'suffice[serve]'")

@@ -1,0 +1,56 @@
+"""Connections for the lanes: one each, all to the same target and within the same roots."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from suffice.answer.progress import listening
+from suffice.answer.result import Result
+from suffice.connection import Connection, connect
+from suffice.serve.as_json import result_json
+from suffice.serve.jobs import Job
+from suffice.serve.settings import Role, ServeSettings
+
+READ_ONLY_CALLS = 0
+"""Model calls that a reader may cause."""
+
+
+class Lanes:
+    """`get(lane)` is the connection of a lane; lane 0's also serves pictures and lists."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self.settings = settings
+        # Two connections to memory are two databases.
+        self.count = 1 if settings.target == ":memory:" else max(settings.lanes, 1)
+        self._connections: dict[int, Connection] = {}
+        self._lock = threading.Lock()
+
+    def get(self, lane: int = 0) -> Connection:
+        with self._lock:
+            if lane not in self._connections:
+                roots = [str(root) for root in self.settings.roots]
+                self._connections[lane] = connect(self.settings.target, roots=roots, progress=False)
+            return self._connections[lane]
+
+    def ask(self, job: Job, lane: int, query: str, seed: int | None, role: Role) -> Result:
+        """Run a statement as a job: progress and partial answers are its events."""
+        connection = self.get(lane)
+        connection.limit(max_calls=READ_ONLY_CALLS if role < Role.RUN else None)
+        last: Result | None = None
+        with listening(job.progress):
+            for last in connection.stream(query, seed=seed):
+                job.say("answer", result_json(last))
+        assert last is not None
+        return last
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Rows of one of the server's own questions, as dictionaries."""
+        result = self.get().sql(query)
+        return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
+
+    def close(self) -> None:
+        with self._lock:
+            for connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
