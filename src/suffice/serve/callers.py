@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from suffice.serve.problems import HttpProblem
+from suffice.serve.problems import HttpError
 from suffice.serve.settings import Role, ServeSettings, is_loopback
 
 COOKIE = "suffice_token"
@@ -34,7 +34,7 @@ def check_origin(request: Request) -> None:
     """Refuse what a page of another site makes a browser send."""
     origin = request.headers.get("origin")
     if request.method not in ("GET", "HEAD", "OPTIONS") and origin and urlsplit(origin).netloc != _netloc(request):
-        raise HttpProblem(403, f"requests from pages of {origin[:200]} are not taken")
+        raise HttpError(403, f"requests from pages of {origin[:200]} are not taken")
 
 
 def needs(role: Role) -> Callable[[Request], Role]:
@@ -45,9 +45,9 @@ def needs(role: Role) -> Callable[[Request], Role]:
         check_origin(request)
         found = role_of(request, settings)
         if found is None:
-            raise HttpProblem(401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+            raise HttpError(401, "a token is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
         if found < role:
-            raise HttpProblem(403, f"this needs the role {role.name.lower()}, your token has {found.name.lower()}")
+            raise HttpError(403, f"this needs the role {role.name.lower()}, your token has {found.name.lower()}")
         return found
 
     return check

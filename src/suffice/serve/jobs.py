@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from suffice.errors import SufficeError
-from suffice.serve.problems import Busy, HttpProblem, status_of
+from suffice.serve.problems import BusyError, HttpError, status_of
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
@@ -110,13 +110,13 @@ class Jobs:
         """Queue work; the same idempotency `key` of the same owner gives the same job.
 
         Raises:
-            HttpProblem: 409 when the key stands for another request, 429 when the queue is full.
+            HttpError: 409 when the key stands for another request, 429 when the queue is full.
         """
         with self._lock:
             if key is not None and (owner, key) in self._by_key:
                 number, before = self._by_key[owner, key]
                 if before != f"{kind}\n{asked}":
-                    raise HttpProblem(409, f"the idempotency key {key[:80]!r} stands for another request")
+                    raise HttpError(409, f"the idempotency key {key[:80]!r} stands for another request")
                 if number in self._jobs:
                     return self._jobs[number]
             job = Job(secrets.token_hex(8), kind, asked, owner)
@@ -124,7 +124,7 @@ class Jobs:
                 self._queue.put_nowait((job, run))
             except queue.Full:
                 wait_s = self._mean_s * self._queue.maxsize / len(self._threads)
-                raise Busy(f"{self._queue.maxsize} jobs are waiting already", wait_s) from None
+                raise BusyError(f"{self._queue.maxsize} jobs are waiting already", wait_s) from None
             self._jobs[job.id] = job
             if key is not None:
                 self._by_key[owner, key] = (job.id, f"{kind}\n{asked}")
@@ -134,7 +134,7 @@ class Jobs:
     def get(self, number: str) -> Job:
         with self._lock:
             if number not in self._jobs:
-                raise HttpProblem(404, f"there is no job {number[:80]!r}; the last {KEPT_MAX} are kept")
+                raise HttpError(404, f"there is no job {number[:80]!r}; the last {KEPT_MAX} are kept")
             return self._jobs[number]
 
     def __iter__(self) -> Iterator[Job]:
@@ -181,7 +181,7 @@ class Jobs:
             job.value = run(job, lane)
         except CancelledError as error:
             return job.end("cancelled", (409, str(error)))
-        except HttpProblem as error:
+        except HttpError as error:
             return job.end("failed", (error.status, error.detail))
         except SufficeError as error:
             return job.end("failed", (status_of(error), str(error)))

@@ -24,7 +24,7 @@ HEADERS = (
 _CALLERS_MAX = 10_000
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     pass
 
 
@@ -60,7 +60,7 @@ class Limits:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > most:
-                raise _TooLarge
+                raise _TooLargeError
             return message
 
         async def noted(message: Message) -> None:
@@ -70,7 +70,7 @@ class Limits:
 
         try:
             await self._app(scope, counted, noted)
-        except _TooLarge:
+        except _TooLargeError:
             if not started:
                 await too_large(scope, receive, send)
 

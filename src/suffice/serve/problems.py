@@ -24,7 +24,7 @@ class Problem(BaseModel):
     detail: str
 
 
-class HttpProblem(Exception):
+class HttpError(Exception):
     """An error with a status of its own."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
@@ -32,7 +32,7 @@ class HttpProblem(Exception):
         self.status, self.detail, self.headers = status, detail, dict(headers or {})
 
 
-class Busy(HttpProblem):
+class BusyError(HttpError):
     """Come back after `seconds`."""
 
     def __init__(self, detail: str, seconds: float) -> None:
@@ -55,8 +55,8 @@ def status_of(error: SufficeError) -> int:
 def handle_problems(app: FastAPI) -> None:
     """Make every error of `app` a problem document."""
 
-    @app.exception_handler(HttpProblem)
-    async def _own(_: Request, error: HttpProblem) -> Response:
+    @app.exception_handler(HttpError)
+    async def _own(_: Request, error: HttpError) -> Response:
         return problem(error.status, error.detail, error.headers)
 
     @app.exception_handler(SufficeError)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suffice.serve.problems import HttpProblem
+from suffice.serve.problems import HttpError
 from suffice.serve.settings import Role
 from suffice.sql.statement import Explain, Query, parse
 from suffice.sql.target import split_target
@@ -12,7 +12,7 @@ FORBIDDEN = ("postgres_execute", "postgres_query", "mysql_query", "sqlite_query"
 
 
 def check_statement(sql: str, role: Role) -> None:
-    """Raises :class:`HttpProblem` 403 when `sql` is more than a question and the caller is no admin.
+    """Raises :class:`HttpError` 403 when `sql` is more than a question and the caller is no admin.
 
     Where files may be read is not decided here: the roots hold for everybody, DuckDB itself refuses others.
     """
@@ -23,7 +23,7 @@ def check_statement(sql: str, role: Role) -> None:
     if isinstance(statement, Explain):
         statement = parse(statement.sql)
     if not isinstance(statement, Query) or not _only_reads(statement):
-        raise HttpProblem(
+        raise HttpError(
             403, "only questions (SELECT, EXPLAIN) may be asked with this token; the rest needs an admin's"
         )
 

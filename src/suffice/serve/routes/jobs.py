@@ -15,7 +15,7 @@ from suffice.answer.result import Result
 from suffice.serve.as_json import plain
 from suffice.serve.callers import READER
 from suffice.serve.jobs import ENDED, Job, Jobs, State
-from suffice.serve.problems import HttpProblem
+from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Jobs_, Owner
 from suffice.serve.settings import Role
 
@@ -107,7 +107,7 @@ def job_rows(
     """Rows of a finished statement, a page at a time."""
     job = own_job(jobs, job_id, owner, role)
     if not isinstance(job.value, Result):
-        raise HttpProblem(409, f"job {job.id} is {job.state} and has no rows")
+        raise HttpError(409, f"job {job.id} is {job.state} and has no rows")
     rows = plain(job.value.head(limit, offset=offset))
     return Rows(columns=job.value.columns, rows=rows, offset=offset, row_count=len(job.value))
 
@@ -133,7 +133,7 @@ def own_job(jobs: Jobs, job_id: str, owner: str, role: Role) -> Job:
     """The job, when it is the caller's to see."""
     job = jobs.get(job_id)
     if job.owner != owner and role < Role.ADMIN:
-        raise HttpProblem(404, f"there is no job {job_id!r} of yours")
+        raise HttpError(404, f"there is no job {job_id!r} of yours")
     return job
 
 

@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 
 from suffice.serve.callers import READER, RUNNER
-from suffice.serve.problems import HttpProblem
+from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Lanes_, Settings_
 
 router = APIRouter(prefix="/api", tags=["media"])
@@ -59,7 +59,7 @@ def video(ref: Reference, lanes: Lanes_) -> FileResponse:
     """The file a frame comes from, in ranges as players ask for them."""
     path = lanes.get().path(ref)
     if "://" in path:
-        raise HttpProblem(422, "a video on an object store cannot be played from here")
+        raise HttpError(422, "a video on an object store cannot be played from here")
     return FileResponse(path, content_disposition_type="inline")
 
 
@@ -125,5 +125,5 @@ def _kind(path: Path) -> str:
     with path.open("rb") as file:
         found = sniff(file.read(HEAD_BYTES))
     if found is None:
-        raise HttpProblem(422, "the file is no video, picture, document or text")
+        raise HttpError(422, "the file is no video, picture, document or text")
     return KINDS[found][0]
