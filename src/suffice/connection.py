@@ -212,6 +212,11 @@ class Connection:
         return self._registry.names()
 
     @property
+    def registry(self) -> Registry:
+        """The models behind the names, for whoever runs them outside SQL."""
+        return self._registry
+
+    @property
     def views(self) -> dict[str, str]:
         """Views over media and models: name to SQL. Other views are DuckDB's own."""
         return dict(self._views)

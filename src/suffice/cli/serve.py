@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suffice.cli.output import OptionalTarget
+
+if TYPE_CHECKING:
+    from suffice.serve.settings import Role
 
 app = typer.Typer(help="Serve the studio and the API; `serve models` serves models alone.", invoke_without_command=True)
 
@@ -38,13 +42,7 @@ def serve(
     from suffice.serve.run import run
     from suffice.serve.settings import Role, ServeSettings, is_loopback
 
-    given = {
-        value: role for value, role in ((read_token, Role.READ), (run_token, Role.RUN), (token, Role.ADMIN)) if value
-    }
-    if not is_loopback(host) and not given:
-        made = secrets.token_urlsafe(24)
-        given[made] = Role.ADMIN
-        print(f"token {made}", file=sys.stderr)
+    given = _tokens(host, {read_token: Role.READ, run_token: Role.RUN, token: Role.ADMIN})
     roots = tuple(folder.expanduser().resolve() for folder in root or [Path.cwd()])
     settings = ServeSettings(
         target=db or str(roots[0] / "studio.suffice"),
@@ -57,6 +55,47 @@ def serve(
     )
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     run(create_app(settings), settings, "studio")
+
+
+@app.command("models")
+def serve_models(
+    names: Annotated[list[str] | None, typer.Argument(help="Models to serve; all that work here by default.")] = None,
+    db: OptionalTarget = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8322,
+    token: Annotated[str | None, typer.Option(help="Callers' token.", envvar="SUFFICE_TOKEN")] = None,
+) -> None:
+    """Serve models alone, for `CREATE MODEL … USING 'http:…'` and other programs."""
+    _need_serve_extra()
+    from suffice.connection import connect
+    from suffice.serve.run import run
+    from suffice.serve.service.app import create_service
+    from suffice.serve.settings import Role, ServeSettings
+
+    with connect(db) as con:
+        working = [name for name, problem in con.sql("SELECT name, problem FROM models").fetchall() if not problem]
+        settings = ServeSettings(
+            target=db or ":memory:",
+            roots=(),
+            host=host,
+            port=port,
+            tokens=_tokens(host, {token: Role.ADMIN}),
+            body_bytes_max=64 << 20,
+            requests_per_s=10_000,
+            requests_burst=10_000,
+        )
+        run(create_service(settings, con.registry, names or working), settings, "models")
+
+
+def _tokens(host: str, given: Mapping[str | None, Role]) -> dict[str, Role]:
+    """The tokens that were given; one is made when strangers could come and none was."""
+    from suffice.serve.settings import Role, is_loopback
+
+    tokens = {token: role for token, role in given.items() if token}
+    if not tokens and not is_loopback(host):
+        tokens = {secrets.token_urlsafe(24): Role.ADMIN}
+        print(f"token {next(iter(tokens))}", file=sys.stderr)
+    return tokens
 
 
 def _need_serve_extra() -> None:

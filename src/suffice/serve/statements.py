@@ -23,9 +23,7 @@ def check_statement(sql: str, role: Role) -> None:
     if isinstance(statement, Explain):
         statement = parse(statement.sql)
     if not isinstance(statement, Query) or not _only_reads(statement):
-        raise HttpError(
-            403, "only questions (SELECT, EXPLAIN) may be asked with this token; the rest needs an admin's"
-        )
+        raise HttpError(403, "only questions (SELECT, EXPLAIN) may be asked with this token; the rest needs an admin's")
 
 
 def _only_reads(statement: Query) -> bool:
