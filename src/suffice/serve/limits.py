@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -65,14 +66,14 @@ class Limits:
 
         async def noted(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            if seen <= most or started:  # else it is what the application makes of a body that was cut off
+                started = True
+                await send(message)
 
-        try:
+        with suppress(_TooLargeError):
             await self._app(scope, counted, noted)
-        except _TooLargeError:
-            if not started:
-                await too_large(scope, receive, send)
+        if seen > most and not started:
+            await too_large(scope, receive, send)
 
     def _wait(self, caller: str) -> float:
         """Seconds `caller` has to wait; a token bucket each."""

@@ -30,7 +30,7 @@ def _only_reads(statement: Query) -> bool:
     from sqlglot import exp
 
     tree = statement.tree
-    if tree is None or not isinstance(tree, exp.Query):
+    if tree is None or not isinstance(tree, exp.Query | exp.Values):
         return False
     if any(
         isinstance(node, exp.DML | exp.DDL | exp.Command) and not isinstance(node, exp.Query) for node in tree.walk()

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from suffice.serve.callers import READER
 from suffice.serve.jobs import Job
+from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Jobs_, Lanes_, Owner
 from suffice.serve.routes.jobs import JobView, view
 from suffice.serve.settings import Role
@@ -48,7 +49,7 @@ def ask(
     if not job.wait(statement.wait_s):
         response.status_code = 202
     elif job.error:
-        response.status_code = job.error[0]
+        raise HttpError(*job.error, {"Location": f"/api/jobs/{job.id}"})
     return view(job)
 
 

@@ -24,10 +24,10 @@ export const number = (value) =>
 
 export const bytes = (count) => (count < 1e6 ? `${number(count / 1e3)} kB` : `${number(count / 1e6)} MB`);
 
-export function table(rows, columns = Object.keys(rows[0] ?? {})) {
+export function table(label, rows, columns = Object.keys(rows[0] ?? {})) {
   if (!rows.length) return el("p", { class: "quiet" }, "Nothing yet.");
   const text = (value) => (value === null ? "" : typeof value === "number" ? number(value) : typeof value === "object" ? JSON.stringify(value) : String(value));
-  return el("div", { class: "scroll answer", tabindex: "0", role: "region", "aria-label": "Table" },
+  return el("div", { class: "scroll answer", tabindex: "0", role: "region", "aria-label": label },
     el("table", {},
       el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " "))))),
       el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((name) =>

@@ -6,7 +6,7 @@ export async function models(main) {
   main.append(card);
   try {
     const { rows } = await call("models");
-    card.replaceChildren(el("h2", {}, "Models"), table(rows, ["name", "inputs", "outputs", "returns", "problem"]));
+    card.replaceChildren(el("h2", {}, "Models"), table("Models", rows, ["name", "inputs", "outputs", "returns", "problem"]));
   } catch (error) {
     card.append(el("p", { class: "bad" }, error.message));
   }

@@ -10,9 +10,9 @@ export async function store(main) {
     const [store, list, bad] = await Promise.all([call("store"), call("jobs"), call("problems")]);
     kept.replaceChildren(el("h2", {}, "Kept results"),
       el("p", {}, `${number(store.files)} files, ${number(store.blobs)} pictures, pages and texts, ${bytes(store.bytes)} on disk`),
-      table(store.calls, ["model", "inputs", "rows", "done", "cached", "hit_rate", "seconds", "price", "options"]));
-    jobs.append(table(list.jobs, ["kind", "state", "seconds", "asked", "error"]));
-    problems.append(table(bad.rows));
+      table("Kept results", store.calls, ["model", "inputs", "rows", "done", "cached", "hit_rate", "seconds", "price", "options"]));
+    jobs.append(table("Jobs", list.jobs, ["kind", "state", "seconds", "asked", "error"]));
+    problems.append(table("Problems", bad.rows));
   } catch (error) {
     kept.append(el("p", { class: "bad" }, error.message));
   }

@@ -1,0 +1,168 @@
+"""The studio in a real browser: asked, looked at, by keyboard, on a phone, in the dark, and accessible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+ROOMS = ("ask", "media", "models", "store")
+
+
+def shoot(page: Page, pictures: Path | None, name: str) -> None:
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=pictures / f"{name}.png")
+
+
+def ask(page: Page, query: str) -> None:
+    page.get_by_label("Question in SQL").fill(query)
+    page.get_by_role("button", name="Run").click()
+
+
+def test_the_first_question(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(studio)
+    page.get_by_role("button", name="Who is nearest to the camera?").click()
+    page.keyboard.press("Control+Enter")
+    thumbnails = page.locator(".thumb img")
+    expect(thumbnails).to_have_count(8, timeout=60_000)
+    expect(thumbnails.first).to_have_js_property("naturalWidth", 480, timeout=30_000)
+    expect(page.get_by_text("detect: 16 done")).to_be_visible()
+    shoot(page, pictures, "studio_answer")
+    thumbnails.first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("frame 650")).to_be_visible()
+    video = dialog.locator("video")
+    expect(video).to_have_js_property("currentTime", 65, timeout=30_000)  # it jumped to the moment
+    shoot(page, pictures, "studio_viewer")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_mistake_is_told_with_the_nearest_name(page: Page, studio: str) -> None:
+    page.goto(studio)
+    ask(page, "SELECT detetc('x')")
+    expect(page.get_by_role("alert")).to_contain_text("did you mean 'detect'")
+
+
+def test_progress_and_cancel(page: Page, studio: str) -> None:
+    page.goto(studio)
+    ask(page, "SELECT count(*) FROM frames('pedestrians.mp4') f, classes(f.image) o")
+    expect(page.get_by_role("progressbar")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert")).to_contain_text("Cancelled", timeout=30_000)
+    expect(page.get_by_role("button", name="Run")).to_be_enabled()
+
+
+def test_explain_shows_the_plan(page: Page, studio: str) -> None:
+    page.goto(studio)
+    page.get_by_label("Question in SQL").fill("SELECT embed(image) FROM frames('pedestrians.mp4', fps => 1)")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_text("embed(image): 80 inputs")).to_be_visible(timeout=20_000)
+
+
+def test_words_are_completed_by_keyboard(page: Page, studio: str) -> None:
+    page.goto(studio)
+    area = page.get_by_label("Question in SQL")
+    page.wait_for_load_state("networkidle")
+    area.fill("")
+    area.press_sequentially("FROM fram")
+    expect(page.get_by_role("option").first).to_contain_text("frames(")
+    area.press("Tab")
+    assert area.input_value() == "FROM frames("
+    area.press("Escape")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+
+
+def test_more_rows(page: Page, studio: str) -> None:
+    page.goto(studio)
+    ask(page, "SELECT range AS n FROM range(450)")
+    expect(page.locator("tbody tr")).to_have_count(200)
+    page.get_by_role("button", name="More rows").click()
+    expect(page.locator("tbody tr")).to_have_count(400)
+    page.get_by_role("button", name="More rows").click()
+    expect(page.locator("tbody tr")).to_have_count(450)
+    expect(page.get_by_role("button", name="More rows")).to_be_hidden()
+
+
+def test_names_of_files_are_text_not_markup(page: Page, studio: str) -> None:
+    page.goto(studio)
+    ask(page, "SELECT '<img src=x onerror=document.title=1>' AS \"<b>name</b>\"")
+    expect(page.locator("td")).to_contain_text("<img src=x")
+    assert page.locator("td img").count() == 0 and page.title() != "1"
+
+
+def test_a_file_is_added_and_asked(page: Page, studio: str, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("An invoice for seven chairs.")
+    page.goto(f"{studio}/#media")
+    page.get_by_label("Videos, pictures, documents, texts").set_input_files(note)
+    expect(page.get_by_role("status").last).to_contain_text("note.txt added")
+    page.get_by_role("link", name="note.txt").click()
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("tbody")).to_contain_text("seven chairs")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_are_accessible(page: Page, studio: str, room: str, scheme: str, pictures: Path | None) -> None:
+    """No violation that axe knows: names, contrast, roles, structure."""
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{studio}/#{room}")
+    page.wait_for_load_state("networkidle")
+    if room == "ask":
+        ask(page, "SELECT 1 AS one, 'x' AS word")
+        expect(page.locator("tbody tr")).to_have_count(1)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    shoot(page, pictures, f"studio_{room}_{scheme}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_phone_shows_it_all(page: Page, studio: str, room: str, pictures: Path | None) -> None:
+    page.set_viewport_size({"width": 375, "height": 740})
+    page.goto(f"{studio}/#{room}")
+    page.wait_for_load_state("networkidle")
+    if room == "ask":
+        ask(page, "SELECT 42 AS answer, 'a rather long piece of text that must wrap somewhere' AS word")
+        expect(page.locator("tbody tr")).to_have_count(1)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    shoot(page, pictures, f"studio_{room}_phone")
+
+
+def test_everything_is_reached_by_keyboard(page: Page, studio: str) -> None:
+    page.goto(studio)
+    page.wait_for_selector(".samples button")
+    reached = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("(document.activeElement.textContent || document.activeElement.ariaLabel || '').trim()")
+        )
+    assert {
+        "Skip to content",
+        "Ask",
+        "Media",
+        "Models",
+        "Store",
+        "Run",
+        "Explain",
+        "What could not be read?",
+    } <= reached
+
+
+def test_a_token_is_needed_once(browser: object, tmp_path: Path) -> None:
+    from serving import serving
+
+    with serving("--db", ":memory:", "--token", "s3cret", folder=tmp_path) as address:
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator("#server")).to_contain_text("a token is needed")
+        page.goto(f"{address}/?token=s3cret")
+        expect(page.locator("#server")).to_contain_text("admin")
+        assert "s3cret" not in page.url and "s3cret" not in page.evaluate("document.cookie")
+        page.close()
