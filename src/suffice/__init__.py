@@ -38,6 +38,7 @@ _LAZY = {
     "Guarantee": "suffice.answer.guarantee",
     "Result": "suffice.answer.result",
     "connect": "suffice.connection",
+    "load_ipython_extension": "suffice.notebook",
     "model": "suffice.models.python",
 }
 

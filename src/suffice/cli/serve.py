@@ -87,6 +87,27 @@ def serve_models(
         run(create_service(settings, con.registry, names or working), settings, "models")
 
 
+@app.command("mcp")
+def serve_mcp(
+    db: OptionalTarget = None,
+    root: Annotated[list[Path] | None, typer.Option(help="Folder media are read from, repeatable.")] = None,
+    calls: Annotated[int, typer.Option(help="Most model calls one question may cause.")] = 1000,
+) -> None:
+    """Tools for assistants over standard input and output (Model Context Protocol): ask with a budget, explain."""
+    from importlib.util import find_spec
+
+    from suffice.connection import connect
+    from suffice.errors import SufficeError
+
+    if find_spec("mcp") is None:
+        raise SufficeError("serving assistants needs the mcp package: pip install 'suffice[serve]'")
+    _need_serve_extra()
+    from suffice.serve.mcp import create_mcp
+
+    with connect(db, roots=root or [Path.cwd()], progress=False) as con:
+        create_mcp(con, calls).run("stdio")
+
+
 def _tokens(host: str, given: Mapping[str | None, Role]) -> dict[str, Role]:
     """The tokens that were given; one is made when strangers could come and none was."""
     from suffice.serve.settings import Role, is_loopback

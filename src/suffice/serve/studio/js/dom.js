@@ -29,7 +29,7 @@ export function table(label, rows, columns = Object.keys(rows[0] ?? {})) {
   const text = (value) => (value === null ? "" : typeof value === "number" ? number(value) : typeof value === "object" ? JSON.stringify(value) : String(value));
   return el("div", { class: "scroll answer", tabindex: "0", role: "region", "aria-label": label },
     el("table", {},
-      el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name.replaceAll("_", " "))))),
+      el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col", class: rows.some((row) => typeof row[name] === "number") ? "number" : null }, name.replaceAll("_", " "))))),
       el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((name) =>
         el("td", { class: typeof row[name] === "number" ? "number" : null, "data-name": name }, text(row[name]))))))));
 }
