@@ -1,0 +1,188 @@
+"""The model service against the runner in the process, and the studio's API under many callers.
+
+Service: the same SQL over the same pictures, detect() in the process and behind ``suffice serve models`` on this
+machine; and one input at a time, over HTTP and called. Both sides decode the same JPEG files. Load: --clients callers
+for --seconds, most asking what is kept, some asking new questions, looking at pictures or listing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+from report import in_turn, ratio, save
+
+import suffice
+from suffice.assets import asset_path
+from suffice.media.image import decode_image
+
+
+@contextmanager
+def serving(*arguments: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """Address and process id of a server."""
+    command = [sys.executable, "-m", "suffice", "serve", *arguments, "--port", "0"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        yield process.stderr.readline().rsplit(" ", 1)[1].strip(), process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def pictures(folder: Path, count: int) -> None:
+    with suffice.connect(progress=False) as con:
+        query = f"SELECT image FROM frames('{asset_path('pedestrians.mp4')}') LIMIT {count}"
+        for number, (reference,) in enumerate(con.sql(query).fetchall()):
+            Image.fromarray(con.image(reference)).save(folder / f"{number:04}.jpg", quality=90)
+
+
+def service(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    columns = "object_id INTEGER, label VARCHAR, score DOUBLE, x0 DOUBLE, y0 DOUBLE, x1 DOUBLE, y1 DOUBLE"
+    with serving("models", "detect", folder=folder) as (address, _):
+        url = f"{address}/models/detect"
+
+        def ask(create: str | None, name: str) -> list[Any]:
+            with suffice.connect(progress=False) as con:
+                if create:
+                    con.sql(create)
+                return con.sql(f"SELECT path, o.label FROM images('{folder}/*.jpg') i, {name}(i.image) o").fetchall()
+
+        create = (
+            f"CREATE MODEL far USING 'http:{url}'"
+            f" (inputs => 'image IMAGE', outputs => '{columns}', returns => 'rows', batch_size => 8, concurrency => 2)"
+        )
+        near_rows, far_rows = ask(None, "detect"), ask(create, "far")
+        a, b = in_turn(lambda: ask(create, "far"), lambda: ask(None, "detect"), rounds)
+        lone = overhead_s(url, sorted(folder.glob("*.jpg"))[:40])
+    return [
+        {
+            "what": "throughput over HTTP / in the process",
+            "value": 1 / ratio(a, b),
+            "target": 0.9,
+            "rows": len(near_rows),
+            "rows_differ": abs(len(near_rows) - len(far_rows)),
+        },
+        {"what": "p50 overhead of one input, ms", "value": 1000 * statistics.median(lone), "target": 3.0},
+    ]
+
+
+def overhead_s(url: str, files: list[Path]) -> list[float]:
+    """Seconds over HTTP minus seconds in the process, input by input, in turn."""
+    from suffice.models.detect import detect
+
+    model, found = detect(), []
+    with httpx.Client() as client:
+        for file in files:
+            data = file.read_bytes()
+            body = {"inputs": [{"image": base64.b64encode(data).decode()}]}
+            started = time.perf_counter()
+            client.post(url, json=body).raise_for_status()
+            far = time.perf_counter() - started
+            started = time.perf_counter()
+            model.predict([model.prepare(decode_image(str(file)))])
+            found.append(far - (time.perf_counter() - started))
+    return found[5:]
+
+
+KEPT = "SELECT count(*) AS people FROM frames('clip.mp4', fps => 0.2) f, detect(f.image) o WHERE o.label = 'person'"
+
+
+def load(folder: Path, clients: int, seconds: float) -> list[dict[str, Any]]:
+    (folder / "clip.mp4").write_bytes(asset_path("pedestrians.mp4").read_bytes())
+    with serving(folder=folder) as (address, pid):
+        with httpx.Client(base_url=address, timeout=60) as client:
+            client.post("/api/sql", json={"query": KEPT, "wait_s": 30}).raise_for_status()
+            query = "SELECT image FROM frames('clip.mp4', fps => 0.2)"
+            references = [row[0] for row in client.post("/api/sql", json={"query": query}).json()["result"]["rows"]]
+        before = resident_bytes(pid)
+        stop, lock = time.monotonic() + seconds, threading.Lock()
+        times: dict[str, list[float]] = {}
+        codes: dict[int, int] = {}
+        shared = (stop, references, times, codes, lock)
+        started = [threading.Thread(target=caller, args=(address, n, *shared)) for n in range(clients)]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+        after = resident_bytes(pid)
+    kept = times["kept"]
+    return [
+        {
+            "what": f"{clients} callers for {seconds:.0f} s, p99 of kept questions, ms",
+            "value": 1000 * float(np.percentile(kept, 99)),
+            "target": 300.0,
+            "p50_ms": 1000 * statistics.median(kept),
+            "requests": sum(codes.values()),
+            "refused_429": codes.get(429, 0),
+            "errors": sum(count for code, count in codes.items() if code >= 400 and code != 429),
+            "memory_before_mb": before / 1e6,
+            "memory_after_mb": after / 1e6,
+        }
+    ]
+
+
+def caller(
+    address: str,
+    number: int,
+    stop: float,
+    references: list[str],
+    times: dict[str, list[float]],
+    codes: dict[int, int],
+    lock: threading.Lock,
+) -> None:
+    """One browser or program: asks, thinks for some seconds, asks again."""
+    chance = random.Random(number)
+    with httpx.Client(base_url=address, timeout=60) as client:
+        time.sleep(chance.uniform(0, 5))
+        while time.monotonic() < stop:
+            kind = chance.choices(("kept", "image", "list", "new"), (60, 25, 10, 5))[0]
+            begun = time.perf_counter()
+            if kind == "kept":
+                code = client.post("/api/sql", json={"query": KEPT}).status_code
+            elif kind == "image":
+                code = client.get("/api/image", params={"ref": chance.choice(references), "max_px": 320}).status_code
+            elif kind == "list":
+                code = client.get(chance.choice(("/api/words", "/api/jobs", "/api/files"))).status_code
+            else:
+                code = client.post("/api/sql", json={"query": f"SELECT {chance.random()} AS x"}).status_code
+            took = time.perf_counter() - begun
+            with lock:
+                times.setdefault(kind, []).append(took)
+                codes[code] = codes.get(code, 0) + 1
+            time.sleep(chance.uniform(4, 12))
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pictures", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=600)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        pictures(Path(first), chosen.pictures)
+        rows = service(Path(first), chosen.rounds) + load(Path(second), chosen.clients, chosen.seconds)
+    save("serve", rows)
+
+
+if __name__ == "__main__":
+    main()
