@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from suffice.masks.default.looks import Look
 
-SAMPLED = 4000
-ROUNDS = 8
+SAMPLED = 1600
+ROUNDS = 6
 
 
 def cluster(look: Look, count: int, seed: int) -> npt.NDArray[np.intp]:
