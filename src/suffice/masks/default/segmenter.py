@@ -81,7 +81,7 @@ class DefaultSegmenter:
     def everything(self, encoded: Encoded) -> list[Candidate]:
         from suffice.masks.default.everything import everything
 
-        return everything(encoded.image, partial(_in_box, encoded))
+        return everything(encoded.image, _detected(encoded), partial(_in_box, encoded))
 
 
 def _segment(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
