@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 _MACROS = (
     "CREATE OR REPLACE TEMP MACRO crop(image, x0, y0, x1, y1) AS image || '@' || floor(x0)::BIGINT || ','"
     " || floor(y0)::BIGINT || ',' || ceil(x1)::BIGINT || ',' || ceil(y1)::BIGINT",
+    "CREATE OR REPLACE TEMP MACRO mask_area(mask) AS (mask::JSON ->> '$.area')::BIGINT",
+    "CREATE OR REPLACE TEMP MACRO mask_share(mask) AS (mask::JSON ->> '$.area')::BIGINT"
+    " / ((mask::JSON ->> '$.size[0]')::BIGINT * (mask::JSON ->> '$.size[1]')::BIGINT)",
+    "CREATE OR REPLACE TEMP MACRO cut(image, mask) AS image || '~' || (mask::JSON ->> '$.size[0]') || ','"
+    " || (mask::JSON ->> '$.size[1]') || ',' || (mask::JSON ->> '$.counts')",
 )
 
 

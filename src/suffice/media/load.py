@@ -14,11 +14,14 @@ from suffice.media.decode_frames import DecodeStats, decode_frames
 from suffice.media.document import render_pages
 from suffice.media.image import Image, decode_image
 from suffice.media.index_video import VideoIndex, index_video
-from suffice.media.reference import Box, parse_reference
+from suffice.media.mask_crop import mask_box
+from suffice.media.mask_rle import decode_rle
+from suffice.media.reference import Box, MaskCut, parse_reference
 from suffice.media.scan import describe
 
 Loaded = Image | MediaError
-_Rows = dict[int, list[tuple[int, tuple[Box, ...]]]]
+_Steps = tuple[Box | MaskCut, ...]
+_Rows = dict[int, list[tuple[int, _Steps]]]
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,32 @@ def load_images(
         yield from _load_file(kind, file_hash, rows, locate, dpi, threads, stats)
 
 
-def crop(picture: Image, boxes_xyxy: Sequence[Box]) -> Image:
-    """Cut `picture` to each box in turn, clipped to what is there; raises :class:`MediaError` when nothing is left."""
+def crop(picture: Image, boxes_xyxy: Sequence[Box | MaskCut]) -> Image:
+    """Cut `picture` to each box in turn, clipped to what is there; raises :class:`MediaError` when nothing is left.
+
+    A mask in place of a box leaves white where it is not, and crops to it.
+    """
     for box in boxes_xyxy:
+        if isinstance(box, MaskCut):
+            picture = _under(picture, box)
+            continue
         height, width = picture.shape[:2]
         picture = picture[max(box.y0, 0) : max(box.y1, 0), max(box.x0, 0) : max(box.x1, 0)]
         if picture.size == 0:
             raise MediaError(f"the crop {tuple(box)} leaves nothing of a picture of {width} x {height}")
     return np.ascontiguousarray(picture)
+
+
+def _under(picture: Image, cut: MaskCut) -> Image:
+    height, width = picture.shape[:2]
+    if (cut.height, cut.width) != (height, width):
+        raise MediaError(f"a mask of {cut.width} x {cut.height} does not fit a picture of {width} x {height}")
+    mask = decode_rle({"size": [height, width], "counts": cut.counts})
+    if not mask.any():
+        raise MediaError("the mask leaves nothing of the picture")
+    box = mask_box(mask)
+    kept = np.where(mask[..., None], picture, np.uint8(255))
+    return kept[box.y0 : box.y1, box.x0 : box.x1]
 
 
 def _load_file(
@@ -126,7 +147,7 @@ def _kept_index(path: str, stamp: str) -> VideoIndex:
     return index_video(path)
 
 
-def _cut(picture: Loaded, cuts: list[tuple[int, tuple[Box, ...]]]) -> Iterator[tuple[int, Loaded]]:
+def _cut(picture: Loaded, cuts: list[tuple[int, _Steps]]) -> Iterator[tuple[int, Loaded]]:
     for position, boxes in cuts:
         try:
             yield position, picture if isinstance(picture, MediaError) else crop(picture, boxes)

@@ -174,7 +174,15 @@ class _Binder:
             raise UsageError(f"{name}() takes {len(inputs)} argument(s), ({wanted}), not {len(positional)}: {written}")
         bound = BoundCall(len(self._calls) + 1, name, model, self._results.call(model.signature), written)
         self._calls[bound.number] = bound
-        return bound, positional
+        return bound, [_as_text(one, column.type) for one, column in zip(positional, inputs, strict=True)]
+
+
+def _as_text(argument: exp.Expr, wanted_type: str) -> exp.Expr:
+    """A list where a model takes text (``segment(image, [x0, y0, x1, y1])``) is written out; all else stays."""
+    from sqlglot import exp
+
+    is_list = isinstance(argument, exp.Array | exp.Tuple)
+    return exp.cast(argument.copy(), "VARCHAR") if is_list and wanted_type == "VARCHAR" else argument
 
 
 def _renamed(call: exp.Expr, outputs: list[str], alias: exp.TableAlias) -> exp.Expr:

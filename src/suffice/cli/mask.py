@@ -1,0 +1,181 @@
+"""``suffice mask FILE…``: from a click or a word to masks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from suffice.cli.output import Json, print_json
+from suffice.errors import SufficeError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from suffice.masks.batch import PictureAnswer, Request, Workshop
+    from suffice.masks.prompt import Point, Prompt
+    from suffice.media.scan import FoundFile
+
+
+def mask(
+    files: Annotated[list[str], typer.Argument(help="Pictures or videos: files, folders, globs ('photos/**').")],
+    out: Annotated[Path, typer.Option(help="Folder for masks, cut-outs and blends.")],
+    text: Annotated[list[str] | None, typer.Option(help="A word for what is wanted; several: once each.")] = None,
+    point: Annotated[list[str] | None, typer.Option(metavar="X,Y[,+/-]", help="A click on it, or (-) off it.")] = None,
+    box: Annotated[list[str] | None, typer.Option(metavar="X0,Y0,X1,Y1", help="A box around a thing.")] = None,
+    everything: Annotated[bool, typer.Option("--everything", help="Whatever there is, unasked.")] = False,
+    model: Annotated[str, typer.Option(help="Segmenter: default, hf:FOLDER_OR_ID, onnx:ENCODER,DECODER.")] = "default",
+    finder: Annotated[str, typer.Option(help="What finds words: default, hf:FOLDER_OR_ID.")] = "default",
+    min_score: Annotated[float | None, typer.Option(help="Leave out found boxes below it.")] = None,
+    text_score: Annotated[float | None, typer.Option(help="Leave out boxes whose word fits less.")] = None,
+    choose: Annotated[list[int] | None, typer.Option(help="Go on with these found boxes only, from 0.")] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="Steps in order: grow=4, shrink=2, fill-holes, drop-islands=50, invert."),
+    ] = None,
+    background: Annotated[bool, typer.Option("--background", help="Cut out what is not the thing.")] = False,
+    candidates: Annotated[int, typer.Option(min=1, max=3, help="Masks a thing: the best, or all three.")] = 1,
+    feather: Annotated[float, typer.Option(min=0, help="Pixels over which a cut-out's edge fades.")] = 0.0,
+    padding: Annotated[int, typer.Option(min=0, help="Pixels around a cut-out.")] = 0,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps encodings between runs.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Pictures at a time; by default one a core.")] = None,
+    json: Json = False,
+) -> None:
+    """Masks of what a text, points, boxes or nothing in particular ask for; run it again and only the rest is done."""
+    from suffice.masks.batch import Request, Workshop
+    from suffice.masks.embeddings import Embeddings
+    from suffice.masks.names import finder_named, segmenter_named
+    from suffice.masks.picture_files import Wanted
+    from suffice.masks.steps import parse_step
+
+    prompt = _prompt(text, point, box, everything, min_score, text_score, choose)
+    steps = tuple(parse_step(step) for step in [*(then or []), *(["invert"] if background else [])])
+    request = Request(prompt, steps, Wanted(candidates=candidates, padding_px=padding, feather_px=feather))
+    workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings(cache))
+    pictures, videos = _by_kind(files)
+    answers = list(_shown(_pictures(pictures, request, workshop, out, jobs), len(pictures)))
+    made = [_video(video, request, workshop, out) for video in videos]
+    objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [o for v in made for o in v["objects"]]
+    problems = [{"file": each.path, "problem": each.problem} for each in answers if each.problem]
+    for each in problems:
+        print(f"warning: {each['problem']}", file=sys.stderr)
+    if json:
+        print_json({"objects": objects, "videos": [v["video"] for v in made], "problems": problems})
+    else:
+        _print(objects, made, out)
+    if problems and len(problems) == len(answers) and not made:
+        raise typer.Exit(1)
+
+
+def _prompt(
+    text: list[str] | None,
+    point: list[str] | None,
+    box: list[str] | None,
+    everything: bool,
+    min_score: float | None,
+    text_score: float | None,
+    choose: list[int] | None,
+) -> Prompt:
+    from suffice.masks.prompt import Prompt, ThingPrompt
+
+    points = tuple(_point(each) for each in point or [])
+    boxes = [_numbers("--box", each, 4) for each in box or []]
+    if len(boxes) > 1 and points:
+        raise UsageError("points go with one box or with none: which of the boxes they are for is not clear")
+    things = [ThingPrompt(points, (b[0], b[1], b[2], b[3])) for b in boxes]
+    if points and not boxes:
+        things = [ThingPrompt(points)]
+    return Prompt(
+        tuple(things),
+        tuple(text or ()),
+        box_score_min=min_score,
+        text_score_min=text_score,
+        chosen=tuple(choose) if choose else None,
+        everything=everything,
+    )
+
+
+def _point(given: str) -> Point:
+    from suffice.masks.prompt import Point
+
+    parts = given.split(",")
+    sign = parts.pop().strip() if len(parts) == 3 else "+"
+    if sign not in ("+", "-"):
+        raise UsageError(f"--point {given}: after X,Y comes + (on the thing) or - (off it)")
+    x, y = _numbers("--point", ",".join(parts), 2)
+    return Point(x, y, sign == "+")
+
+
+def _numbers(option: str, given: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in given.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise UsageError(f"{option} {given}: expected {count} numbers between commas")
+    return numbers
+
+
+def _by_kind(patterns: list[str]) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Pictures and videos under the patterns, each file once."""
+    from suffice.media.scan import expand
+    from suffice.media.wants import wants
+
+    pictures: dict[str, FoundFile] = {}
+    videos: dict[str, FoundFile] = {}
+    for pattern in patterns:
+        for file in expand(pattern):
+            if _is_video(file.path):
+                videos[file.path] = file
+            elif wants(file, pattern, "image"):
+                pictures[file.path] = file
+    if not (pictures or videos):
+        raise SufficeError(f"no picture and no video under {', '.join(map(repr, patterns))}")
+    return list(pictures.values()), list(videos.values())
+
+
+def _is_video(path: str) -> bool:
+    from suffice.media.scan import open_file
+    from suffice.media.sniff import HEAD_BYTES, KINDS, sniff
+
+    try:
+        with open_file(path) as file:
+            return "video" in KINDS.get(sniff(file.read(HEAD_BYTES)) or "", ())
+    except (SufficeError, OSError):
+        return False
+
+
+def _pictures(
+    files: list[FoundFile], request: Request, workshop: Workshop, out: Path, jobs: int | None
+) -> Iterator[PictureAnswer]:
+    from suffice.masks.batch import mask_pictures
+
+    return mask_pictures(files, request, workshop, out, jobs)
+
+
+def _shown(answers: Iterator[PictureAnswer], count: int) -> Iterator[PictureAnswer]:
+    """With a bar on a terminal, when there is something to wait for."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if count < 2 or not console.is_terminal:
+        yield from answers
+    else:
+        yield from track(answers, "masks", count, console=console)
+
+
+def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path) -> dict[str, Any]:
+    raise SufficeError(f"{file.path!r} is a video: not yet")
+
+
+def _print(objects: list[dict[str, Any]], videos: list[dict[str, Any]], out: Path) -> None:
+    for each in objects:
+        x0, y0, x1, y1 = each["box_xyxy"]
+        name = Path(each["file"]).name
+        print(f"{name} {each['id']:>3} {each['label'] or '-':12} {each['score']:.2f}  {x0},{y0},{x1},{y1}  {each['area']} px")
+    for video in videos:
+        print(video["video"]["file"])
+    print(f"{len(objects)} things in {out}")

@@ -1,0 +1,1 @@
+"""Prompts to masks, masks to tracks, and both to data sets."""

@@ -1,0 +1,163 @@
+"""Many pictures, one request: in parallel, resumable, and no bad file stops the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from suffice.errors import SufficeError, UsageError
+from suffice.masks.ask import ask
+from suffice.masks.backend import Finder, Segmenter
+from suffice.masks.embeddings import Embeddings
+from suffice.masks.found import Candidate, FoundThing
+from suffice.masks.picture_files import Wanted, save_json, write_picture
+from suffice.masks.prompt import Prompt
+from suffice.masks.steps import Step, take_steps
+from suffice.media.image import decode_image
+from suffice.media.scan import FoundFile, content_hash
+
+ANSWER_SUFFIX = ".masks.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with each picture.
+
+    Attributes:
+        steps: done to every mask, in order.
+        wanted: the files to write.
+    """
+
+    prompt: Prompt
+    steps: tuple[Step, ...] = ()
+    wanted: Wanted = field(default_factory=Wanted)
+
+
+@dataclass(frozen=True)
+class PictureAnswer:
+    """One picture done: its objects as JSON, or the problem it met; `was_done` when an earlier run had done it."""
+
+    path: str
+    objects: list[dict[str, Any]]
+    problem: str = ""
+    was_done: bool = False
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What works on pictures: shared by all threads."""
+
+    segmenter: Segmenter
+    finder: Finder
+    embeddings: Embeddings
+
+    @property
+    def identity(self) -> str:
+        return f"{self.segmenter.name} {self.segmenter.version} {self.finder.name} {self.finder.version}"
+
+
+def mask_pictures(
+    files: Sequence[FoundFile], request: Request, workshop: Workshop, out: Path, jobs: int | None = None
+) -> Iterator[PictureAnswer]:
+    """An answer a file, as they finish. What an earlier run with the same request did is not done again.
+
+    Args:
+        files: pictures.
+        out: folder of the answers; below it, files keep their places relative to the folder they share.
+        jobs: threads; by default one a core.
+    """
+    common = _common_folder(files)
+    work = partial(_answer, request=request, workshop=workshop, common=common, out=out)
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+        yield from _as_finished(pool, work, files, 2 * (jobs or os.cpu_count() or 1))
+
+
+def _as_finished(
+    pool: ThreadPoolExecutor, work: Any, files: Sequence[FoundFile], ahead: int
+) -> Iterator[PictureAnswer]:
+    """Only `ahead` files are begun before their answers are taken, and none any more when the taker leaves."""
+    running: set[Future[PictureAnswer]] = set()
+    stopped = threading.Event()
+    try:
+        for file in files:
+            running.add(pool.submit(lambda file=file: _unless(stopped, work, file)))
+            if len(running) >= ahead:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (each.result() for each in done)
+        for each in running:
+            yield each.result()
+    finally:
+        stopped.set()
+
+
+def _unless(stopped: threading.Event, work: Any, file: FoundFile) -> PictureAnswer:
+    if stopped.is_set():
+        return PictureAnswer(file.path, [], "stopped")
+    answer: PictureAnswer = work(file)
+    return answer
+
+
+def _answer(file: FoundFile, request: Request, workshop: Workshop, common: str, out: Path) -> PictureAnswer:
+    place = out / os.path.relpath(file.path, common)
+    folder, stem = place.parent, place.name.replace(".", "_")
+    record = folder / f"{stem}{ANSWER_SUFFIX}"
+    try:
+        key = fingerprint(content_hash(file.path), request, workshop.identity)
+        before = _before(record, key)
+        if before is not None:
+            return PictureAnswer(file.path, before, was_done=True)
+        image = decode_image(file.path)
+        things = ask(image, request.prompt, workshop.segmenter, workshop.finder, workshop.embeddings)
+        objects = write_picture(image, stepped(things, request.steps), folder, stem, request.wanted)
+        save_json(record, {"request": key, "path": file.path, "size_wh": list(image.shape[1::-1]), "objects": objects})
+        return PictureAnswer(file.path, objects)
+    except UsageError:
+        raise
+    except (SufficeError, OSError, MemoryError) as error:
+        return PictureAnswer(file.path, [], str(error) or type(error).__name__)
+
+
+def stepped(things: Sequence[FoundThing], steps: Sequence[Step]) -> list[FoundThing]:
+    """`things` with all their candidates after `steps`."""
+    if not steps:
+        return list(things)
+    return [
+        replace(
+            thing,
+            candidates=tuple(Candidate(take_steps(each.mask, steps), each.score) for each in thing.candidates),
+        )
+        for thing in things
+    ]
+
+
+def fingerprint(file_hash: str, request: Request, identity: str) -> str:
+    """Differs whenever the answer may: another content, prompt, step, file wanted, model or version."""
+    digest = hashlib.blake2b(f"{file_hash} {identity} {request.steps} {request.wanted}".encode(), digest_size=16)
+    digest.update(repr(replace(request.prompt, things=())).encode())
+    for thing in request.prompt.things:
+        mask = b"" if thing.mask is None else thing.mask.tobytes()
+        digest.update(repr(replace(thing, mask=None)).encode() + mask)
+    return digest.hexdigest()
+
+
+def _before(record: Path, key: str) -> list[dict[str, Any]] | None:
+    """The objects of an earlier run, if it asked the same and all its files are still there."""
+    try:
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        objects: list[dict[str, Any]] = kept["objects"]
+        files = [Path(path) for each in objects for path in each["files"].values()]
+        return objects if kept["request"] == key and all(path.is_file() for path in files) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _common_folder(files: Sequence[FoundFile]) -> str:
+    return os.path.commonpath([os.path.dirname(file.path) for file in files]) if files else ""

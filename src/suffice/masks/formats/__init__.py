@@ -1,0 +1,1 @@
+"""Masks of data sets as files that others write and read, one file a format."""

@@ -1,0 +1,175 @@
+"""Tiny random checkpoints: our pixels, prompts and masks are transformers' own."""
+
+from __future__ import annotations
+
+import json
+
+import masks_tiny
+import numpy as np
+import pytest
+
+from suffice.errors import ModelError, UsageError
+from suffice.masks.ask import ask
+from suffice.masks.embeddings import Embeddings
+from suffice.masks.names import finder_named, segmenter_named
+from suffice.masks.promptable.automatic import AutomaticSettings
+from suffice.masks.promptable.canvas import bilinear, draw
+from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter, prompt_arrays
+from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
+
+torch = pytest.importorskip("torch")
+hf = pytest.importorskip("transformers")
+
+POINTS = ThingPrompt(points=(Point(10, 12), Point(60, 30, False)))
+BOX = ThingPrompt(box_xyxy=(5.0, 6.0, 40.5, 30.0))
+BOTH = ThingPrompt(points=(Point(20, 20),), box_xyxy=(5.0, 6.0, 40.5, 30.0))
+
+
+def theirs(kind, folder, image, thing):
+    """Masks, logits and scores as transformers' own processor and model make them (SAM and SAM-HQ)."""
+    classes = {"sam": (hf.SamModel, hf.SamProcessor), "sam_hq": (hf.SamHQModel, hf.SamHQProcessor)}
+    processor = classes[kind][1](
+        hf.SamImageProcessorPil(
+            size={"longest_edge": 64}, pad_size={"height": 64, "width": 64}, mask_pad_size={"height": 16, "width": 16}
+        )
+    )
+    processor.target_size = 64
+    model = classes[kind][0].from_pretrained(folder).eval()
+    asked = {}
+    if thing.points:
+        asked["input_points"] = [[[[p.x, p.y] for p in thing.points]]]
+        asked["input_labels"] = [[[int(p.is_on) for p in thing.points]]]
+    if thing.box_xyxy:
+        asked["input_boxes"] = [[list(thing.box_xyxy)]]
+    inputs = processor(image, return_tensors="pt", **asked)
+    with torch.inference_mode():
+        outputs = model(**{k: v for k, v in inputs.items() if k not in ("original_sizes", "reshaped_input_sizes")})
+    masks = processor.image_processor.post_process_masks(
+        outputs.pred_masks, inputs["original_sizes"], inputs["reshaped_input_sizes"]
+    )
+    return inputs, outputs, masks[0][0].numpy()
+
+
+@pytest.mark.parametrize("thing", [POINTS, BOX, BOTH], ids=["points", "box", "both"])
+@pytest.mark.parametrize("kind", ["sam", "sam_hq"])
+def test_masks_equal_transformers(kind, thing, checkpoints, noise):
+    folder = masks_tiny.write(kind, checkpoints)
+    segmenter = CheckpointSegmenter(str(folder))
+    encoded = segmenter.encode(noise)
+    inputs, outputs, masks = theirs(kind, folder, noise, thing)
+    pixels = draw(noise, encoded.canvas, segmenter.family.mean, segmenter.family.std)
+    assert np.abs(pixels - np.asarray(inputs["pixel_values"])).max() <= 1e-4
+    decoded = segmenter.decode(encoded, prompt_arrays([thing], encoded.canvas))
+    assert np.abs(decoded.logits - outputs.pred_masks[0].numpy()).max() <= 1e-4
+    assert np.abs(decoded.scores - outputs.iou_scores[0].numpy()).max() <= 1e-4
+    (candidates,) = segmenter.segment(encoded, [thing])
+    assert len(candidates) == 3
+    for ours, other in zip(candidates, masks, strict=True):
+        assert ours.mask.shape == noise.shape[:2]
+        assert np.array_equal(ours.mask, other)
+
+
+@pytest.mark.parametrize("thing", [POINTS, BOX, BOTH], ids=["points", "box", "both"])
+def test_sam2_equals_its_own_model_on_the_same_pixels(thing, checkpoints, noise):
+    """transformers' SAM 2 processor needs torchvision, so its steps are written out here as its source has them."""
+    folder = masks_tiny.write("sam2", checkpoints)
+    segmenter = CheckpointSegmenter(str(folder))
+    encoded = segmenter.encode(noise)
+    model = hf.Sam2Model.from_pretrained(folder).eval()
+    pixels = torch.from_numpy(draw(noise, encoded.canvas, segmenter.family.mean, segmenter.family.std))
+    scale = torch.tensor([64 / 80, 64 / 48])
+    asked = {}
+    if thing.points:
+        asked["input_points"] = (torch.tensor([[[[p.x, p.y] for p in thing.points]]]) * scale).float()
+        asked["input_labels"] = torch.tensor([[[int(p.is_on) for p in thing.points]]])
+    if thing.box_xyxy:
+        asked["input_boxes"] = (torch.tensor(thing.box_xyxy).reshape(2, 2) * scale).reshape(1, 1, 4).float()
+    with torch.inference_mode():
+        outputs = model(pixel_values=pixels, **asked)
+    low = outputs.pred_masks[0]
+    masks = torch.nn.functional.interpolate(low, (48, 80), mode="bilinear", align_corners=False)[0] > 0
+    (candidates,) = segmenter.segment(encoded, [thing])
+    for ours, other in zip(candidates, masks.numpy(), strict=True):
+        assert np.array_equal(ours.mask, other)
+
+
+def test_things_prompted_together_are_things_prompted_alone(checkpoints, noise):
+    segmenter = CheckpointSegmenter(str(masks_tiny.write("sam", checkpoints)))
+    encoded = segmenter.encode(noise)
+    other = ThingPrompt(points=(Point(30, 5), Point(2, 2)))
+    previous = np.zeros(noise.shape[:2], bool)
+    previous[10:30, 20:50] = True
+    things = [POINTS, BOX, other, BOTH, ThingPrompt(mask=previous)]
+    together = segmenter.segment(encoded, things)
+    for thing, found in zip(things, together, strict=True):
+        (alone,) = segmenter.segment(encoded, [thing])
+        assert [c.score for c in alone] == pytest.approx([c.score for c in found], abs=1e-5)
+        assert all(np.mean(a.mask != b.mask) < 0.001 for a, b in zip(alone, found, strict=True))
+
+
+def test_a_previous_mask_changes_the_answer(checkpoints, noise):
+    segmenter = CheckpointSegmenter(str(masks_tiny.write("sam", checkpoints)))
+    encoded = segmenter.encode(noise)
+    previous = np.zeros(noise.shape[:2], bool)
+    previous[10:30, 20:50] = True
+    (plain,) = segmenter.segment(encoded, [POINTS])
+    (again,) = segmenter.segment(encoded, [ThingPrompt(points=POINTS.points, mask=previous)])
+    assert any(not np.array_equal(a.mask, b.mask) for a, b in zip(plain, again, strict=True))
+
+
+def test_numpy_resizing_is_torchs():
+    planes = np.random.default_rng(1).normal(size=(3, 16, 16)).astype(np.float32)
+    for size in [(64, 64), (48, 80), (9, 7)]:
+        expected = torch.nn.functional.interpolate(
+            torch.from_numpy(planes)[None], size, mode="bilinear", align_corners=False
+        )[0].numpy()
+        assert np.abs(bilinear(planes, *size) - expected).max() <= 1e-5
+
+
+@pytest.mark.parametrize("kind", ["sam", "sam_hq", "sam2"])
+def test_a_picture_is_encoded_once(kind, checkpoints, noise, tmp_path):
+    segmenter = CheckpointSegmenter(str(masks_tiny.write(kind, checkpoints)))
+    embeddings = Embeddings(tmp_path / "kept")
+    for x in range(10):
+        ask(noise, point_prompt(Point(x, x)), segmenter, embeddings=embeddings)
+    assert embeddings.encoded_count == 1
+    again = Embeddings(tmp_path / "kept")
+    (first,) = ask(noise, point_prompt(Point(3, 3)), segmenter, embeddings=embeddings)
+    (second,) = ask(noise, point_prompt(Point(3, 3)), segmenter, embeddings=again)
+    assert again.encoded_count == 0
+    assert np.array_equal(first.mask, second.mask)
+    ask(255 - noise, point_prompt(Point(3, 3)), segmenter, embeddings=again)
+    assert again.encoded_count == 1
+
+
+def test_everything_obeys_its_thresholds(checkpoints, noise):
+    folder = str(masks_tiny.write("sam", checkpoints))
+    lenient = AutomaticSettings(points_per_side=3, score_min=-1, stability_min=0, box_iou_max=1.0, crop_layers=1)
+    found = CheckpointSegmenter(folder, lenient)
+    candidates = found.everything(found.encode(noise))
+    assert candidates and all(a.score >= b.score for a, b in zip(candidates, candidates[1:], strict=False))
+    strict = CheckpointSegmenter(folder, AutomaticSettings(points_per_side=3, score_min=0.9))
+    assert strict.everything(strict.encode(noise)) == []
+
+
+def test_a_checkpoint_of_the_wrong_family_says_which(tmp_path):
+    for kind, hint in {"grounding-dino": "finder", "segformer": "semantic", "bert": "'bert'"}.items():
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"model_type": kind}))
+        with pytest.raises(UsageError, match=kind) as caught:
+            segmenter_named(f"hf:{folder}")
+        assert hint in str(caught.value)
+    with pytest.raises(UsageError, match="segformer"):
+        finder_named(f"hf:{tmp_path / 'segformer'}")
+
+
+def test_truncated_weights_are_one_line(checkpoints, noise, tmp_path):
+    source = masks_tiny.write("sam", checkpoints)
+    for file in source.iterdir():
+        content = file.read_bytes()
+        (tmp_path / file.name).write_bytes(content[:-100] if file.suffix == ".safetensors" else content)
+    segmenter = CheckpointSegmenter(str(tmp_path))
+    with pytest.raises(ModelError) as caught:
+        ask(noise, Prompt(things=(BOX,)), segmenter)
+    assert "\n" not in str(caught.value)
