@@ -13,7 +13,6 @@ from suffice.diffusion.timeline.track import Track, constant, numbers_at
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
-
     from suffice.diffusion.load import Parts
     from suffice.diffusion.predict import Region
     from suffice.diffusion.settings import Settings

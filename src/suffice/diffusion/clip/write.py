@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def _write_gif(path: Path, frames: Iterator[Image], fps: float, settings: Settin
 
 
 def _palette(pictures: list[Any]) -> Any:
-    """256 colours for the whole clip, from up to 16 of its frames side by side: no colour changes from frame to frame."""
+    """256 colours for the whole clip, from up to 16 of its frames side by side: colours stay from frame to frame."""
     import PIL.Image
 
     some = pictures[:: max(1, len(pictures) // 16)][:16]
@@ -156,7 +156,7 @@ def _palette(pictures: list[Any]) -> Any:
 def _durations_ms(count: int, fps: float, unit_ms: int) -> list[int]:
     """Whole units a frame that add up to the length of the clip."""
     ends = [round(number * 1000 / fps / unit_ms) for number in range(count + 1)]
-    return [max(1, after - before) * unit_ms for before, after in zip(ends, ends[1:], strict=False)]
+    return [max(1, after - before) * unit_ms for before, after in pairwise(ends)]
 
 
 def _write_webp(path: Path, frames: Iterator[Image], fps: float, settings: Settings) -> int:

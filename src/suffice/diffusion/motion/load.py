@@ -63,7 +63,9 @@ def load_motion(path: Path, *, device: Any = "cpu", dtype: Any = None) -> Motion
         raise UsageError(f"{path}: {error}") from None
     length = positions_of(shapes) or kind.frames_max
     adapter = _adapter(path, _renamed(state), length, config)
-    adapter.to(device=device, dtype=dtype).requires_grad_(False).eval()
+    adapter.requires_grad_(False).eval().to(device)
+    if dtype is not None and dtype != adapter.dtype:
+        adapter.to(dtype)
     corrections = {name: config[name] for name in _CORRECTED if name in config}
     return Motion(str(path), replace(kind, **{"frames_max": length, **corrections}), adapter)
 
