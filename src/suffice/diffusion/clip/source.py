@@ -68,9 +68,9 @@ def _file(where: str, path: Path) -> Source:
     return Source(where, None, None, lambda numbers: (still for _ in numbers))
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[bool, int, str]]:
     """A sorting key in which ``2.png`` comes before ``10.png``."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+    return [(False, int(part), "") if part.isdigit() else (True, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _folder(where: str, path: Path) -> Source:
