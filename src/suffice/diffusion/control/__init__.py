@@ -1,0 +1,1 @@
+"""Pictures that a clip has to follow, and how they are made from others."""

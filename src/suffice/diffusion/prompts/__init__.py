@@ -1,0 +1,1 @@
+"""Prompts to embeddings: weights, any length, clip skip."""

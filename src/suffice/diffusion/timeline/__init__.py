@@ -1,0 +1,1 @@
+"""What changes from frame to frame, in one text."""

@@ -1,0 +1,71 @@
+"""The windows of a clip at a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from suffice.diffusion.windows.batched import batched
+from suffice.diffusion.windows.looped import looped
+from suffice.diffusion.windows.static import static
+from suffice.diffusion.windows.uniform import uniform
+from suffice.errors import UsageError, nearest
+
+Window = tuple[int, ...]
+Loop = Literal["N", "R-P", "R+P", "A"]
+LOOPS: tuple[Loop, ...] = ("N", "R-P", "R+P", "A")
+KINDS: dict[str, Callable[[int, int, int, int, int], list[Window]]] = {
+    "uniform": uniform,
+    "static": static,
+    "batched": batched,
+    "looped": looped,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a clip is cut into windows.
+
+    Attributes:
+        frames: of the clip.
+        size: most frames a window.
+        overlap: frames that neighbouring windows share.
+        stride: largest exponent of distances within a window: 1 for neighbours only, 2 for every second frame too …
+        kind: of :data:`KINDS`.
+        loop: N no loop; A every window may go round the end; R-P and R+P every second step goes round, else not.
+            Prompts go round in R+P and A.
+    """
+
+    frames: int
+    size: int = 16
+    overlap: int = 4
+    stride: int = 1
+    kind: str = "uniform"
+    loop: Loop = "N"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UsageError(f"there is no window schedule {self.kind!r}{nearest(self.kind, KINDS)}")
+        if self.loop not in LOOPS:
+            raise UsageError(f"there is no loop mode {self.loop!r}: N, R-P, R+P or A")
+        for name in ("frames", "size", "stride"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.overlap < self.size:
+            raise UsageError(f"an overlap of {self.overlap} does not fit a window of {self.size} frames")
+
+    def at(self, step: int) -> list[Window]:
+        """The windows of `step`: every frame in at least one, none twice in one, within a window as played."""
+        kind = self._kind_at(step)
+        return KINDS[kind](self.frames, self.size, self.overlap, self.stride, step)
+
+    def _kind_at(self, step: int) -> str:
+        if self.loop == "A" or (self.loop in ("R-P", "R+P") and step % 2 == 0):
+            return "looped"
+        return self.kind
+
+
+def travels_closed(loop: Loop) -> bool:
+    """Whether the last prompt leads on to the first."""
+    return loop in ("R+P", "A")
