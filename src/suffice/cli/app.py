@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, models, sql, store
+from suffice.cli import bench, check, demo, explain, models, regional, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -18,5 +18,6 @@ app.command("sql")(sql.sql)
 app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
+app.add_typer(regional.app, name="regional")
 app.command("check")(check.check)
 app.command("bench")(bench.bench)

@@ -23,6 +23,10 @@ class FlopMeter:
         self.executed += self.of_active[key]
         return answer
 
+    def dense(self, tiles: int) -> int:
+        """What a whole pass without anything recorded costs; 0 before there was one."""
+        return self.of_active.get((tiles, tiles, False), 0)
+
 
 def counted(work: Callable[[], Any]) -> tuple[int, Any]:
     """Floating-point operations of `work`, and what it returns."""

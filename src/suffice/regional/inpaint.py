@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from suffice.media.image import Image
     from suffice.regional.tiles import TileGrid
 
 
@@ -32,3 +37,18 @@ class KeptOutside:
         if not touched:
             raise UsageError("the mask allows nothing to be repainted")
         return list(touched)
+
+
+def read_picture_and_mask(picture: Path | None, mask: Path | None) -> tuple[Image | None, NDArray[np.bool_] | None]:
+    """Pixels, and where to repaint. Raises :class:`UsageError` when one is missing or their sizes differ."""
+    from suffice.media.image import decode_image
+
+    if picture is None and mask is None:
+        return None, None
+    if picture is None or mask is None:
+        raise UsageError("--image and --mask go together")
+    pixels, allowed = decode_image(str(picture)), decode_image(str(mask))
+    if pixels.shape != allowed.shape:
+        sizes = " and ".join(f"{one.shape[1]}×{one.shape[0]}" for one in (pixels, allowed))
+        raise UsageError(f"{picture} and {mask} are not of one size: {sizes}")
+    return pixels, allowed.mean(-1) >= 128
