@@ -26,8 +26,7 @@ def measured_cost(denoiser: Denoiser, course: Course, repeats: int = 2) -> StepC
     points = []
     for part in PARTS:
         active = torch.arange(max(1, round(part * grid.count)), device=latents.device)
-        tiles = grid.cut(latents)[:, active]
-        work = lambda t=tiles, a=active: denoiser.sparse(t, step, course.condition, grid, cache, a)  # noqa: E731
+        work = lambda a=active: denoiser.sparse(latents, step, course.condition, grid, cache, a)  # noqa: E731
         points.append((len(active) / grid.count, fastest_s(work, repeats)))
     return fit(points, dense_s)
 

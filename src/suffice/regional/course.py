@@ -72,6 +72,7 @@ class Course:
         self.history: History | None = None
         self.word_maps: Tensor | None = None
         self.subject: Tensor | None = None
+        self.costs = [1.0] * grid.count
         self.fractions: list[float] = []
         self.plans: list[StepPlan] = []
         self._whole = settings.skip.dense_steps(settings.steps)
@@ -180,22 +181,26 @@ class Course:
             self.word_maps = recorder.maps(self.grid, self.words).cpu()
             share, self.subject = attention_share(self.word_maps, self.grid), subject_tiles(self.word_maps, self.grid)
         allowed = list(range(tiles)) if self.kept is None else self.kept.tiles(self.grid)
-        costs = share.clamp(0.25, 4).tolist()
+        self.costs = share.clamp(0.25, 4).tolist()
         count = min(REGIONS, len(allowed)) if self.settings.regions is None else self.settings.regions
-        self.regions = cut_regions(self.grid, costs, self.subject.tolist(), count, allowed)
+        self.regions = cut_regions(self.grid, self.costs, self.subject.tolist(), count, allowed)
         self.standings = [
             Standing(float(share[list(one)].mean()), len(one), float(self.change[list(one)].mean()))
             for one in self.regions
         ]
 
     def snapshot(self) -> Course:
-        """A copy to go on from when workers are lost: after a whole step nothing else is needed."""
+        """A copy to go back to when workers are lost: before a whole step nothing kept by workers is needed."""
         kept = copy.copy(self)
         kept.scheduler, kept.standings = copy.deepcopy(self.scheduler), copy.deepcopy(self.standings)
         kept.history, kept.latents = copy.deepcopy(self.history), self.latents.clone()
         kept.change, kept.fractions, kept.plans = self.change.clone(), list(self.fractions), list(self.plans)
         kept.generator = copy_generator(self.generator)
         return kept
+
+    def restore(self, kept: Course) -> None:
+        """Go back to a snapshot, which stays as it is."""
+        self.__dict__.update(kept.snapshot().__dict__)
 
 
 def copy_generator(generator: Any) -> Any:

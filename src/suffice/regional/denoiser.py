@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from suffice.regional.frame import Alone, Cache, Exchange, Frame
@@ -48,17 +48,22 @@ class Denoiser:
 
     def sparse(
         self,
-        tiles: Tensor,
+        latents: Tensor,
         time: Any,
         condition: Condition,
         grid: TileGrid,
         cache: Cache,
         active: Tensor,
         exchange: Exchange | None = None,
+        fresh: bool = False,
     ) -> Tensor:
-        """Noise ``[b, active, c, t, t]`` for the latent's tiles `active` alone, over what `cache` keeps of the others."""
-        frame = Frame(grid, condition.batch, cache, active, exchange or Alone())
-        noise = self._run(frame, tiles.reshape(-1, *tiles.shape[2:]), time, condition)
+        """Noise ``[b, active, c, t, t]`` for the tiles `active` of `latents` ``[b, c, h, w]`` alone.
+
+        `cache` stands for the other tiles, and takes in these; with `fresh` it may be empty.
+        """
+        frame = Frame(grid, condition.batch, cache, active, latents, fresh, exchange or Alone())
+        tiles = grid.cut(latents)[:, active].flatten(0, 1)
+        noise = self._run(frame, tiles, time, condition)
         return noise.reshape(condition.batch, len(active), *noise.shape[1:])
 
     def _run(self, frame: Frame, sample: Tensor, time: Any, condition: Condition) -> Tensor:
@@ -66,7 +71,7 @@ class Denoiser:
 
         self.stage.frame = frame
         try:
-            with torch.inference_mode():
+            with torch.no_grad():
                 return self.unet(  # type: ignore[no-any-return]
                     sample, time, condition.text, added_cond_kwargs=condition.added, return_dict=False
                 )[0]

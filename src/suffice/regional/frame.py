@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from suffice.errors import SufficeError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from suffice.regional.tiles import TileGrid
+
+
+class StaleCacheError(SufficeError):
+    """Tiles were asked for before a pass over all of them."""
 
 
 class Exchange(Protocol):
@@ -54,18 +60,30 @@ class Frame:
 
     `active` is None for a dense pass, which runs the UNet's own layers and fills the cache on its way; else it holds
     the sorted numbers of the tiles that run, and every map is ``[b·active, c, t, t]``, tiles of one picture together.
+    `latents` is the network's whole input. `fresh`: all tiles run now, here or at other workers, so nothing need be
+    kept from before.
     """
 
     grid: TileGrid
     batch: int
     cache: Cache
     active: Tensor | None = None
+    latents: Tensor | None = None
+    fresh: bool = False
     exchange: Exchange = field(default_factory=Alone)
     recorder: Any = None
 
     @property
     def active_count(self) -> int:
         return self.grid.count if self.active is None else len(self.active)
+
+    def kept(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """What the cache holds by this name; room for it when everything is about to be written."""
+        if name not in self.cache.tensors:
+            if not self.fresh:
+                raise StaleCacheError(f"nothing is kept of {name}: some tiles can run only after all of them did")
+            self.cache.tensors[name] = like.new_zeros(shape)
+        return self.cache.tensors[name]
 
 
 class Stage:

@@ -53,8 +53,7 @@ class LocalEngine:
 
         grid, time, told = course.grid, course.scheduler.timesteps[plan.step], course.condition
         active = torch.tensor(plan.tiles, dtype=torch.long, device=latents.device)
-        tiles = grid.cut(latents)[:, active]
         if not len(active):
-            return tiles
-        work = lambda: self.denoiser.sparse(tiles, time, told, grid, cache, active)  # noqa: E731
+            return grid.cut(latents)[:, active]
+        work = lambda: self.denoiser.sparse(latents, time, told, grid, cache, active)  # noqa: E731
         return self.meter.run(grid.count, len(active), False, work)  # type: ignore[no-any-return]

@@ -127,3 +127,8 @@ def load(name: str, device: str | None = None) -> Model:
     from suffice.diffusion.load import load_parts
 
     return Model(load_parts(name, device=device))
+
+
+def load_unet(name: str, device: str | None = None) -> Any:
+    """The network alone, for workers."""
+    return load(name, device).unet

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suffice.errors import UsageError
+from suffice.errors import UsageError, nearest
 from suffice.regional.settings import RequestSettings
 
 if TYPE_CHECKING:
     from suffice.media.image import Image
     from suffice.regional.course import Course, StepPlan
+    from suffice.regional.denoiser import Denoiser
     from suffice.regional.model import Model
+    from suffice.regional.workers.fleet import Fleet
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -113,13 +115,19 @@ def _denoise(
     stepped: Callable[[StepPlan], None],
 ) -> None:
     from suffice.regional.denoiser import opened
-    from suffice.regional.local import LocalEngine
 
     with opened(model.unet) as denoiser:
         course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
-        if workers > 1:
-            raise NotImplementedError
-        engine = LocalEngine(denoiser)
+        if workers == 1:
+            _alone(report, denoiser, course, stepped)
+    if workers > 1:
+        _shared(report, course, name, workers, exchange, control, stepped)
+
+
+def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable[[StepPlan], None]) -> None:
+    from suffice.regional.local import LocalEngine
+
+    engine = LocalEngine(denoiser)
         with report.stage("steps"):
             engine.run(course, stepped)
         report.flops_executed = engine.meter.executed

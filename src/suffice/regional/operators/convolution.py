@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # below this many cells a side a matrix product over patches beats the library's direct convolution (measured on CPU)
 SMALL_TILE = 2
+# reads the latent, which is known whole at every step, so nothing of it is ever old
+FIRST = "conv_in"
 
 
 def convolution(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
@@ -23,8 +25,11 @@ def convolution(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
     if frame.active is None:
         return _dense(module, frame, layer, maps)
     halo = module.padding[0]
-    padded = frame.cache.tensors[layer]
-    grid = frame.grid.scaled(padded.shape[2] - 2 * halo)
+    if layer == FIRST:
+        return without_padding(module, read_windows(_first_input(frame, halo), frame.grid, frame, halo))
+    grid = frame.grid.scaled(frame.grid.height * maps.shape[2] // frame.grid.tile)
+    shape = (frame.batch, maps.shape[1], grid.height + 2 * halo, grid.width + 2 * halo)
+    padded = frame.kept(layer, shape, maps)
     write_tiles(padded, maps, grid, frame, halo)
     frame.exchange.halo(layer, padded, grid, halo)
     return without_padding(module, read_windows(padded, grid, frame, halo))
@@ -34,16 +39,16 @@ def _dense(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
     from torch.nn import functional
 
     frame.grid.scaled(maps.shape[2])
-    frame.cache.tensors[layer] = functional.pad(maps, (module.padding[0],) * 4)
+    if layer != FIRST:
+        frame.cache.tensors[layer] = functional.pad(maps, (module.padding[0],) * 4)
     return type(module).forward(module, maps)
 
 
-def allocate(module: Any, frame: Frame, layer: str, maps: Tensor, height: int) -> None:
-    """An empty kept input for a worker that never saw a dense pass; the exchange fills the part of others."""
-    halo = module.padding[0]
-    grid = frame.grid.scaled(height)
-    shape = (frame.batch, maps.shape[1], grid.height + 2 * halo, grid.width + 2 * halo)
-    frame.cache.tensors[layer] = maps.new_zeros(shape)
+def _first_input(frame: Frame, halo: int) -> Tensor:
+    from torch.nn import functional
+
+    assert frame.latents is not None
+    return functional.pad(frame.latents, (halo,) * 4)
 
 
 def write_tiles(padded: Tensor, maps: Tensor, grid: TileGrid, frame: Frame, halo: int) -> None:

@@ -23,7 +23,8 @@ def self_attention(module: Any, frame: Frame, layer: str, states: Tensor) -> Ten
 
 
 def _sparse(module: Any, frame: Frame, layer: str, states: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    keys, values = frame.cache.tensors[f"{layer}.key"], frame.cache.tensors[f"{layer}.value"]
+    whole = (frame.batch, frame.grid.count, *key.shape[1:])
+    keys, values = frame.kept(f"{layer}.key", whole, key), frame.kept(f"{layer}.value", whole, value)
     shape = (frame.batch, frame.active_count, *key.shape[1:])
     keys[:, frame.active] = key.reshape(shape)
     values[:, frame.active] = value.reshape(shape)
