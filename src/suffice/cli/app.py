@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import animate, bench, check, demo, explain, inpaint, mask, models, serve, sql, store
+from suffice.cli import animate, bench, check, demo, explain, inpaint, mask, models, regional, serve, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -22,5 +22,6 @@ app.command("check")(check.check)
 app.command("mask")(mask.mask)
 app.command("animate")(animate.animate)
 app.command("inpaint")(inpaint.inpaint)
+app.add_typer(regional.app, name="regional")
 app.add_typer(serve.app, name="serve")
 app.command("bench")(bench.bench)

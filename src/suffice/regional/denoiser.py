@@ -1,0 +1,86 @@
+"""One network of the UNet family that predicts noise for whole latents or for some of their tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from suffice.regional.frame import Alone, Cache, Exchange, Frame
+from suffice.regional.install import installed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from suffice.regional.frame import Stage
+    from suffice.regional.tiles import TileGrid
+
+
+@dataclass
+class Condition:
+    """What the network is told besides the latent: text states ``[b, words, d]`` and, for SDXL, pooled text and sizes.
+
+    With classifier-free guidance ``b`` is twice the pictures: first without, then with the prompt.
+    """
+
+    text: Tensor
+    added: dict[str, Tensor] | None = None
+
+    @property
+    def batch(self) -> int:
+        return int(self.text.shape[0])
+
+
+@dataclass
+class Denoiser:
+    """A UNet with the operators installed; :func:`opened` makes one."""
+
+    unet: Any
+    stage: Stage
+
+    def dense(
+        self, latents: Tensor, time: Any, condition: Condition, grid: TileGrid, cache: Cache, recorder: Any = None
+    ) -> Tensor:
+        """Noise ``[b, c, h, w]`` for whole latents ``[b, c, h, w]``; leaves `cache` as of this step."""
+        frame = Frame(grid, condition.batch, cache, recorder=recorder)
+        return self._run(frame, latents, time, condition)
+
+    def sparse(
+        self,
+        latents: Tensor,
+        time: Any,
+        condition: Condition,
+        grid: TileGrid,
+        cache: Cache,
+        active: Tensor,
+        exchange: Exchange | None = None,
+        fresh: bool = False,
+    ) -> Tensor:
+        """Noise ``[b, active, c, t, t]`` for the tiles `active` of `latents` ``[b, c, h, w]`` alone.
+
+        `cache` stands for the other tiles, and takes in these; with `fresh` it may be empty.
+        """
+        frame = Frame(grid, condition.batch, cache, active, latents, fresh, exchange or Alone())
+        tiles = grid.cut(latents)[:, active].flatten(0, 1)
+        noise = self._run(frame, tiles, time, condition)
+        return noise.reshape(condition.batch, len(active), *noise.shape[1:])
+
+    def _run(self, frame: Frame, sample: Tensor, time: Any, condition: Condition) -> Tensor:
+        import torch
+
+        self.stage.frame = frame
+        try:
+            with torch.no_grad():
+                return self.unet(  # type: ignore[no-any-return]
+                    sample, time, condition.text, added_cond_kwargs=condition.added, return_dict=False
+                )[0]
+        finally:
+            self.stage.frame = None
+
+
+@contextmanager
+def opened(unet: Any) -> Iterator[Denoiser]:
+    """Within the block `unet` may be run on tiles; afterwards it is as it was."""
+    with installed(unet) as stage:
+        yield Denoiser(unet, stage)

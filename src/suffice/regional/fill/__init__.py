@@ -1,0 +1,1 @@
+"""What stands for the noise of a region that did not run: one file a guess."""

@@ -1,0 +1,35 @@
+"""The last two predictions of every tile, each with the time it was made for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass
+class History:
+    """last, before: noise ``[b, tiles, c, t, t]``; last_time, before_time: ``[tiles]``, of the solver's time steps."""
+
+    last: Tensor
+    before: Tensor
+    last_time: Tensor
+    before_time: Tensor
+
+    @classmethod
+    def of(cls, noise: Tensor, time: float) -> History:
+        """After a first prediction of every tile."""
+        import torch
+
+        times = torch.full((noise.shape[1],), float(time), device=noise.device)
+        return cls(noise.clone(), noise.clone(), times, times.clone())
+
+    def update(self, tiles: Tensor, noise: Tensor, time: float) -> Tensor:
+        """Take in the prediction of some tiles; returns ``|new - old| / |old|`` of each."""
+        old = self.last[:, tiles]
+        change = (noise - old).abs().mean((0, 2, 3, 4)) / old.abs().mean((0, 2, 3, 4)).clamp_min(1e-12)
+        self.before[:, tiles], self.before_time[tiles] = old, self.last_time[tiles]
+        self.last[:, tiles], self.last_time[tiles] = noise, float(time)
+        return change

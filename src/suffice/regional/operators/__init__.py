@@ -1,0 +1,1 @@
+"""What a UNet's layers do when only some tiles run: one file an operator."""

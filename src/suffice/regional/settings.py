@@ -1,0 +1,96 @@
+"""What a request may ask for, checked at the border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from suffice.errors import UsageError, nearest
+
+SOLVERS = ("ddim", "euler", "dpm++", "lcm")
+FILLS = ("zero_order", "first_order")
+
+
+@dataclass(frozen=True)
+class SkipSettings:
+    """When a region may rest. All but `mode` have defaults that were chosen on the pocket weights.
+
+    mode: ``off`` (everything runs), ``auto`` (a region rests while its score is below `threshold`) or ``budget``
+    (`active_fraction` of all region-steps run, so the work is known beforehand).
+    attention_power: how much a region's share of the words' attention weighs against the change of its noise.
+    rest_steps_max: a region rests at most so many steps in a row. starvation: how fast resting raises the score.
+    warmup_steps, tail_steps: first and last steps in which everything runs. reset_every: so does each such step.
+    """
+
+    mode: str = "auto"
+    active_fraction: float = 1.0
+    threshold: float = 0.12
+    attention_power: float = 0.5
+    change_power: float = 1.0
+    rest_steps_max: int = 4
+    starvation: float = 0.35
+    warmup_steps: int = 4
+    tail_steps: int = 1
+    reset_every: int = 10
+    fill: str = "first_order"
+    seed: int = 0
+
+    def dense_steps(self, steps: int) -> frozenset[int]:
+        """Steps in which every region runs: warm-up, the step that hands over to regions, resets, tail."""
+        start = min(self.warmup_steps + 1, steps)
+        resets = range(start - 1 + self.reset_every, steps, self.reset_every) if self.reset_every else ()
+        return frozenset({*range(start), *resets, *range(max(0, steps - self.tail_steps), steps)})
+
+    def check(self, steps: int) -> None:
+        """Raises :class:`UsageError` for what cannot be."""
+        if self.mode not in ("off", "auto", "budget", "random"):
+            raise UsageError(f"--skip {self.mode!r} is none of off, auto, budget=F{nearest(self.mode, ['off', 'auto'])}")
+        if self.fill not in FILLS:
+            raise UsageError(f"fill {self.fill!r} is none of {', '.join(FILLS)}{nearest(self.fill, FILLS)}")
+        if not 1 <= self.warmup_steps < steps:
+            raise UsageError(f"{self.warmup_steps} warm-up steps do not fit in {steps} steps")
+        least = len(self.dense_steps(steps)) / steps
+        if self.mode in ("budget", "random") and not least <= self.active_fraction <= 1:
+            raise UsageError(
+                f"budget={self.active_fraction:g} is not between {least:.3g} and 1: {len(self.dense_steps(steps))} of "
+                f"{steps} steps always run whole (warm-up, resets, tail)"
+            )
+
+
+def parse_skip(text: str) -> SkipSettings:
+    """``off``, ``auto`` or ``budget=F`` of the command line."""
+    mode, equals, value = text.partition("=")
+    if mode == "budget" and equals:
+        try:
+            return SkipSettings(mode="budget", active_fraction=float(value))
+        except ValueError:
+            raise UsageError(f"--skip budget={value}: {value!r} is not a number") from None
+    if equals or mode not in ("off", "auto"):
+        raise UsageError(f"--skip {text!r} is none of off, auto, budget=F{nearest(mode, ['off', 'auto', 'budget'])}")
+    return SkipSettings(mode=mode)
+
+
+@dataclass(frozen=True)
+class RequestSettings:
+    """One picture (or a batch of one prompt): what is asked, apart from what runs it."""
+
+    prompt: str
+    negative: str = ""
+    steps: int = 20
+    guidance: float = 5.0
+    seed: int = 0
+    pictures: int = 1
+    height: int | None = None
+    width: int | None = None
+    solver: str = "ddim"
+    tile: int | None = None
+    regions: int | None = None
+    skip: SkipSettings = SkipSettings()
+
+    def check(self) -> None:
+        """Raises :class:`UsageError` for what cannot be."""
+        if self.solver not in SOLVERS:
+            known = ", ".join(SOLVERS)
+            raise UsageError(f"solver {self.solver!r} is none of {known}{nearest(self.solver, SOLVERS)}")
+        if self.steps < 2 or self.pictures < 1:
+            raise UsageError(f"{self.steps} steps of {self.pictures} pictures: at least 2 steps and 1 picture")
+        self.skip.check(self.steps)

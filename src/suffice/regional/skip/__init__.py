@@ -1,0 +1,1 @@
+"""Which regions run in a step: one file a rule."""

@@ -1,0 +1,28 @@
+"""The regions of highest score, up to a given part of all tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suffice.regional.settings import SkipSettings
+from suffice.regional.skip.standing import Standing, score
+
+
+def budget(standings: Sequence[Standing], settings: SkipSettings, fraction: float, step: int) -> frozenset[int]:
+    """The regions that run: about `fraction` of the tiles; who rested longest allowed goes first."""
+    order = sorted(
+        range(len(standings)),
+        key=lambda r: (standings[r].rested_steps < settings.rest_steps_max, -score(standings[r], settings), r),
+    )
+    return fill_up(order, standings, fraction)
+
+
+def fill_up(order: Sequence[int], standings: Sequence[Standing], fraction: float) -> frozenset[int]:
+    """Regions in `order` while each brings the number of tiles nearer to the goal."""
+    goal, taken, chosen = fraction * sum(one.tiles for one in standings), 0, set()
+    for region in order:
+        tiles = standings[region].tiles
+        if abs(taken + tiles - goal) <= abs(taken - goal):
+            chosen.add(region)
+            taken += tiles
+    return frozenset(chosen)

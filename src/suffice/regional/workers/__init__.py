@@ -1,0 +1,1 @@
+"""Planner and workers: who is told what, and what workers tell each other."""

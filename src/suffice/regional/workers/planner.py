@@ -1,0 +1,300 @@
+"""The planner: holds the course of every request, decides every step, and lets the workers do it.
+
+A request's warm-up runs whole on one worker; then its regions are shared out, all workers run one whole step together
+(which fills their caches), and from there on each worker is told which of its tiles run. The latents and the solver
+stay here, so a lost worker costs no more than the steps since the last whole one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from suffice.regional.attention_maps import AttentionRecorder
+from suffice.regional.regions import share_out
+from suffice.regional.schedule.board import Board
+from suffice.regional.schedule.policy import GapFilling, Policy
+from suffice.regional.schedule.unit import Unit
+from suffice.regional.workers import messages as say
+from suffice.regional.workers.fleet import Fleet, Lost, WorkerError
+
+if TYPE_CHECKING:
+    from suffice.regional.course import Course, StepPlan
+
+LOST_MAX = 3
+
+
+@dataclass
+class Running:
+    """A request on its way. owned: tiles of each rank. parts: the noise that came back of the step that runs."""
+
+    number: int
+    course: Course
+    deadline_s: float = float("inf")
+    owned: tuple[say.Tiles, ...] = ()
+    recorder: Any = None
+    plan: StepPlan | None = None
+    tiles: tuple[say.Tiles, ...] = ()
+    parts: dict[int, Any] = field(default_factory=dict)
+    safe: Course | None = None
+    begun: bool = False
+    finished_s: float = 0.0
+    seconds_of: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Tally:
+    """What all requests took. busy_s: of each rank."""
+
+    flops: int = 0
+    bytes_sent: int = 0
+    bytes_by_kind: dict[str, int] = field(default_factory=dict)
+    bytes_by_step: list[int] = field(default_factory=list)
+    busy_s: dict[int, float] = field(default_factory=dict)
+    replaced: int = 0
+
+
+class Planner:
+    """Runs courses on a fleet. exchange: ``sync`` or ``stale`` between whole steps (see ``workers/peers.py``)."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        exchange: str = "sync",
+        policy: Policy | None = None,
+        lost_max: int = LOST_MAX,
+        speeds: Sequence[float] | None = None,
+    ) -> None:
+        import torch.distributed as dist
+
+        self.fleet, self.sync, self.lost_max, self.speeds = fleet, exchange == "sync", lost_max, speeds
+        self.board = Board(policy or GapFilling(), fleet.ranks)
+        self.tally = Tally()
+        self.epoch = 0
+        self._store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        self._requests: dict[int, Running] = {}
+        self._submitted = 0
+        self._stepped: Callable[[int, StepPlan], None] = lambda number, plan: None
+        self._await(say.Ready, fleet.ranks)
+        self._meet()
+
+    def run(
+        self,
+        courses: Sequence[Course],
+        stepped: Callable[[int, StepPlan], None] = lambda number, plan: None,
+        deadlines_s: Sequence[float] | None = None,
+    ) -> list[Running]:
+        """Denoise all `courses`; their latents are the result. Raises :class:`WorkerError` beyond `lost_max` losses."""
+        self._stepped = stepped
+        for course in courses:
+            self.submit(course)
+        for running, deadline in zip(self._requests.values(), deadlines_s or (), strict=False):
+            running.deadline_s = deadline
+        done = list(self._requests.values())
+        while self._requests:
+            self.turn()
+        return done
+
+    def submit(self, course: Course, deadline_s: float = float("inf")) -> Running:
+        """Take a request; it starts as soon as the policy lets it."""
+        running = Running(self._submitted, course, deadline_s)
+        running.recorder = AttentionRecorder(len(course.latents))
+        self._requests[running.number] = running
+        self._submitted += 1
+        self._offer(running)
+        return running
+
+    def turn(self, seconds: float = 0.2) -> None:
+        """Hand out what can be, then hear what was done."""
+        self._hand_out()
+        for rank, reply in self.fleet.poll(seconds):
+            if isinstance(reply, Lost):
+                self._recover(rank)
+                return
+            if isinstance(reply, say.Failed):
+                raise WorkerError(f"worker {rank}: {reply.message}")
+            if isinstance(reply, say.Done):
+                self._hear(rank, reply)
+
+    def _hand_out(self) -> None:
+        for rank in self.fleet.ranks:
+            if self.board.free(rank) and (taken := self.board.next_for(rank)) is not None:
+                unit, takers = taken
+                for taker in takers:
+                    self._order(self._requests[unit.request], taker)
+
+    def _order(self, running: Running, rank: int) -> None:
+        plan, course = running.plan, running.course
+        assert plan is not None
+        latents = _array(course.network_input()[: len(course.latents)])
+        step_time = _array(course.scheduler.timesteps[plan.step])
+        if plan.kind == "warmup":
+            grid, told = course.grid, course.condition
+            text, added = _array(told.text), _arrays(told.added)
+            self.fleet.send(
+                rank,
+                say.Warm(
+                    running.number, plan.step, step_time, latents, course.recording, grid.height, grid.width,
+                    grid.tile, text, added, len(course.latents),
+                ),
+            )  # fmt: skip
+            return
+        sync = self.sync or plan.kind == "whole"
+        step = say.Step(running.number, plan.step, step_time, latents, running.tiles, sync, plan.kind == "whole")
+        self.fleet.send(rank, step)
+        running.parts.setdefault(rank, None)
+
+    def _offer(self, running: Running) -> None:
+        """Decide the next step of a request and put it up."""
+        plan = running.plan = running.course.plan()
+        running.parts = {}
+        if plan.kind == "warmup":
+            self.board.put_up([self._unit(running, (), False)])
+            return
+        if not running.begun:
+            self._begin(running)
+        if plan.kind == "whole":
+            running.safe = running.course.snapshot()
+        active = set(plan.tiles)
+        running.tiles = tuple(tuple(tile for tile in owned if tile in active) for owned in running.owned)
+        takers = tuple(rank for rank, tiles in enumerate(running.tiles) if tiles)
+        self._tell_resting(running, takers)
+        if not takers:
+            self._absorb(running)
+        elif self.sync or plan.kind == "whole":
+            self.board.put_up([self._unit(running, takers, True)])
+        else:
+            self.board.put_up([self._unit(running, (rank,), False) for rank in takers])
+
+    def _unit(self, running: Running, takers: tuple[int, ...], together: bool) -> Unit:
+        plan, course = running.plan, running.course
+        assert plan is not None
+        left = float(course.settings.steps - plan.step)
+        return Unit(running.number, plan.step, plan.kind, takers, together, running.deadline_s, left)
+
+    def _tell_resting(self, running: Running, takers: Sequence[int]) -> None:
+        """Who rests must know who ran, to make sense of what it is sent."""
+        for rank in self.fleet.ranks:
+            if rank not in takers:
+                self._order(running, rank)
+                running.parts.pop(rank, None)
+
+    def _begin(self, running: Running) -> None:
+        course = running.course
+        weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
+        shares = share_out(weights, len(self.fleet.ranks), self.speeds)
+        running.owned = tuple(tuple(sorted(t for r in share for t in course.regions[r])) for share in shares)
+        grid, told, running.begun = course.grid, course.condition, True
+        for rank in self.fleet.ranks:
+            text, added = _array(told.text), _arrays(told.added)
+            begin = say.Begin(running.number, grid.height, grid.width, grid.tile, text, added, running.owned)
+            self.fleet.send(rank, begin)
+
+    def _hear(self, rank: int, reply: say.Done) -> None:
+        running = self._requests[reply.request]
+        self._count(rank, reply)
+        running.parts[rank] = reply
+        if self.board.done(rank, reply.request, reply.step):
+            self._absorb(running)
+
+    def _count(self, rank: int, reply: say.Done) -> None:
+        tally = self.tally
+        tally.flops += reply.flops
+        tally.bytes_sent += reply.bytes_sent
+        tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds
+        for kind, sent in reply.bytes_by_kind.items():
+            tally.bytes_by_kind[kind] = tally.bytes_by_kind.get(kind, 0) + sent
+
+    def _absorb(self, running: Running) -> None:
+        plan, course = running.plan, running.course
+        assert plan is not None
+        self.tally.bytes_by_step.append(sum(one.bytes_sent for one in running.parts.values() if one))
+        course.absorb(plan, self._noise(running), running.recorder)
+        self._stepped(running.number, plan)
+        if course.finished:
+            self._end(running)
+        else:
+            self._offer(running)
+
+    def _noise(self, running: Running) -> Any:
+        """The parts of all ranks as one tensor, tiles in order."""
+        import torch
+
+        plan, course = running.plan, running.course
+        assert plan is not None
+        if plan.kind == "warmup":
+            (reply,) = running.parts.values()
+            _add_attention(running.recorder, reply)
+            return torch.as_tensor(reply.noise).to(course.latents)
+        sides, tile = course.condition.batch, course.grid.tile
+        noise = course.latents.new_zeros((sides, course.grid.count, course.latents.shape[1], tile, tile))
+        for rank, reply in running.parts.items():
+            noise[:, list(running.tiles[rank])] = torch.as_tensor(reply.noise).to(noise)
+        return noise[:, list(plan.tiles)]
+
+    def _end(self, running: Running) -> None:
+        running.finished_s = time.perf_counter()
+        self.board.finish(running.number)
+        del self._requests[running.number]
+        for rank in self.fleet.ranks:
+            self.fleet.send(rank, say.End(running.number))
+
+    def _meet(self) -> None:
+        """All ranks join a new group."""
+        for rank in self.fleet.ranks:
+            self.fleet.send(rank, say.Join(self.epoch, rank, len(self.fleet.ranks), self._store.port))
+        self._await(say.Joined, self.fleet.ranks)
+
+    def _recover(self, lost: int) -> None:
+        """Replace a lost worker; every request goes on from its last whole step, so its picture is the same."""
+        self.tally.replaced += 1
+        if self.tally.replaced > self.lost_max:
+            raise WorkerError(f"worker {lost} is lost, the {self.tally.replaced}th in all: more than {self.lost_max}")
+        self.epoch += 1
+        others = [rank for rank in self.fleet.ranks if rank != lost]
+        self.fleet.replace(lost)
+        for rank in others:
+            self.fleet.send(rank, say.Abort(self.epoch))
+        self._await(say.Aborted, others)
+        self._await(say.Ready, [lost])
+        self._meet()
+        self.board.clear()
+        for running in self._requests.values():
+            self._go_back(running)
+
+    def _go_back(self, running: Running) -> None:
+        if running.safe is not None:
+            running.course.restore(running.safe)
+        running.begun = False
+        self._offer(running)
+
+    def _await(self, kind: type, ranks: Sequence[int]) -> None:
+        """Until each of `ranks` has said a message of `kind`; anything else from before is dropped."""
+        missing = set(ranks)
+        while missing:
+            for rank, reply in self.fleet.poll(1.0):
+                if isinstance(reply, Lost):
+                    raise WorkerError(f"worker {rank} was lost while the workers met")
+                if isinstance(reply, say.Failed):
+                    raise WorkerError(f"worker {rank}: {reply.message}")
+                if isinstance(reply, kind):
+                    missing.discard(rank)
+
+
+def _add_attention(recorder: Any, reply: say.Done) -> None:
+    import torch
+
+    for cells, (words, count) in reply.attention.items():
+        seen = torch.as_tensor(words)
+        recorder.sums[cells] = recorder.sums[cells] + seen if cells in recorder.sums else seen
+        recorder.counts[cells] += count
+
+
+def _array(tensor: Any) -> Any:
+    return tensor.cpu().numpy() if not tensor.is_floating_point() else tensor.float().cpu().numpy()
+
+
+def _arrays(tensors: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if tensors is None else {name: _array(one) for name, one in tensors.items()}

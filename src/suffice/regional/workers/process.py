@@ -1,0 +1,24 @@
+"""What a worker process does; importing it does the heavy imports, once for all of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import diffusers.models.unets.unet_2d_condition
+import torch
+
+import suffice.regional.workers.worker as worker
+
+
+def main(line: Any, model: str, device: str | None, threads: int) -> None:
+    """Load the network and serve until told to stop. Ctrl-C is the planner's business."""
+    from suffice.regional.model import load_unet
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    worker.serve(load_unet(model, device), line, os.getpid())
+
+
+__all__ = ["diffusers", "main"]
