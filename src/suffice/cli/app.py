@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, models, sql, store
+from suffice.cli import bench, check, demo, explain, federate, models, pace, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -19,4 +19,6 @@ app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)
+app.add_typer(federate.app, name="federate")
+app.command("pace", context_settings=pace.SETTINGS)(pace.pace)
 app.command("bench")(bench.bench)

@@ -66,8 +66,7 @@ def test_broken_updates_are_kept_out_and_counted():
     updates = random_updates(5, 3, 0)
     updates.delta[1, 0], updates.delta[2, 1] = np.nan, np.inf
     updates.delta[3] = 1e9
-    kept, rejected = screen(updates, norm_max=1e6)
-    assert kept.clients.tolist() == [0, 4] and rejected == 3
+    assert screen(updates, norm_max=1e6).clients.tolist() == [0, 4]
 
 
 def test_fair_is_the_plain_mean_at_zero_and_leans_to_high_loss_above():
@@ -129,8 +128,14 @@ def test_error_feedback_loses_nothing_in_the_long_run(compress):
     rng, clients = np.random.default_rng(0), np.array([4, 9])
     feedback = ErrorFeedback(compress)
     wanted = rng.standard_normal((2, 50)).astype(np.float32)
-    sent = sum(feedback(clients, wanted, rng) for _ in range(200))
-    assert np.abs(sent / 200 - wanted).max() < 0.35
+    sent, backlog = np.zeros_like(wanted), []
+    for _ in range(200):
+        read, left = feedback.offer(clients, wanted, rng)
+        feedback.settle(clients, left)
+        sent += read
+        backlog.append(np.abs(left).max())
+    assert max(backlog[100:]) <= 1.1 * max(backlog[50:100]), "the backlog does not grow: the mean error falls as 1 / n"
+    assert np.abs(sent / 200 - wanted).max() < 0.05
     assert compress.bytes_up(1000) < 4000
     state = feedback.state()
     again = ErrorFeedback(compress)

@@ -91,7 +91,7 @@ def test_scaffold_reaches_the_optimum_that_drift_keeps_fedavg_from(monkeypatch):
 
     monkeypatch.setattr(parts, "make_traces", lambda config, clients: Traces.always(clients))
     drifted, corrected = distance_to_optimum(), distance_to_optimum(gradient_policy="scaffold")
-    assert corrected < drifted / 4
+    assert drifted > 0.4 and corrected < drifted / 500
 
 
 def test_privacy_is_spent_round_by_round():

@@ -2,6 +2,6 @@
 
 from suffice.federated.aggregate.partial import Partial, fold, partial_of
 from suffice.federated.aggregate.scaffold import ControlVariates
-from suffice.federated.aggregate.screen import screen
+from suffice.federated.aggregate.screen import screen, screen_rows, take
 
-__all__ = ["ControlVariates", "Partial", "fold", "partial_of", "screen"]
+__all__ = ["ControlVariates", "Partial", "fold", "partial_of", "screen", "screen_rows", "take"]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 
 from suffice.federated.arrays import Bools, Ints
 from suffice.federated.cohort.local import Updates
 
 
-def screen(updates: Updates, *, norm_max: float = np.inf) -> tuple[Updates, int]:
-    """The updates whose every number is finite and whose length is at most `norm_max`, and how many were not."""
+def screen(updates: Updates, *, norm_max: float = np.inf) -> Updates:
+    """The updates whose every number is finite and whose length is at most `norm_max`."""
+    return take(updates, screen_rows(updates, norm_max=norm_max))
+
+
+def screen_rows(updates: Updates, *, norm_max: float = np.inf) -> Bools:
+    """``[K]``: which of `updates` :func:`screen` keeps."""
     norms = np.linalg.norm(updates.delta.astype(np.float64), axis=1)
-    good = np.isfinite(norms) & (norms <= norm_max) & np.isfinite(updates.loss_mean) & (updates.samples > 0)
-    return take(updates, good), int((~good).sum())
+    sound = np.isfinite(norms) & (norms <= norm_max) & np.isfinite(updates.loss_mean)
+    return np.asarray(sound & (updates.samples > 0))
 
 
 def take(updates: Updates, rows: Bools | Ints) -> Updates:
     """The updates at `rows`."""
-    return Updates(*(getattr(updates, name)[rows] for name in updates.__dataclass_fields__))
+    return Updates(*(getattr(updates, field.name)[rows] for field in fields(updates)))

@@ -49,7 +49,7 @@ def close_round(
     in_time = ~dropped & (duration_s <= deadline_s)
     order = np.argsort(np.where(in_time, finish_s, np.inf), kind="stable")
     completed = np.sort(order[: min(target, int(in_time.sum()))])
-    end_s = _end_s(start_s + deadline_s, finish_s, online_until_s, completed, target)
+    end_s = _end_s(start_s, deadline_s, finish_s, online_until_s, completed, target)
     succeeded = len(completed) >= max(1, reports_min)
     completed = completed if succeeded else completed[:0]
     worked_s = np.minimum(np.minimum(finish_s, online_until_s), end_s) - start_s
@@ -59,8 +59,10 @@ def close_round(
     return RoundClose(completed, late, np.flatnonzero(dropped), end_s, useful_s, wasted_s, succeeded)
 
 
-def _end_s(deadline_at_s: float, finish_s: Floats, online_until_s: Floats, completed: Ints, target: int) -> float:
-    if len(completed) == target:
+def _end_s(
+    start_s: float, deadline_s: float, finish_s: Floats, online_until_s: Floats, completed: Ints, target: int
+) -> float:
+    if len(completed) and len(completed) == target:
         return float(finish_s[completed].max())
-    last_sign_of_life_s = np.minimum(finish_s, online_until_s).max(initial=-np.inf)
-    return float(min(deadline_at_s, last_sign_of_life_s))
+    last_sign_of_life_s = np.minimum(finish_s, online_until_s).max(initial=start_s)
+    return float(min(start_s + deadline_s, last_sign_of_life_s))

@@ -31,7 +31,7 @@ def buffered_step(run: Run) -> None:
     learnt = Learnt()
     rejected = _step(run, useful, learnt)
     if run.config.mode == "semi":
-        run.clock_s = due_s
+        run.clock_s = max(run.clock_s, due_s)
     _observe(run, learnt)
     run.record(
         clients=len(useful) - rejected,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from suffice.federated.aggregate import ControlVariates, Partial, fold, partial_of, screen
+from suffice.federated.aggregate import ControlVariates, Partial, fold, partial_of, screen, screen_rows, take
 from suffice.federated.aggregate.compress import ErrorFeedback
 from suffice.federated.aggregate.optimisers import ServerOptimiser
 from suffice.federated.aggregate.privacy import clip, epsilon_spent, gaussian_noise
@@ -46,9 +46,8 @@ class Server:
         """Fold chunks of updates that set off `staleness` versions ago; a robust rule also needs the rows."""
         total, rows = Partial.empty(len(self.weights)), []
         for chunk in chunks:
-            if self.control is not None:
-                self.control.observe(chunk)
-            kept, rejected = screen(self._protected(chunk), norm_max=self.config.update_norm_max)
+            kept = self._screened(chunk)
+            rejected = len(chunk.clients) - len(kept.clients)
             part = partial_of(kept, self.weighting, np.full(len(kept.clients), float(staleness)), rejected)
             total = fold([total, part], len(self.weights))
             rows += [kept.delta] if self.config.robust != "none" else []
@@ -91,15 +90,32 @@ class Server:
             return (total.delta_sum + self._noise(("central", 0))) / self.config.num_participants
         return total.mean
 
-    def _protected(self, chunk: Updates) -> Updates:
-        delta = chunk.delta
-        if self.feedback is not None:
-            delta = self.feedback(chunk.clients, delta, self._rng(("compress", int(chunk.clients[0]))))
-        if self.config.privacy != "none":
-            delta = clip(delta, self.config.clip_threshold, self.trained)
+    def _screened(self, chunk: Updates) -> Updates:
+        """What is usable of `chunk`, as it arrives. Whatever remembers a client (its variate, its compression error)
+        hears of an update only after it was taken: one that is rejected must leave no trace."""
+        sound = screen(chunk, norm_max=self.config.update_norm_max)
+        sent, left = self._sent(sound)
+        taken = screen_rows(sent, norm_max=self.config.update_norm_max)
+        if self.feedback is not None and left is not None:
+            self.feedback.settle(sound.clients[taken], left[taken])
+        if self.control is not None:
+            self.control.observe(take(sound, taken))
+        return self._private(take(sent, taken))
+
+    def _sent(self, sound: Updates) -> tuple[Updates, Floats32 | None]:
+        if self.feedback is None or not len(sound.clients):
+            return sound, None
+        rng = self._rng(("compress", int(sound.clients[0])))
+        sent, left = self.feedback.offer(sound.clients, sound.delta, rng)
+        return replace(sound, delta=sent), left
+
+    def _private(self, kept: Updates) -> Updates:
+        if self.config.privacy == "none" or not len(kept.clients):
+            return kept
+        delta = clip(kept.delta, self.config.clip_threshold, self.trained)
         if self.config.privacy == "local":
-            delta = delta + np.stack([self._noise(("local", int(c))) for c in chunk.clients]).astype(np.float32)
-        return Updates(chunk.clients, delta, chunk.samples, chunk.loss_mean, chunk.loss_rms, chunk.steps)
+            delta = delta + np.stack([self._noise(("local", int(c))) for c in kept.clients]).astype(np.float32)
+        return replace(kept, delta=delta)
 
     def _noise(self, purpose: tuple[str, int]) -> Floats:
         return gaussian_noise(self.config.noise_factor, self.config.clip_threshold, self.trained, self._rng(purpose))

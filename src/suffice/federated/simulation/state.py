@@ -18,6 +18,7 @@ from suffice.federated.tasks import Task
 from suffice.federated.traces import Traces
 
 _RNG_SELECT = 0x5E1
+_TRIES = 1000
 
 
 @dataclass
@@ -47,14 +48,15 @@ class Run:
         Raises:
             SufficeError: nobody ever comes online.
         """
-        here = np.flatnonzero(self.traces.online(self.clock_s) & self.eligible)
-        if len(here):
-            return here
-        next_s = float(self.traces.next_online(self.clock_s)[self.eligible].min())
-        if not np.isfinite(next_s):
-            raise SufficeError("nobody is ever online in these traces")
-        self.clock_s = np.nextafter(next_s, np.inf) + 0.25
-        return np.flatnonzero((self.traces.next_online(self.clock_s) <= self.clock_s) & self.eligible)
+        for _ in range(_TRIES):
+            here = np.flatnonzero(self.traces.online(self.clock_s) & self.eligible)
+            if len(here):
+                return here
+            # Session starts are float32: a little past one is inside it, whatever it was rounded to.
+            self.clock_s = float(self.traces.next_online(self.clock_s)[self.eligible].min()) + 0.25
+            if not np.isfinite(self.clock_s):
+                break
+        raise SufficeError("nobody is ever online in these traces (or nobody for a quarter of a second)")
 
     def select(self, online: Ints, count: int) -> Ints:
         """Ask the selector, with randomness of its own for every draw."""

@@ -18,12 +18,15 @@ class ErrorFeedback:
         self._compress = compress
         self._left: dict[int, Floats32] = {}
 
-    def __call__(self, clients: Ints, delta: Floats32, rng: np.random.Generator) -> Floats32:
-        """What the server reads of `delta` ``[K, P]`` of `clients`."""
+    def offer(self, clients: Ints, delta: Floats32, rng: np.random.Generator) -> tuple[Floats32, Floats32]:
+        """What the server reads of `delta` ``[K, P]`` of `clients`, and what is left over; nothing is remembered yet."""
         wanted = delta + np.stack([self._left.get(int(client), np.zeros_like(delta[0])) for client in clients])
         sent = self._compress(wanted, rng)
-        self._left |= {int(client): left for client, left in zip(clients, wanted - sent, strict=True)}
-        return sent
+        return sent, wanted - sent
+
+    def settle(self, clients: Ints, left: Floats32) -> None:
+        """Remember what is `left` ``[K, P]`` of those whose update was taken; one refused must leave no trace."""
+        self._left |= {int(client): row for client, row in zip(clients, left, strict=True)}
 
     def state(self) -> State:
         """As arrays."""
