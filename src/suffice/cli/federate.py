@@ -72,7 +72,7 @@ def _task(settings: FederatedConfig) -> Task | None:
 
 def _line(record: RoundRecord) -> str:
     return (
-        f"round {record.round}: {record.virtual_s / 3600:.2f} virtual h, accuracy {record.accuracy:.3f}, "
+        f"round {record.round}: {record.virtual_s / 3600:.3g} virtual h, accuracy {record.accuracy:.3f}, "
         f"loss {record.loss:.3f}, {record.clients} clients, {record.wasted:.0%} of the device time wasted"
     )
 

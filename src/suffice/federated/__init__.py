@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from suffice.federated.config import FederatedConfig, read_config
+    from suffice.federated.finished import load_run, save_run
     from suffice.federated.simulation import Report, simulate
 
-_HOME = {"FederatedConfig": "config", "read_config": "config", "Report": "simulation", "simulate": "simulation"}
-__all__ = ["FederatedConfig", "Report", "read_config", "simulate"]
+_HOME = {
+    "FederatedConfig": "config",
+    "read_config": "config",
+    "load_run": "finished",
+    "save_run": "finished",
+    "Report": "simulation",
+    "simulate": "simulation",
+}
+__all__ = ["FederatedConfig", "Report", "load_run", "read_config", "save_run", "simulate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from suffice.errors import SufficeWarning, UsageError, nearest
 MODES = ("sync", "async", "semi")
 POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi", "fed-prox", "q-fedavg", "scaffold")
 PRIVACY = ("none", "central", "local")
-DATA_SETS = ("synthetic", "linear", "digits", "csv")
+DATA_SETS = ("synthetic", "linear", "digits", "csv", "sql")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class FederatedConfig:
 
     Attributes:
         data_set*: ``synthetic`` (Synthetic(`alpha`, `beta`)), ``linear``, ``digits`` (Dirichlet `gamma`) or ``csv``
-            (`data_map_file`*, columns client_id, sample, label).
+            (`data_map_file`*, columns client_id, sample, label), or ``sql``: the same columns of `data_query` asked of
+            the database `data_db`.
         clients: how many are registered (the file decides for ``csv``); those of fewer than `filter_less`* samples
             are left out.
         device_conf_file*, device_avail_file*: FedScale's pickles; without them devices are synthetic.
@@ -44,6 +45,8 @@ class FederatedConfig:
 
     data_set: str = "synthetic"
     data_map_file: str = ""
+    data_query: str = ""
+    data_db: str = ""
     clients: int = 1000
     alpha: float = 0.5
     beta: float = 0.5

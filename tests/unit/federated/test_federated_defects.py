@@ -14,6 +14,7 @@ from suffice.federated.aggregate.optimisers import FedAdam, FedAvg, FedAvgM, Fed
 from suffice.federated.aggregate.privacy import clip
 from suffice.federated.aggregate.weightings import by_samples, by_staleness
 from suffice.federated.clock import Arrival, Cost, EventQueue, close_round, duration_s
+from suffice.federated.clock.flops import _by_torch, flops_per_sample
 from suffice.federated.cohort import Cohort, LocalTraining, Updates
 from suffice.federated.config import FederatedConfig
 from suffice.federated.layout import Layout
@@ -256,6 +257,14 @@ def test_the_clock_sees_samples_and_model():
     seconds = duration_s(traces, np.array([0, 1]), np.array([100, 200]), small)
     assert seconds.tolist() == pytest.approx([3.0, 6.0])
     assert duration_s(traces, np.array([0, 1]), np.array([100, 200]), large).tolist() == pytest.approx([30.0, 60.0])
+
+
+@pytest.mark.parametrize("kind", ["logistic", "mlp", "cnn", "cnn_batchnorm"])
+def test_counted_work_is_what_torch_counts(kind):
+    task = DigitsTask(3, model=kind)
+    sample = task.gather(np.arange(1)).x[:1]
+    module = task.model(0)
+    assert flops_per_sample(module, sample) == _by_torch(module, sample) > 0
 
 
 def test_a_straggler_cannot_hold_a_round_forever():

@@ -46,9 +46,7 @@ def test_a_run_stopped_and_resumed_ends_on_the_same_bits(tmp_path, change):
     assert len(half.rounds) == 4
     rest = simulate(config, checkpoint=tmp_path / "run.npz")
     assert (rest.weights == whole.weights).all()
-    assert [dataclasses.replace(r, accuracy=0, loss=0) for r in rest.rounds] == [
-        dataclasses.replace(r, accuracy=0, loss=0) for r in whole.rounds
-    ]
+    assert rest.rounds == whole.rounds
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
@@ -130,7 +128,7 @@ def test_the_command_prints_the_contract(tmp_path):
     (tmp_path / "c.yaml").write_text(CONFIG)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SufficeWarning)
-        result = CliRunner().invoke(app, [str(tmp_path / "c.yaml"), "--rounds", "2", "--seed", "3", "--json"])
+        result = CliRunner().invoke(app, ["run", str(tmp_path / "c.yaml"), "--rounds", "2", "--seed", "3", "--json"])
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert {"rounds", "clients_per_s", "peak_memory_bytes"} <= set(printed)
@@ -181,7 +179,7 @@ def test_a_table_is_a_task():
     label = np.where(x[:, 0] > 0, "up", "down")
     table = pa.table({"client_id": rng.integers(0, 6, 300), "sample": x.tolist(), "label": label.tolist()})
     task = TableTask(table)
-    assert task.samples.sum() == pytest.approx(240, abs=6) and list(task.label_names) == ["down", "up"]
+    assert task.samples.sum() == pytest.approx(240, abs=6) and task.card.labels == ("down", "up")
     assert len(task.test().y) + task.samples.sum() == 300
     with pytest.raises(SufficeError, match="no column 'label'"):
         TableTask(table.rename_columns(["client_id", "sample", "lable"]))

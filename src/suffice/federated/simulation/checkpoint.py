@@ -55,6 +55,7 @@ def resume(run: Run, arrays: State, notes: dict[str, object], path: str | Path) 
     for name in _SCALARS:
         setattr(run, name, notes[name])
     run.records = [RoundRecord(**record) for record in notes["records"]]  # type: ignore[attr-defined]
+    run.began_s -= run.records[-1].host_s if run.records else 0.0
 
 
 def _settings(run: Run) -> dict[str, object]:

@@ -9,6 +9,7 @@ from suffice.federated.aggregate.compress import ErrorFeedback, Quantise, TopK
 from suffice.federated.aggregate.optimisers import ServerOptimiser, make_optimiser
 from suffice.federated.aggregate.weightings import Weighting, by_samples, by_staleness, fair, uniform
 from suffice.federated.clock import Cost, duration_s
+from suffice.federated.clock.flops import flops_per_sample
 from suffice.federated.cohort import Cohort, LocalTraining
 from suffice.federated.config import FederatedConfig
 from suffice.federated.selectors import Population, Selector, make_selector
@@ -29,6 +30,8 @@ def make_task(config: FederatedConfig) -> Task:
         return DigitsTask(config.clients, gamma=config.gamma, **common)  # type: ignore[arg-type]
     if config.data_set == "linear":
         return LinearTask(config.clients, alpha=config.alpha, beta=config.beta, seed=config.seed)
+    if config.data_set == "sql":
+        raise SufficeError("data_set 'sql': hand the rows in as a TableTask (the command line does)")
     return TableTask.from_csv(config.data_map_file, model=config.model or "mlp")
 
 
@@ -98,20 +101,9 @@ def make_cost(cohort: Cohort, compression: TopK | Quantise | None, reference_flo
     from suffice.federated.clock.cost import REFERENCE_FLOPS
 
     size = cohort.layout.size
-    flops = flops_per_sample(cohort) * REFERENCE_FLOPS / reference_flops
+    first = cohort.task.gather(np.arange(1)).x[:1]
+    flops = flops_per_sample(cohort.module, first) * REFERENCE_FLOPS / reference_flops
     return Cost(flops, 4.0 * size, 4.0 * size if compression is None else compression.bytes_up(size))
-
-
-def flops_per_sample(cohort: Cohort) -> float:
-    """Forward FLOPs of one sample, counted by torch."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    first = cohort.task.gather(np.arange(1))
-    cohort.module.eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        cohort.module(torch.from_numpy(first.x[:1]))
-    return float(counter.get_total_flops())
 
 
 def eligible_clients(config: FederatedConfig, task: Task) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

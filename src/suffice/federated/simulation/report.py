@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from suffice.federated.arrays import Floats, Ints
+from suffice.federated.tasks.card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class RoundRecord:
         wasted: share of the device-seconds of the round that went into updates not used.
         bytes_down, bytes_up: on the wire, those of wasted work included.
         epsilon: differential privacy spent so far; None without it.
+        host_s: seconds this machine has worked on the run, set-up included.
     """
 
     round: int
@@ -38,11 +40,12 @@ class RoundRecord:
     bytes_down: int
     bytes_up: int
     epsilon: float | None = None
+    host_s: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A finished run; `weights` ``[P]`` is the model.
+    """A finished run; `weights` ``[P]`` is the model, `card` says what it is.
 
     `clients_per_s` counts trained clients by host wall clock over the whole run, evaluation and selection included;
     `cpu_s` is the processor time of this process.
@@ -59,6 +62,7 @@ class Report:
     participation_gini: float
     settings: Mapping[str, Any]
     traces: Mapping[str, Any]
+    card: ModelCard
 
     def time_to_accuracy_s(self, target: float) -> float:
         """Virtual seconds until the test accuracy first reached `target`; inf if it never did."""
@@ -66,7 +70,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; what is not a number is null."""
-        fields = {name: value for name, value in vars(self).items() if name not in ("rounds", "weights")}
+        fields = {name: value for name, value in vars(self).items() if name not in ("rounds", "weights", "card")}
         return {"rounds": [_finite(asdict(r)) for r in self.rounds], **_finite(fields)}
 
 

@@ -31,12 +31,14 @@ _DECILE_CLIENTS = 1000
 def simulate(
     config: FederatedConfig,
     *,
+    task: Task | None = None,
     checkpoint: str | Path | None = None,
     on_round: Callable[[RoundRecord], None] | None = None,
 ) -> Report:
     """Simulate `config` and report.
 
     Args:
+        task: what to learn, in place of the one `config` names.
         checkpoint: written after every round; when the file is there, the run goes on from it, to the same bits as if
             it had never stopped.
         on_round: called with each finished round.
@@ -45,7 +47,8 @@ def simulate(
 
     torch.set_num_threads(config.threads)
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    run = assemble(config, checkpoint)
+    run = assemble(config, checkpoint, task)
+    run.began_s += began_s - time.perf_counter()
     before = int(run.counts.sum())
     with training_processes(run.cohort, config.processes) as run.train:
         while run.server.version < config.rounds:
@@ -58,9 +61,9 @@ def simulate(
     return _report(run, int(run.counts.sum()) - before, host_s, time.process_time() - began_cpu_s)
 
 
-def assemble(config: FederatedConfig, checkpoint: str | Path | None = None) -> Run:
+def assemble(config: FederatedConfig, checkpoint: str | Path | None = None, task: Task | None = None) -> Run:
     """All parts of a run, at its start or where `checkpoint` stands."""
-    task = parts.make_task(config)
+    task = parts.make_task(config) if task is None else task
     saved = load_checkpoint(checkpoint) if checkpoint is not None and Path(checkpoint).exists() else None
     local = parts.make_local(config)
     cohort = Cohort(task, local, _method(config, task, saved[1] if saved else {}))
@@ -109,6 +112,7 @@ def _report(run: Run, trained: int, host_s: float, cpu_s: float) -> Report:
         participation_gini=gini(run.counts),
         settings=asdict(run.config),
         traces=asdict(trace_statistics(run.traces)),
+        card=run.task.card,
     )
 
 

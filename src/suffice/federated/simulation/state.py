@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,6 +42,7 @@ class Run:
     queue: EventQueue = field(default_factory=EventQueue)
     weights_of: dict[int, Floats] = field(default_factory=dict)
     draws: int = 0
+    began_s: float = field(default_factory=time.perf_counter)
 
     def online(self) -> Ints:
         """Eligible clients online now; when there are none the clock moves to the first that comes.
@@ -97,5 +99,6 @@ class Run:
                 bytes_down=round(sent * self.cost.bytes_down),
                 bytes_up=round(returned * self.cost.bytes_up),
                 epsilon=self.server.epsilon(self.sampling_rate_max),
+                host_s=time.perf_counter() - self.began_s,
             )
         )

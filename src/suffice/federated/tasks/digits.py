@@ -8,7 +8,8 @@ import numpy as np
 
 from suffice.errors import SufficeError
 from suffice.federated.arrays import Floats32, Ints
-from suffice.federated.tasks.models import make_model
+from suffice.federated.tasks.card import ModelCard
+from suffice.federated.tasks.models import build_model
 from suffice.federated.tasks.protocol import ClientData, Loss, Split, concatenate
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class DigitsTask:
             for split, (_, pool_y) in self._pools.items()
         }
         rng = np.random.default_rng([seed, 0xD161])
-        self._gamma, self._seed, self._style, self._model = gamma, seed, style, model
+        self._gamma, self._seed, self._style = gamma, seed, style
+        self.card = ModelCard(model, _SIDE * _SIDE, 10, tuple(range(10)), _SIDE)
         self.samples: Ints = np.clip(rng.lognormal(3.5, 0.6, clients), 10, 200).astype(np.int64)
 
     def gather(self, clients: Ints, split: Split = "train") -> ClientData:
@@ -46,7 +48,7 @@ class DigitsTask:
         return ClientData(x, y, np.array([0, len(y)]))
 
     def model(self, seed: int) -> torch.nn.Module:
-        return make_model(self._model, _SIDE * _SIDE, 10, seed)
+        return build_model(self.card, seed)
 
     def _client(self, client: int, split: Split) -> tuple[Floats32, Ints]:
         own = np.random.default_rng([self._seed, client])

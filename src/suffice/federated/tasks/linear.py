@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suffice.federated.arrays import Floats, Floats32, Ints
+from suffice.federated.tasks.card import ModelCard
+from suffice.federated.tasks.models import build_model
 from suffice.federated.tasks.protocol import ClientData, Loss, Split, concatenate
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class LinearTask:
         self, clients: int, *, alpha: float = 1.0, beta: float = 0.25, seed: int = 0, features: int = 8
     ) -> None:
         self._alpha, self._beta, self._seed, self._features = alpha, beta, seed, features
+        self.card = ModelCard("linear", features, 1)
         rng = np.random.default_rng([seed, 0x11EA])
         self._centre = rng.standard_normal(features)
         self.samples: Ints = rng.integers(10, 60, clients)
@@ -38,11 +41,7 @@ class LinearTask:
         return ClientData(pooled.x, pooled.y, np.array([0, len(pooled.y)]))
 
     def model(self, seed: int) -> torch.nn.Module:
-        import torch
-
-        module = torch.nn.Linear(self._features, 1, bias=False)
-        torch.nn.init.zeros_(module.weight)
-        return module
+        return build_model(self.card, seed)
 
     def optimum(self) -> Floats:
         """``[features]`` weights that minimise the federated loss."""

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from suffice.errors import UsageError, nearest
+from suffice.federated.tasks.card import ModelCard
 
 if TYPE_CHECKING:
     import torch
 
-MODELS = ("logistic", "mlp", "cnn", "cnn_batchnorm")
+MODELS = ("linear", "logistic", "mlp", "cnn", "cnn_batchnorm")
+
+
+def build_model(card: ModelCard, seed: int) -> torch.nn.Module:
+    """The model `card` describes, initialised from `seed`."""
+    return make_model(card.kind, card.inputs, card.classes, seed)
 
 
 def make_model(name: str, inputs: int, classes: int, seed: int) -> torch.nn.Module:
@@ -26,6 +32,10 @@ def make_model(name: str, inputs: int, classes: int, seed: int) -> torch.nn.Modu
 def _layers(name: str, inputs: int, classes: int) -> list[torch.nn.Module]:
     from torch import nn
 
+    if name == "linear":
+        flat = nn.Linear(inputs, classes, bias=False)
+        nn.init.zeros_(flat.weight)
+        return [flat]
     if name == "logistic":
         return [nn.Linear(inputs, classes)]
     if name == "mlp":

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.federated.arrays import Floats32, Ints
+from suffice.federated.tasks.card import ModelCard
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,11 @@ class Task(Protocol):
 
     def test(self) -> ClientData:
         """The central test set, as one client."""
+        ...
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
         ...
 
     def model(self, seed: int) -> torch.nn.Module:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from suffice.federated.arrays import Floats32, Ints
-from suffice.federated.tasks.models import make_model
+from suffice.federated.tasks.card import ModelCard
+from suffice.federated.tasks.models import build_model
 from suffice.federated.tasks.protocol import ClientData, Loss, Split, concatenate
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class SyntheticTask:
         model: str = "logistic",
     ) -> None:
         self._alpha, self._beta, self._seed = alpha, beta, seed
-        self._features, self._classes, self._model = features, classes, model
+        self._features, self._classes = features, classes
+        self.card = ModelCard(model, features, classes, tuple(range(classes)))
         rng = np.random.default_rng([seed, 0x51E])
         self._shared = rng.standard_normal((features + 1, classes)).astype(np.float32)
         self._spread = (np.arange(1, features + 1) ** -0.6).astype(np.float32)
@@ -56,7 +58,7 @@ class SyntheticTask:
         return self._test
 
     def model(self, seed: int) -> torch.nn.Module:
-        return make_model(self._model, self._features, self._classes, seed)
+        return build_model(self.card, seed)
 
     @cached_property
     def _test(self) -> ClientData:

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from suffice.errors import SufficeError, nearest
 from suffice.federated.arrays import Floats32, Ints
-from suffice.federated.tasks.models import make_model
+from suffice.federated.tasks.card import ModelCard
+from suffice.federated.tasks.models import build_model
 from suffice.federated.tasks.protocol import ClientData, Loss, Split
 
 if TYPE_CHECKING:
@@ -33,15 +34,17 @@ class TableTask:
                 raise SufficeError(
                     f"no column {column!r} among {table.column_names}{nearest(column, table.column_names)}"
                 )
+        if not len(table) or any(table[column].null_count for column in _COLUMNS):
+            raise SufficeError(f"{len(table)} rows of {', '.join(_COLUMNS)}: expected some, and no NULL among them")
         names, client = np.unique(np.asarray(table["client_id"].to_pylist()), return_inverse=True)
         order = np.argsort(client, kind="stable")
         self._x = _features(table["sample"].to_pylist())[order]
-        self.label_names, y = np.unique(np.asarray(table["label"].to_pylist()), return_inverse=True)
+        labels, y = np.unique(np.asarray(table["label"].to_pylist()), return_inverse=True)
         self._y: Ints = y[order]
         self.client_names = [str(name) for name in names]
         self._start = np.concatenate([[0], np.cumsum(np.bincount(client))]).astype(np.int64)
         self.samples: Ints = np.diff(self._start) - np.diff(self._start) // 5
-        self._model = model
+        self.card = ModelCard(model, self._x.shape[1], len(labels), tuple(labels.tolist()))
 
     @classmethod
     def from_csv(cls, path: str | Path, *, model: str = "mlp") -> TableTask:
@@ -70,7 +73,7 @@ class TableTask:
         return ClientData(pooled.x, pooled.y, np.array([0, len(pooled.y)]))
 
     def model(self, seed: int) -> torch.nn.Module:
-        return make_model(self._model, self._x.shape[1], len(self.label_names), seed)
+        return build_model(self.card, seed)
 
 
 def _features(samples: list[Any]) -> Floats32:
