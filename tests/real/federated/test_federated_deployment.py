@@ -304,10 +304,10 @@ def test_real_devices_learn_the_digits_together(tmp_path):
     module = task.model(0)
     layout = Layout.of(module)
     store = Store(tmp_path / "s")
-    chosen = TaskSettings(layout.size, layout.digest, 6, learning_rate=0.3, local_steps=20, fan_in=2)
+    chosen = TaskSettings(layout.size, layout.digest, 6, learning_rate=0.3, local_steps=40, fan_in=6)
     store.create_task("t", chosen, layout.flatten(module.state_dict()), time.time())
     with replica(tmp_path / "s") as address, root(tmp_path / "s"):
-        for version in range(5):
+        for version in range(3):
             for client in range(6):
                 data = task.gather(np.array([client]))
                 device = FederationClient(address, f"phone-{client}", "t")
@@ -317,10 +317,70 @@ def test_real_devices_learn_the_digits_together(tmp_path):
                 assert turn.receipt.accepted
                 device.close()
             wait_for(lambda version=version: store.status("t").version > version)
-    module.load_state_dict(layout.unflatten(store.weights("t", 5, layout.size).astype(float)))
+    module.load_state_dict(layout.unflatten(store.weights("t", 3, layout.size).astype(float)))
     assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.7
     with pytest.raises(SufficeError, match="unavailable"):
         FederationClient(address, "phone", "t").take_turn(trainer, layout.digest)
+
+
+def test_a_mixed_federation_of_four_runtimes_learns(tmp_path):
+    for package in ("ai_edge_litert", "MNN", "executorch"):
+        pytest.importorskip(package, reason=f"the runtime {package} is not installed")
+    from suffice.assets import asset_path
+    from suffice.federated.cohort import evaluate
+    from suffice.federated.devices import ExecuTorchTrainer, LiteRtTrainer, MlpShape, MnnTrainer, TorchTrainer
+    from suffice.federated.layout import Layout
+    from suffice.federated.tasks import DigitsTask
+
+    task = DigitsTask(8, gamma=0.5, style=False)
+    module = task.model(0)
+    layout = Layout.of(module)
+    litert, executorch = asset_path("mlp_64_64_10.tflite"), asset_path("mlp_64_64_10.pte").read_bytes()
+    make = (
+        lambda x, y: TorchTrainer(task.model(0), x, y),
+        lambda x, y: LiteRtTrainer(litert, MlpShape(), x, y),
+        lambda x, y: MnnTrainer(MlpShape(), x, y),
+        lambda x, y: ExecuTorchTrainer(executorch, layout, x, y),
+    )
+    data = [task.gather(np.array([client])) for client in range(8)]
+    trainers = [make[client % 4](own.x, own.y) for client, own in enumerate(data)]
+    start = layout.flatten(module.state_dict())
+    store = Store(tmp_path / "s")
+    chosen = TaskSettings(layout.size, layout.digest, 8, learning_rate=0.3, local_steps=60, fan_in=4)
+    store.create_task("t", chosen, start, time.time())
+    rounds, expected = 5, start.copy()
+    with replica(tmp_path / "s") as address, root(tmp_path / "s"):
+        for version in range(rounds):
+            sent = store.weights("t", version, layout.size)
+            assert sent == pytest.approx(expected, abs=1e-6)
+            for client, trainer in enumerate(trainers):
+                take_turns_until_sent(address, f"phone-{client}", trainer, layout.digest)
+            wait_for(lambda version=version: store.status("t").version > version)
+            expected = sent + mean_in_torch(task, sent, data, chosen)
+    module.load_state_dict(layout.unflatten(store.weights("t", rounds, layout.size).astype(float)))
+    assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.85
+
+
+def take_turns_until_sent(address: str, name: str, trainer, digest: str) -> None:
+    device = FederationClient(address, name, "t")
+    while (turn := device.take_turn(trainer, digest)).receipt is None:
+        time.sleep(0.05)
+    assert turn.receipt.accepted and not turn.receipt.duplicate
+    device.close()
+
+
+def mean_in_torch(task, sent: np.ndarray, data, chosen: TaskSettings) -> np.ndarray:
+    """The update of the whole round, had every device been one of PyTorch."""
+    from suffice.federated.devices import TorchTrainer
+
+    moved, weights = [], []
+    for own in data:
+        trainer = TorchTrainer(task.model(0), own.x, own.y)
+        trainer.set_weights(sent)
+        trainer.train_steps(chosen.local_steps, chosen.batch_size, chosen.learning_rate)
+        moved.append(trainer.get_weights().astype(float) - sent)
+        weights.append(trainer.samples)
+    return np.array(weights) @ np.stack(moved) / sum(weights)
 
 
 def test_weights_are_sent_in_chunks(tmp_path):

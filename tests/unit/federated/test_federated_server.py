@@ -29,7 +29,9 @@ def chunk_of(server: Server, broken: float) -> Updates:
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, 1e9], ids=["nan", "inf", "exploded"])
-@pytest.mark.parametrize("change", [{"gradient_policy": "scaffold"}, {"compression": "topk:0.1"}, {"compression": "quantise:4"}])
+@pytest.mark.parametrize(
+    "change", [{"gradient_policy": "scaffold"}, {"compression": "topk:0.1"}, {"compression": "quantise:4"}]
+)
 def test_a_rejected_update_leaves_no_trace(change, broken):
     one, other = server_of(**change), server_of(**change)
     whole = chunk_of(one, broken)

@@ -10,7 +10,7 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.aggregate.weightings import Weighting
 from suffice.federated.arrays import Floats
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 @dataclass(frozen=True)

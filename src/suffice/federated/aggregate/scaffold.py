@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suffice.federated.arrays import Floats, Floats32, Ints, State
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 class ControlVariates:

@@ -7,7 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from suffice.federated.arrays import Bools, Ints
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 def screen(updates: Updates, *, norm_max: float = np.inf) -> Updates:

@@ -15,7 +15,7 @@ from suffice.federated.aggregate.partial import Partial, fold, partial_of
 from suffice.federated.aggregate.weightings import by_samples
 from suffice.federated.checkin.store import Store, StoredUpdate
 from suffice.federated.checkin.tree import Node, children
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 def fold_node(store: Store, task: str, version: int, node: Node, updates: int) -> None:

@@ -65,6 +65,10 @@ class Federation:
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         if request.layout_digest != settings.layout_digest:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the device has a model of another shape")
+        if self._is_wanted(request, settings, status):
+            # Work is given out by the state as it is: a device sent off on a version that has just closed would train
+            # for nothing, and would be missing from the next.
+            settings, status = self._look(request.task, age_max_s=0.0)
         return self._answer(request, settings, status)
 
     async def download(self, request: pb.DownloadRequest, context: Any) -> AsyncIterator[pb.Chunk]:
@@ -93,11 +97,10 @@ class Federation:
 
     def _answer(self, request: pb.CheckInRequest, settings: TaskSettings, status: RoundStatus) -> pb.CheckInReply:
         now_s = time.time()
-        pacing = Pacing(settings.target, settings.population, settings.overcommitment, settings.round_s)
-        drawn = (request.client, request.task, status.version, self._secret)
-        if status.reports is not None or status.received >= settings.target or not is_wanted(pacing, *drawn):
+        if not self._is_wanted(request, settings, status):
             remaining_s = status.opened_s + settings.round_s - now_s if status.reports is None else 0.0
-            return pb.CheckInReply(come_back_in_s=come_back_in_s(pacing, remaining_s, *drawn))
+            drawn = (request.client, request.task, status.version, self._secret)
+            return pb.CheckInReply(come_back_in_s=come_back_in_s(_pacing(settings), remaining_s, *drawn))
         token = Token(request.client, request.task, status.version, now_s + settings.token_s)
         assignment = pb.Assignment(
             token=sign(token, self._secret),
@@ -109,6 +112,11 @@ class Federation:
             local_steps=settings.local_steps,
         )
         return pb.CheckInReply(assignment=assignment)
+
+    def _is_wanted(self, request: pb.CheckInRequest, settings: TaskSettings, status: RoundStatus) -> bool:
+        if status.reports is not None or status.received >= settings.target:
+            return False
+        return is_wanted(_pacing(settings), request.client, request.task, status.version, self._secret)
 
     def _keep(self, token: Token, settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> pb.Receipt:
         try:
@@ -126,10 +134,10 @@ class Federation:
             self._store.count_rejection(token.task, token.version, reason)
         return pb.Receipt(accepted=False, reason=reason)
 
-    def _look(self, task: str) -> tuple[TaskSettings, RoundStatus]:
-        """Settings and status, at most a fifth of a second old."""
+    def _look(self, task: str, age_max_s: float = _STATUS_S) -> tuple[TaskSettings, RoundStatus]:
+        """Settings and status, at most `age_max_s` old."""
         at_s, settings, status = self._known.get(task, (-1.0, None, None))
-        if settings is None or status is None or time.monotonic() - at_s > _STATUS_S:
+        if settings is None or status is None or time.monotonic() - at_s >= age_max_s:
             settings, status = self._store.settings(task), self._store.status(task)
             self._known[task] = (time.monotonic(), settings, status)
         return settings, status
@@ -140,6 +148,10 @@ class Federation:
         except TokenError as error:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
             raise
+
+
+def _pacing(settings: TaskSettings) -> Pacing:
+    return Pacing(settings.target, settings.population, settings.overcommitment, settings.round_s)
 
 
 async def _read(parts: AsyncIterator[pb.UploadPart], size_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How a client trains, and what it hands back."""
+"""How a client trains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from suffice.federated.arrays import Floats, Floats32, Ints
+from suffice.federated.arrays import Ints
 
 Method = Literal["vmap", "loop"]
 
@@ -38,16 +38,3 @@ class LocalTraining:
         per_epoch = -(-samples // self.batch_size)
         whole, rest = np.divmod(self.steps(samples), per_epoch)
         return np.asarray(whole * samples + np.minimum(rest * self.batch_size, samples))
-
-
-@dataclass(frozen=True)
-class Updates:
-    """Results of K clients: `delta` ``[K, P]`` is trained minus received weights; losses are of the model received,
-    over all samples of the client; `steps` ``[K]`` mini-batches taken."""
-
-    clients: Ints
-    delta: Floats32
-    samples: Ints
-    loss_mean: Floats
-    loss_rms: Floats
-    steps: Ints

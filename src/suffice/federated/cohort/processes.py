@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from suffice.federated.arrays import Floats, Floats32, Ints
-from suffice.federated.cohort.local import Updates
 from suffice.federated.cohort.train import Cohort
+from suffice.federated.updates import Updates
 
 Train = Callable[[Floats, Ints, tuple[int, int], Floats32 | None], Iterator[Updates]]
 

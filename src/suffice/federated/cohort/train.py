@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from suffice.federated.arrays import Floats, Floats32, Ints
 from suffice.federated.cohort.evaluate import evaluate
-from suffice.federated.cohort.local import LocalTraining, Method, Updates
+from suffice.federated.cohort.local import LocalTraining, Method
 from suffice.federated.cohort.looped import train_looped
 from suffice.federated.cohort.plan import BatchPlan, plan_batches
 from suffice.federated.cohort.vmapped import train_vmapped
 from suffice.federated.layout import Layout
 from suffice.federated.tasks import ClientData, Task
+from suffice.federated.updates import Updates
 
 if TYPE_CHECKING:
     import torch

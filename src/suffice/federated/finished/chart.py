@@ -74,7 +74,9 @@ def _y_axis(low: float, high: float) -> str:
     marks = []
     for value in ticks(high, low):
         y = _y(value, low, high)
-        rule = f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{y:.1f}' y2='{y:.1f}' stroke='currentColor' opacity='.15'/>"
+        rule = (
+            f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{y:.1f}' y2='{y:.1f}' stroke='currentColor' opacity='.15'/>"
+        )
         marks.append(f"{rule}<text x='{_LEFT - 8}' y='{y + 4:.1f}' text-anchor='end'>{value:g}</text>")
     return "".join(marks)
 

@@ -69,7 +69,10 @@ def _devices(report: Report) -> Iterable[tuple[str, str]]:
     yield f"devices{made}", f"{traces['clients']:,}"
     yield "sessions of a device a week", f"{traces['sessions_per_client']:.1f}"
     yield "online, by hour of the day", f"{min(share):.0%} to {max(share):.0%}"
-    yield "minutes of a session, median and 95%", f"{traces['session_minutes_p50']:.1f}, {traces['session_minutes_p95']:.0f}"
+    yield (
+        "minutes of a session, median and 95%",
+        f"{traces['session_minutes_p50']:.1f}, {traces['session_minutes_p95']:.0f}",
+    )
     yield "slowest tenth over fastest tenth", f"{traces['speed_p90_over_p10']:.1f} times"
     yield "down over up, median", f"{traces['down_over_up_median']:.1f} times"
 

@@ -82,9 +82,7 @@ def _grey(image: Any, side: int) -> Floats32:
     return (np.asarray(grey, dtype=np.float32) / np.float32(255.0)).ravel()
 
 
-def _predict(
-    card: ModelCard, module: Lazy[torch.nn.Module], batch: Sequence[Floats32]
-) -> list[list[Row] | Exception]:
+def _predict(card: ModelCard, module: Lazy[torch.nn.Module], batch: Sequence[Floats32]) -> list[list[Row] | Exception]:
     import torch
 
     with torch.no_grad():

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from suffice.errors import SufficeError, nearest
 from suffice.federated.arrays import Floats32, Ints
@@ -15,6 +14,7 @@ from suffice.federated.tasks.models import build_model
 from suffice.federated.tasks.protocol import ClientData, Loss, Split
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import torch
 
 _COLUMNS = ("client_id", "sample", "label")
@@ -49,6 +49,7 @@ class TableTask:
     @classmethod
     def from_csv(cls, path: str | Path, *, model: str = "mlp") -> TableTask:
         """Read a file with a header ``client_id,sample,label``."""
+        import pyarrow as pa
         from pyarrow import csv
 
         try:

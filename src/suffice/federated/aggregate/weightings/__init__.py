@@ -7,7 +7,7 @@ from suffice.federated.aggregate.weightings.by_staleness import by_staleness
 from suffice.federated.aggregate.weightings.fair import fair
 from suffice.federated.aggregate.weightings.uniform import uniform
 from suffice.federated.arrays import Floats
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 Weighting = Callable[[Updates, Floats], tuple[Floats, Floats]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suffice.federated.arrays import Floats
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 def by_staleness(updates: Updates, staleness: Floats) -> tuple[Floats, Floats]:

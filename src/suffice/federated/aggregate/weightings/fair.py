@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from suffice.federated.arrays import Floats
-from suffice.federated.cohort.local import Updates
+from suffice.federated.updates import Updates
 
 
 @dataclass(frozen=True)
