@@ -17,7 +17,8 @@ def screen(updates: Updates, *, norm_max: float = np.inf) -> Updates:
 
 def screen_rows(updates: Updates, *, norm_max: float = np.inf) -> Bools:
     """``[K]``: which of `updates` :func:`screen` keeps."""
-    norms = np.linalg.norm(updates.delta.astype(np.float64), axis=1)
+    # The square of a float32 fits a float64 sum; one beyond it is too long for any bound.
+    norms = np.sqrt(np.einsum("kp,kp->k", updates.delta, updates.delta, dtype=np.float64))
     sound = np.isfinite(norms) & (norms <= norm_max) & np.isfinite(updates.loss_mean)
     return np.asarray(sound & (updates.samples > 0))
 

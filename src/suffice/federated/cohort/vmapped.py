@@ -42,14 +42,32 @@ def train_vmapped(
 
     gradients = vmap(grad(batch_loss))
     now = {name: value.expand(len(x), *value.shape).clone() for name, value in start.items()}
-    speed = {name: value.new_zeros(()) for name, value in now.items()}
+    speed: Tensors = {}
     for step in range(x.shape[1]):
-        active = mask[:, step].any(dim=1).float()
         found = gradients(now, x[:, step], y[:, step], mask[:, step].float())
+        active = mask[:, step].any(dim=1)
         for name, gradient in found.items():
-            pull = local.weight_decay * now[name] + local.proximal_mu * (now[name] - start[name])
-            own = gradient + pull if correction is None else gradient + pull + correction[name]
-            speed[name] = local.momentum * speed[name] + own
-            rate = local.learning_rate * active.view(-1, *[1] * start[name].dim())
-            now[name] = now[name] - rate * speed[name]
+            own = _pulled(name, gradient, now[name], start[name], local, correction)
+            if local.momentum:
+                speed[name] = own = local.momentum * speed.get(name, 0.0) + own
+            if not active.all():
+                own = own * active.view(-1, *[1] * start[name].dim())
+            # In place: the weights are the largest thing a chunk holds, and every pass over them counts.
+            now[name].sub_(own, alpha=local.learning_rate)
     return now
+
+
+def _pulled(
+    name: str,
+    gradient: torch.Tensor,
+    now: torch.Tensor,
+    start: torch.Tensor,
+    local: LocalTraining,
+    correction: Tensors | None,
+) -> torch.Tensor:
+    """The gradient with everything that is added to it; a term of weight zero costs nothing."""
+    if local.weight_decay:
+        gradient = gradient + local.weight_decay * now
+    if local.proximal_mu:
+        gradient = gradient + local.proximal_mu * (now - start)
+    return gradient if correction is None else gradient + correction[name]
