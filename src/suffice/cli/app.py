@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import animate, bench, check, demo, explain, inpaint, mask, models, regional, serve, sql, store
+from suffice.cli import (
+    animate,
+    bench,
+    check,
+    demo,
+    explain,
+    federate,
+    inpaint,
+    mask,
+    models,
+    pace,
+    regional,
+    serve,
+    sql,
+    store,
+)
 
 app = typer.Typer(
     name="suffice",
@@ -23,5 +38,7 @@ app.command("mask")(mask.mask)
 app.command("animate")(animate.animate)
 app.command("inpaint")(inpaint.inpaint)
 app.add_typer(regional.app, name="regional")
+app.add_typer(federate.app, name="federate")
+app.command("pace", context_settings=pace.SETTINGS)(pace.pace)
 app.add_typer(serve.app, name="serve")
 app.command("bench")(bench.bench)

@@ -1,0 +1,154 @@
+"""Clients a second: ours against Flower's simulation and pfl-research, on the same data, start, K and rounds; then a
+million registered clients.
+
+    python bench/federated.py [--clients 100] [--rounds 4] [--repeats 3] [--home FOLDER]
+
+Every client is in every round, so accuracies can be compared. Each engine runs in a process of its own, the peers in
+environments of their own (made under --home on first use), all with one thread a process. The engines take turns, so
+that a machine that slows down slows all. The first round, which pays for starting up, is not counted.
+
+The other tables of the room are bench/federated_selection.py, federated_checkin.py and federated_pace.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from report import save
+
+FOLDER = Path(__file__).parent / "peers"
+OURS = {"ours, vmap": "vmap 1", "ours, loop": "loop 1", "ours, vmap, 2 processes": "vmap 2"}
+PEERS = {
+    "pfl-research 0.6.0": ("pfl_peer.py", "pfl", "pfl==0.6.0 torch==2.13.0 numpy"),
+    "Flower 1.41.0 (Ray)": ("flower_peer.py", "flwr", "flwr[simulation]==1.41.0 torch==2.13.0 numpy"),
+}
+MODELS = {"small (64-128-10)": [128], "large (64-1024-1024-10)": [1024, 1024]}
+
+
+def make_task(path: Path, clients: int, hidden: list[int]) -> None:
+    """A hundred digits a client, as its own hand writes them, and the weights all engines start from."""
+    import torch
+
+    from suffice.federated.tasks import DigitsTask
+
+    digits = DigitsTask(clients, gamma=0.5)
+    digits.samples = np.full(clients, 100)
+    data, test = digits.gather(np.arange(clients)), digits.test()
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(a, b) for a, b in zip([64, *hidden], [*hidden, 10], strict=True)]
+    start = torch.cat([p.detach().ravel() for layer in layers for p in layer.parameters()]).numpy()
+    x, y = data.x.reshape(clients, 100, 64), data.y.reshape(clients, 100)
+    np.savez(path, x=x, y=y, test_x=test.x, test_y=test.y, hidden=np.array(hidden), start=start)
+
+
+def environment(home: Path, name: str, packages: str) -> str:
+    python = home / name / "bin" / "python"
+    if not python.exists():
+        venv.create(home / name, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages.split()], check=True)
+    return str(python)
+
+
+def run(command: list[str], task: Path, rounds: int, seconds_max: float) -> dict[str, Any]:
+    """What an engine printed, and the memory of its largest process."""
+    names = {"FEDERATED_TASK": str(task), "FEDERATED_ROUNDS": str(rounds), "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(
+        command, cwd=FOLDER, env={**os.environ, **names}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        out, err = running.communicate(timeout=seconds_max)
+    except subprocess.TimeoutExpired:
+        running.terminate()
+        out, err = running.communicate()[0], f"not done after {seconds_max:.0f} s"
+    lines = [line for line in out.splitlines() if line.startswith("{")]
+    if not lines:
+        return {"problem": (err.strip().splitlines() or ["no message"])[-1][:160]}
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer
+
+
+def engines(
+    home: Path, model: str, clients: int, rounds: int, repeats: int, seconds_max: float
+) -> list[dict[str, Any]]:
+    """One row an engine, medians over the repeats."""
+    commands = {name: [sys.executable, "federated_ours.py", *arguments.split()] for name, arguments in OURS.items()}
+    for name, (script, folder, packages) in PEERS.items():
+        commands[name] = [environment(home, folder, packages), script]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
+    with tempfile.TemporaryDirectory() as folder_name:
+        task = Path(folder_name) / "task.npz"
+        make_task(task, clients, MODELS[model])
+        for _ in range(repeats):
+            for name, command in commands.items():
+                found[name].append(run(command, task, rounds, seconds_max))
+    return [_row(model, clients, name, answers, found["ours, vmap"]) for name, answers in found.items()]
+
+
+def _row(
+    model: str, clients: int, name: str, answers: list[dict[str, Any]], ours: list[dict[str, Any]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"model": model, "clients_a_round": clients, "engine": name}
+    if any("problem" in answer for answer in answers):
+        return row | {"problem": next(answer["problem"] for answer in answers if "problem" in answer)}
+    for key in ("clients_per_s", "clients_per_cpu_s", "peak_memory_mb", "accuracy"):
+        if all(key in answer for answer in answers):
+            row[key] = statistics.median(answer[key] for answer in answers)
+    pairs = [a["clients_per_s"] / b["clients_per_s"] for a, b in zip(ours, answers, strict=True)]
+    return row | {"ours_over_this": statistics.median(pairs)}
+
+
+def million(rounds: int) -> dict[str, Any]:
+    """A million registered clients, a thousand a round, two processes; everything from the command line."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "million.yaml"
+        lines = (
+            "data_set: synthetic",
+            "clients: 1000000",
+            "num_participants: 1000",
+            "processes: 2",
+            "eval_interval: 25",
+        )
+        config.write_text("\n".join(lines))
+        command = [sys.executable, "-m", "suffice", "federate", "run", str(config), "--rounds", str(rounds), "--json"]
+        report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return {
+        "model": "logistic (60-10)",
+        "engine": "ours",
+        "registered_clients": 1_000_000,
+        "clients_a_round": 1000,
+        "rounds": rounds,
+        "host_s": report["host_s"],
+        "clients_per_s": report["clients_per_s"],
+        "peak_memory_mb": report["peak_memory_bytes"] / 1e6,
+        "accuracy": report["rounds"][-1]["accuracy"],
+        "loss": report["rounds"][-1]["loss"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seconds-max", type=float, default=1200.0)
+    parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "suffice-peers")
+    chosen = parser.parse_args()
+    rows = [million(100)]
+    for model in MODELS:
+        clients = chosen.clients if model.startswith("small") else max(8, chosen.clients // 5)
+        rows += engines(chosen.home, model, clients, chosen.rounds, chosen.repeats, chosen.seconds_max)
+    save("federated", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""The device's side: check in, fetch, train, send."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import grpc
+import numpy as np
+
+from suffice.errors import SufficeError
+from suffice.federated.arrays import Floats32
+from suffice.federated.checkin import federation_pb2 as pb
+from suffice.federated.checkin.service import CHUNK_BYTES
+from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
+from suffice.federated.devices.protocol import Trainer
+
+_Message = TypeVar("_Message")
+_PATH = "/suffice.federated.Federation/"
+
+
+class Turn(NamedTuple):
+    """What came of a check-in: `receipt` is None when the device was not wanted and should ask again in
+    `come_back_in_s`."""
+
+    receipt: pb.Receipt | None
+    come_back_in_s: float
+
+
+class FederationClient:
+    """Talks to any replica at `address`. `root_certificates` (PEM) turns TLS on."""
+
+    def __init__(self, address: str, client: str, task: str, *, root_certificates: bytes | None = None) -> None:
+        self._client, self._task = client, task
+        if root_certificates is None:
+            self._channel = grpc.insecure_channel(address)
+        else:
+            self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(root_certificates))
+        call = self._channel
+        self._check_in = call.unary_unary(
+            _PATH + "CheckIn", pb.CheckInRequest.SerializeToString, pb.CheckInReply.FromString
+        )
+        self._download = call.unary_stream(
+            _PATH + "Download", pb.DownloadRequest.SerializeToString, pb.Chunk.FromString
+        )
+        self._upload = call.stream_unary(_PATH + "Upload", pb.UploadPart.SerializeToString, pb.Receipt.FromString)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._channel.close()
+
+    def take_turn(self, trainer: Trainer, layout_digest: str) -> Turn:
+        """Check in and, when wanted, train and send; raises :class:`SufficeError` when the server cannot be used."""
+        try:
+            reply = self.check_in(layout_digest)
+            if reply.WhichOneof("answer") == "come_back_in_s":
+                return Turn(None, reply.come_back_in_s)
+            assignment = reply.assignment
+            weights = self.download(assignment)
+            trainer.set_weights(weights)
+            loss = trainer.evaluate()
+            trainer.train_steps(assignment.local_steps, assignment.batch_size, assignment.learning_rate)
+            delta = trainer.get_weights() - weights
+            return Turn(self.upload(assignment.token, layout_digest, delta, trainer.samples, loss), 0.0)
+        except grpc.RpcError as error:
+            raise SufficeError(f"{self._task}: {error.details()} ({error.code().name.lower()})") from None
+
+    def check_in(self, layout_digest: str) -> pb.CheckInReply:
+        """Ask for work."""
+        request = pb.CheckInRequest(client=self._client, task=self._task, layout_digest=layout_digest)
+        return _typed(self._check_in(request, timeout=30.0), pb.CheckInReply)
+
+    def download(self, assignment: pb.Assignment) -> Floats32:
+        """The model to train ``[P]``."""
+        chunks = self._download(pb.DownloadRequest(token=assignment.token), timeout=600.0)
+        return weights_from_bytes(b"".join(chunk.data for chunk in chunks), assignment.weights)
+
+    def upload(self, token: bytes, layout_digest: str, delta: Floats32, samples: int, loss: float) -> pb.Receipt:
+        """Send an update; sending it again is harmless."""
+        data = weights_to_bytes(np.asarray(delta))
+        header = pb.UploadHeader(
+            token=token,
+            layout_digest=layout_digest,
+            samples=samples,
+            loss_mean=loss,
+            sha256=hashlib.sha256(data).digest(),
+        )
+        return _typed(self._upload(_parts(header, data), timeout=600.0), pb.Receipt)
+
+
+def _parts(header: pb.UploadHeader, data: bytes) -> Iterator[pb.UploadPart]:
+    yield pb.UploadPart(header=header)
+    for first in range(0, len(data), CHUNK_BYTES):
+        yield pb.UploadPart(data=data[first : first + CHUNK_BYTES])
+
+
+def _typed(message: Any, kind: type[_Message]) -> _Message:
+    assert isinstance(message, kind)
+    return message

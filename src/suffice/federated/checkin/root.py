@@ -1,0 +1,137 @@
+"""Close rounds, have the tree folded, publish the next model.
+
+python -m suffice.federated.checkin.root STORE TASK [WORKERS]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from suffice.errors import SufficeError
+from suffice.federated.aggregate.optimisers import make_optimiser
+from suffice.federated.arrays import Bools, State
+from suffice.federated.checkin.leaf import fold_node
+from suffice.federated.checkin.store import RoundStatus, Store, TaskSettings
+from suffice.federated.checkin.tree import Node, levels
+
+Fold = Callable[[list[Node], int, int], None]
+"""``fold(nodes, version, updates)``: get these nodes done, in any order."""
+
+_POLL_S = 0.1
+_ATTEMPTS = 20
+
+
+def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
+    """Bring `task` as far as it can go now; True when a model was published.
+
+    Every step is safe to repeat, so whoever finds the root dead may call this. Full leaves are folded while the round
+    is still open.
+    """
+    settings, status = store.settings(task), store.status(task)
+    if status.reports is None:
+        _fold_missing(store, task, status.version, fold, status.received, full_only=True)
+        if not _due(settings, status, now_s):
+            if now_s - status.opened_s >= settings.round_s:
+                store.extend_round(task, status.version, now_s)
+            return False
+        store.close_round(task, status.version)
+        status = store.status(task)
+    reports = status.reports or 0
+    _fold_missing(store, task, status.version, fold, reports, full_only=False)
+    _publish(store, task, settings, status.version, reports, now_s)
+    return True
+
+
+def fold_here(store: Store, task: str) -> Fold:
+    """Fold in this process."""
+
+    def fold(nodes: list[Node], version: int, updates: int) -> None:
+        for node in nodes:
+            fold_node(store, task, version, node, updates)
+
+    return fold
+
+
+def fold_in_processes(path: str | Path, task: str, workers: int) -> Fold:
+    """Fold each node in a process of its own, at most `workers` at a time. One that dies is not mourned: the node is
+    still missing, and the next look at the tree starts another."""
+
+    def fold(nodes: list[Node], version: int, updates: int) -> None:
+        for first in range(0, len(nodes), workers):
+            command = [
+                sys.executable,
+                "-m",
+                "suffice.federated.checkin.leaf",
+                str(path),
+                task,
+                str(version),
+                str(updates),
+            ]
+            some = [subprocess.Popen([*command, *map(str, node)]) for node in nodes[first : first + workers]]
+            for process in some:
+                process.wait()
+
+    return fold
+
+
+def _due(settings: TaskSettings, status: RoundStatus, now_s: float) -> bool:
+    late = now_s - status.opened_s >= settings.round_s
+    return status.received >= settings.target or (late and status.received >= max(1, settings.reports_min))
+
+
+def _fold_missing(store: Store, task: str, version: int, fold: Fold, updates: int, *, full_only: bool) -> None:
+    fan_in = store.settings(task).fan_in
+    for level, width in _levels(updates, fan_in, full_only):
+        wanted = [Node(level, index) for index in range(width)]
+        for _ in range(_ATTEMPTS):
+            done = store.folded(task, version)
+            if not (missing := [node for node in wanted if node not in done]):
+                break
+            fold(missing, version, updates)
+        else:
+            raise SufficeError(f"{task} version {version}: {len(missing)} nodes of level {level} cannot be folded")
+
+
+def _levels(updates: int, fan_in: int, full_only: bool) -> Iterator[tuple[int, int]]:
+    if full_only:
+        yield 0, updates // fan_in
+    else:
+        yield from enumerate(levels(updates, fan_in))
+
+
+def _publish(store: Store, task: str, settings: TaskSettings, version: int, reports: int, now_s: float) -> None:
+    top = store.partial(task, version, Node(len(levels(reports, settings.fan_in)) - 1, 0))
+    memory: State = store.memory(task, version)
+    if top is None or "weights" not in memory:
+        return
+    optimiser = make_optimiser(settings.optimiser, settings.server_learning_rate)
+    weights = memory.pop("weights").astype(np.float64)
+    if memory:
+        optimiser.restore(memory)
+    weights = optimiser.step(weights, top.mean, _trained(settings))
+    store.add_model(task, version + 1, weights, optimiser.state(), now_s)
+
+
+def _trained(settings: TaskSettings) -> Bools:
+    trained = np.ones(settings.size, dtype=bool)
+    for first, last in settings.statistics:
+        trained[first:last] = False
+    return trained
+
+
+def _main(path: str, task: str, workers: str = "2") -> None:
+    store = Store(path)
+    fold = fold_in_processes(path, task, int(workers))
+    while True:
+        if not advance(store, task, fold, time.time()):
+            time.sleep(_POLL_S)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

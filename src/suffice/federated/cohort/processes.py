@@ -1,0 +1,53 @@
+"""Local training spread over processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+
+from suffice.federated.arrays import Floats, Floats32, Ints
+from suffice.federated.cohort.train import Cohort
+from suffice.federated.updates import Updates
+
+Train = Callable[[Floats, Ints, tuple[int, int], Floats32 | None], Iterator[Updates]]
+
+_here: Cohort
+
+
+@contextmanager
+def training_processes(cohort: Cohort, processes: int) -> Iterator[Train]:
+    """`cohort.train`, spread over `processes` of one thread each; with one process it is `cohort.train` itself.
+
+    What a client trains depends on nothing but its id and the key, so the updates are the same; only the order in
+    which they are summed differs.
+    """
+    if processes == 1:
+        yield cohort.train
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _take_up, (cohort,)) as pool:
+
+        def train(start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None) -> Iterator[Updates]:
+            shares = [slice(i, None, processes) for i in range(processes)]
+            jobs = [
+                pool.submit(_train, start, clients[share], key, None if correction is None else correction[share])
+                for share in shares
+            ]
+            for job in jobs:
+                yield from job.result()
+
+        yield train
+
+
+def _take_up(cohort: Cohort) -> None:
+    import torch
+
+    global _here
+    torch.set_num_threads(1)
+    _here = Cohort(cohort.task, cohort.local, cohort.method)
+
+
+def _train(start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None) -> list[Updates]:
+    return list(_here.train(start, clients, key, correction))

@@ -1,0 +1,15 @@
+"""The mini-batches every runtime takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from suffice.federated.arrays import Ints
+
+
+def batch_rows(samples: int, steps: int, batch_size: int) -> Iterator[Ints]:
+    """Rows of `steps` mini-batches of exactly `batch_size`, round and round the data."""
+    for step in range(steps):
+        yield np.arange(step * batch_size, (step + 1) * batch_size) % samples

@@ -1,0 +1,43 @@
+"""Ways to run: which cores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+_CPU = Path("/sys/devices/system/cpu")
+
+
+class Choice(NamedTuple):
+    """Run on these `cores` (numbers of logical processors)."""
+
+    cores: tuple[int, ...]
+
+
+def all_choices(capacity: Mapping[int, float] | None = None) -> list[Choice]:
+    """The largest 1, 2, 4, … and all of the cores this process may use; where cores differ, also those of each size.
+
+    `capacity` maps core to relative speed; None reads it from the kernel.
+    """
+    speed = core_capacity() if capacity is None else capacity
+    ranked = sorted(speed, key=lambda core: (-speed[core], core))
+    widths = {1 << power for power in range(len(ranked).bit_length())} | {len(ranked)}
+    found = [tuple(sorted(ranked[:width])) for width in sorted(widths) if width <= len(ranked)]
+    kinds = [tuple(sorted(core for core in ranked if speed[core] == size)) for size in sorted(set(speed.values()))]
+    return [Choice(cores) for cores in dict.fromkeys(found + kinds)]
+
+
+def core_capacity() -> dict[int, float]:
+    """Relative speed of each core this process may run on; 1 where the kernel does not say."""
+    return {core: _capacity(core) for core in sorted(os.sched_getaffinity(0))}
+
+
+def _capacity(core: int) -> float:
+    for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
+        try:
+            return float((_CPU / f"cpu{core}" / name).read_text())
+        except (OSError, ValueError):
+            continue
+    return 1.0

@@ -1,0 +1,60 @@
+"""Look at, and move, a tree of processes through /proc, without privileges."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+
+
+class Usage(NamedTuple):
+    """Seconds the threads of a process tree have run, and have waited for a core, since they began."""
+
+    run_s: float
+    wait_s: float
+
+
+def threads_of(pid: int) -> Iterator[Path]:
+    """``/proc/…/task/TID`` of every thread of `pid` and its descendants that is still there."""
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            yield task
+            with contextlib.suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    yield from threads_of(int(child))
+
+
+def usage_of(pid: int) -> Usage:
+    """What the tree under `pid` has used; threads that have ended are no longer counted."""
+    run_ns = wait_ns = 0
+    for task in threads_of(pid):
+        with contextlib.suppress(OSError, ValueError):
+            run, wait, _ = (task / "schedstat").read_text().split()
+            run_ns, wait_ns = run_ns + int(run), wait_ns + int(wait)
+    return Usage(run_ns / 1e9, wait_ns / 1e9)
+
+
+def move_to(pid: int, cores: tuple[int, ...]) -> None:
+    """Keep every thread of the tree under `pid` to `cores`."""
+    for task in threads_of(pid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.sched_setaffinity(int(task.name), cores)
+
+
+def give_way(pid: int) -> None:
+    """Run `pid`, and what it starts from now on, only when nobody else wants the core (SCHED_IDLE). Without privileges
+    there is no way back, so a paced command stays there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+
+
+def energy_j() -> float | None:
+    """The energy meter of the first processor package; None where it cannot be read."""
+    try:
+        return int(_RAPL.read_text()) / 1e6
+    except (OSError, ValueError):
+        return None

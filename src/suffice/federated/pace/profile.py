@@ -1,0 +1,39 @@
+"""What each way to run costs, and which are worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from suffice.federated.pace.choice import Choice
+
+
+class Profile(NamedTuple):
+    """A choice as measured.
+
+    Attributes:
+        step_s: seconds of wall clock for one unit of work (a training step, or a CPU-second when steps are not known).
+        cost: for one unit of work: joules when the kernel lets us read the meter, else CPU-seconds as a proxy.
+        delay: time spent runnable over time spent running, 1 when nobody else wants the cores.
+    """
+
+    choice: Choice
+    step_s: float
+    cost: float
+    delay: float
+
+
+def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profile]:
+    """The chain to walk, fastest first.
+
+    A profile is dropped when another is no slower, no costlier and takes no more cores, and is clearly (`tolerance`)
+    better in one of these. More cores that do not make it faster go this way: they can make it slower.
+    """
+    kept = [p for p in profiles if not any(_beats(other, p, tolerance) for other in profiles)]
+    return sorted(kept, key=lambda p: (p.step_s, len(p.choice.cores)))
+
+
+def _beats(a: Profile, b: Profile, tolerance: float) -> bool:
+    ours, theirs = (a.step_s, a.cost, len(a.choice.cores)), (b.step_s, b.cost, len(b.choice.cores))
+    no_worse = all(x <= y * (1 + tolerance) for x, y in zip(ours, theirs, strict=True))
+    return no_worse and any(x < y * (1 - tolerance) for x, y in zip(ours, theirs, strict=True))

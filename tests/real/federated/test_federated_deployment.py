@@ -1,0 +1,397 @@
+"""Replicas, root and folding processes as they run in earnest, and killed in earnest."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import ipaddress
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+
+from suffice.errors import SufficeError
+from suffice.federated.checkin import federation_pb2 as pb
+from suffice.federated.checkin.client import FederationClient
+from suffice.federated.checkin.root import advance, fold_in_processes
+from suffice.federated.checkin.store import Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.token import Token, sign
+from suffice.federated.checkin.tree import Node
+from suffice.federated.checkin.wire import weights_to_bytes
+
+SECRET = b"a secret all replicas share"
+SIZE = 700
+
+
+@contextlib.contextmanager
+def process(*arguments, stdin: bytes | None = None):
+    command = [sys.executable, "-m", *map(str, arguments)]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        if stdin is not None:
+            running.stdin.write(stdin)
+            running.stdin.close()
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+
+
+@contextlib.contextmanager
+def replica(store, *tls):
+    with process("suffice.federated.checkin.service", store, 0, *tls, stdin=SECRET) as running:
+        yield f"127.0.0.1:{int(running.stdout.readline())}"
+
+
+def root(store):
+    return process("suffice.federated.checkin.root", store, "t", 2)
+
+
+def new_task(path, **change) -> Store:
+    store = Store(path)
+    options = {"target": 9, "fan_in": 3, "round_s": 60.0} | change
+    store.create_task("t", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
+    return store
+
+
+def delta_of(client: int) -> np.ndarray:
+    return np.random.default_rng(client).standard_normal(SIZE).astype(np.float32)
+
+
+def mean_of(clients: range) -> np.ndarray:
+    weights = np.array([c + 1.0 for c in clients])
+    return weights @ np.stack([delta_of(c).astype(float) for c in clients]) / weights.sum()
+
+
+def contribute(address: str, client: int, version: int, *, again: bool = False) -> None:
+    """What a device does, at any replica, again and again until version `version` has its update."""
+    device = FederationClient(address, f"phone-{client}", "t")
+    try:
+        while True:
+            reply = device.check_in("d")
+            if reply.WhichOneof("answer") == "assignment" and reply.assignment.version == version:
+                break
+            time.sleep(0.05)
+        device.download(reply.assignment)
+        receipts = [
+            device.upload(reply.assignment.token, "d", delta_of(client), client + 1, 0.5) for _ in range(1 + again)
+        ]
+        assert [r.duplicate for r in receipts] == [False, True][: 1 + again]
+    finally:
+        device.close()
+
+
+def wait_for(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_two_replicas_one_root_killed_and_restarted_no_update_lost_or_counted_twice(tmp_path):
+    store, path = new_task(tmp_path / "s"), tmp_path / "s"
+    rounds, clients = 4, range(9)
+    with replica(path) as one, replica(path) as two:
+        stop = threading.Event()
+
+        def keep_killing_the_root():
+            chance = random.Random(1)
+            while not stop.is_set():
+                with root(path) as running:
+                    stop.wait(chance.uniform(0.4, 1.2))
+                    running.send_signal(signal.SIGKILL)
+
+        killer = threading.Thread(target=keep_killing_the_root)
+        killer.start()
+        try:
+            for version in range(rounds):
+                devices = [
+                    threading.Thread(target=contribute, args=((one, two)[c % 2], c, version), kwargs={"again": c == 4})
+                    for c in clients
+                ]
+                for device in devices:
+                    device.start()
+                for device in devices:
+                    device.join()
+                wait_for(lambda version=version: store.status("t").version > version)
+        finally:
+            stop.set()
+            killer.join()
+    assert store.weights("t", rounds, SIZE) == pytest.approx(rounds * mean_of(clients), abs=1e-5)
+
+
+def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
+    store = new_task(tmp_path / "s", target=40, fan_in=7)
+    for client in range(40):
+        update = StoredUpdate(client + 1, 0.5, delta_of(client))
+        assert store.add_upload("t", 0, Token(str(client), "t", 0, 0).update_id, update) == "accepted"
+    store.close_round("t", 0)
+    chance, killed = random.Random(0), 0
+    for place in [*range(6), *range(6)]:
+        with process("suffice.federated.checkin.leaf", tmp_path / "s", "t", 0, 40, 0, place) as leaf:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                leaf.wait(chance.uniform(0.0, 0.4))
+            killed += leaf.poll() is None
+    assert killed >= 2
+    assert advance(store, "t", fold_in_processes(tmp_path / "s", "t", 2), time.time())
+    assert store.weights("t", 1, SIZE) == pytest.approx(mean_of(range(40)), abs=1e-6)
+    assert not store.folded("t", 0), "the round is over and its partials are gone"
+    store.put_partial("t", 1, Node(0, 0), store_partial := fold_of(store))
+    store.put_partial("t", 1, Node(0, 0), fold_of(store))
+    assert (store.partial("t", 1, Node(0, 0)).delta_sum == store_partial.delta_sum).all()
+
+
+def fold_of(store: Store):
+    from suffice.federated.aggregate import Partial
+
+    return Partial(np.arange(SIZE) * 1.0, 1.0, 1, 1)
+
+
+def test_tokens_forged_expired_or_from_another_server_are_refused(tmp_path):
+    new_task(tmp_path / "s")
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone", "t")
+        late = sign(Token("phone", "t", 0, time.time() - 5), SECRET)
+        forged = sign(Token("phone", "t", 0, time.time() + 99), b"a secret of somebody else")
+        for token, message in ((late, "expired"), (forged, "not one of ours"), (b"", "not one of ours")):
+            with pytest.raises(grpc.RpcError, match=message):
+                device.upload(token, "d", delta_of(0), 1, 0.5)
+            with pytest.raises(grpc.RpcError, match=message):
+                device.download(pb.Assignment(token=token, weights=SIZE))
+        with pytest.raises(grpc.RpcError, match="another shape"):
+            device.check_in("e")
+        with pytest.raises(grpc.RpcError, match="no task 'x'"):
+            FederationClient(address, "phone", "x").check_in("d")
+        device.close()
+
+
+def test_broken_uploads_are_counted_and_the_rest_goes_on(tmp_path):
+    store = new_task(tmp_path / "s")
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone", "t")
+        token = device.check_in("d").assignment.token
+        bad = delta_of(0)
+        bad[3] = np.inf
+        reasons = [
+            device.upload(token, "d", bad, 1, 0.5).reason,
+            device.upload(token, "d", delta_of(0)[:-1], 1, 0.5).reason,
+            device.upload(token, "d", np.zeros(SIZE + 1, np.float32), 1, 0.5).reason,
+            device.upload(token, "e", delta_of(0), 1, 0.5).reason,
+        ]
+        assert reasons == [
+            "not finite",
+            "the wrong number of bytes",
+            "more bytes than the model has",
+            "a model of another shape",
+        ]
+        assert device.upload(token, "d", delta_of(0), 1, 0.5).accepted
+        store.close_round("t", 0)
+        late = sign(Token("other", "t", 0, time.time() + 99), SECRET)
+        assert device.upload(late, "d", delta_of(1), 1, 0.5).reason == "the round is closed"
+        device.close()
+    assert store.status("t").received == 1 and sum(store.rejections("t").values()) == 5
+
+
+SLOW_REPLICA = """
+import asyncio, sys
+from suffice.federated.checkin.service import Federation, Limits, start
+from suffice.federated.checkin.store import Store
+async def main():
+    limits = Limits(upload_s=0.6)
+    server, port = await start(Federation(Store(sys.argv[1]), b"a secret all replicas share", limits), "127.0.0.1:0")
+    print(port, flush=True)
+    await server.wait_for_termination()
+asyncio.run(main())
+"""
+
+
+def test_a_device_that_sends_a_byte_now_and_then_is_cut_off_and_holds_up_nobody(tmp_path):
+    store = new_task(tmp_path / "s")
+    script = tmp_path / "replica.py"
+    script.write_text(SLOW_REPLICA)
+    running = subprocess.Popen([sys.executable, str(script), str(tmp_path / "s")], stdout=subprocess.PIPE)
+    try:
+        address = f"127.0.0.1:{int(running.stdout.readline())}"
+        token = sign(Token("slow", "t", 0, time.time() + 99), SECRET)
+        done = threading.Event()
+
+        def drip():
+            yield pb.UploadPart(header=pb.UploadHeader(token=token, layout_digest="d", samples=1))
+            while not done.wait(0.1):
+                yield pb.UploadPart(data=b"x")
+
+        def slow_device(outcome: list):
+            channel = grpc.insecure_channel(address)
+            upload = channel.stream_unary(
+                "/suffice.federated.Federation/Upload", pb.UploadPart.SerializeToString, pb.Receipt.FromString
+            )
+            try:
+                upload(drip(), timeout=30.0)
+            except grpc.RpcError as error:
+                outcome.append(error.code())
+            channel.close()
+
+        outcome: list = []
+        devices = [threading.Thread(target=slow_device, args=(outcome,)) for _ in range(20)]
+        for device in devices:
+            device.start()
+        contribute(address, 3, 0)
+        for device in devices:
+            device.join()
+        done.set()
+        assert outcome == [grpc.StatusCode.DEADLINE_EXCEEDED] * 20
+        assert store.status("t").received == 1
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private, certificate.public_bytes(pem)
+
+
+def test_tls(tmp_path):
+    new_task(tmp_path / "s")
+    key, certificate = self_signed()
+    (tmp_path / "key.pem").write_bytes(key)
+    (tmp_path / "chain.pem").write_bytes(certificate)
+    with replica(tmp_path / "s", tmp_path / "key.pem", tmp_path / "chain.pem") as address:
+        trusted = FederationClient(address, "phone", "t", root_certificates=certificate)
+        stranger = FederationClient(address, "phone", "t", root_certificates=self_signed()[1])
+        assert trusted.check_in("d").assignment.weights == SIZE
+        with pytest.raises(grpc.RpcError):
+            stranger.check_in("d")
+        trusted.close()
+        stranger.close()
+
+
+def test_real_devices_learn_the_digits_together(tmp_path):
+    from suffice.federated.cohort import evaluate
+    from suffice.federated.devices import TorchTrainer
+    from suffice.federated.layout import Layout
+    from suffice.federated.tasks import DigitsTask
+
+    task = DigitsTask(6, gamma=1.0, style=False, model="logistic")
+    module = task.model(0)
+    layout = Layout.of(module)
+    store = Store(tmp_path / "s")
+    chosen = TaskSettings(layout.size, layout.digest, 6, learning_rate=0.3, local_steps=40, fan_in=6)
+    store.create_task("t", chosen, layout.flatten(module.state_dict()), time.time())
+    with replica(tmp_path / "s") as address, root(tmp_path / "s"):
+        for version in range(3):
+            for client in range(6):
+                data = task.gather(np.array([client]))
+                device = FederationClient(address, f"phone-{client}", "t")
+                trainer = TorchTrainer(task.model(0), data.x, data.y)
+                while (turn := device.take_turn(trainer, layout.digest)).receipt is None:
+                    time.sleep(0.05)
+                assert turn.receipt.accepted
+                device.close()
+            wait_for(lambda version=version: store.status("t").version > version)
+    module.load_state_dict(layout.unflatten(store.weights("t", 3, layout.size).astype(float)))
+    assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.7
+    with pytest.raises(SufficeError, match="unavailable"):
+        FederationClient(address, "phone", "t").take_turn(trainer, layout.digest)
+
+
+def test_a_mixed_federation_of_four_runtimes_learns(tmp_path):
+    for package in ("ai_edge_litert", "MNN", "executorch"):
+        pytest.importorskip(package, reason=f"the runtime {package} is not installed")
+    from suffice.assets import asset_path
+    from suffice.federated.cohort import evaluate
+    from suffice.federated.devices import ExecuTorchTrainer, LiteRtTrainer, MlpShape, MnnTrainer, TorchTrainer
+    from suffice.federated.layout import Layout
+    from suffice.federated.tasks import DigitsTask
+
+    task = DigitsTask(8, gamma=0.5, style=False)
+    module = task.model(0)
+    layout = Layout.of(module)
+    litert, executorch = asset_path("mlp_64_64_10.tflite"), asset_path("mlp_64_64_10.pte").read_bytes()
+    make = (
+        lambda x, y: TorchTrainer(task.model(0), x, y),
+        lambda x, y: LiteRtTrainer(litert, MlpShape(), x, y),
+        lambda x, y: MnnTrainer(MlpShape(), x, y),
+        lambda x, y: ExecuTorchTrainer(executorch, layout, x, y),
+    )
+    data = [task.gather(np.array([client])) for client in range(8)]
+    trainers = [make[client % 4](own.x, own.y) for client, own in enumerate(data)]
+    start = layout.flatten(module.state_dict())
+    store = Store(tmp_path / "s")
+    chosen = TaskSettings(layout.size, layout.digest, 8, learning_rate=0.3, local_steps=60, fan_in=4)
+    store.create_task("t", chosen, start, time.time())
+    rounds, expected = 5, start.copy()
+    with replica(tmp_path / "s") as address, root(tmp_path / "s"):
+        for version in range(rounds):
+            sent = store.weights("t", version, layout.size)
+            assert sent == pytest.approx(expected, abs=1e-6)
+            for client, trainer in enumerate(trainers):
+                take_turns_until_sent(address, f"phone-{client}", trainer, layout.digest)
+            wait_for(lambda version=version: store.status("t").version > version)
+            expected = sent + mean_in_torch(task, sent, data, chosen)
+    module.load_state_dict(layout.unflatten(store.weights("t", rounds, layout.size).astype(float)))
+    assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.85
+
+
+def take_turns_until_sent(address: str, name: str, trainer, digest: str) -> None:
+    device = FederationClient(address, name, "t")
+    while (turn := device.take_turn(trainer, digest)).receipt is None:
+        time.sleep(0.05)
+    assert turn.receipt.accepted and not turn.receipt.duplicate
+    device.close()
+
+
+def mean_in_torch(task, sent: np.ndarray, data, chosen: TaskSettings) -> np.ndarray:
+    """The update of the whole round, had every device been one of PyTorch."""
+    from suffice.federated.devices import TorchTrainer
+
+    moved, weights = [], []
+    for own in data:
+        trainer = TorchTrainer(task.model(0), own.x, own.y)
+        trainer.set_weights(sent)
+        trainer.train_steps(chosen.local_steps, chosen.batch_size, chosen.learning_rate)
+        moved.append(trainer.get_weights().astype(float) - sent)
+        weights.append(trainer.samples)
+    return np.array(weights) @ np.stack(moved) / sum(weights)
+
+
+def test_weights_are_sent_in_chunks(tmp_path):
+    store = Store(tmp_path / "s")
+    size = 1_300_000
+    weights = np.random.default_rng(0).standard_normal(size)
+    store.create_task("t", TaskSettings(size, "d", 2), weights, time.time())
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone", "t")
+        assignment = device.check_in("d").assignment
+        got = device.download(assignment)
+        assert weights_to_bytes(got) == weights_to_bytes(weights)
+        assert device.upload(assignment.token, "d", got, 1, 0.5).accepted
+        device.close()

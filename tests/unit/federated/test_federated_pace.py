@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import textwrap
+
+import pytest
+from typer.testing import CliRunner
+
+from suffice.cli.pace import app
+from suffice.errors import SufficeError
+from suffice.federated.pace import Choice, Controller, Profile, all_choices, pace_command, prune
+from suffice.federated.pace.steps import create_counter, read_counter
+
+
+def profile(cores: int, step_s: float, cost: float) -> Profile:
+    return Profile(Choice(tuple(range(cores))), step_s, cost, 1.0)
+
+
+def test_choices_are_the_fastest_cores_and_each_kind():
+    phone = {0: 0.4, 1: 0.4, 2: 0.4, 3: 0.4, 4: 1.0, 5: 1.0}
+    found = [choice.cores for choice in all_choices(phone)]
+    assert found == [(4,), (4, 5), (0, 1, 4, 5), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3)]
+    here = all_choices()
+    assert tuple(sorted(os.sched_getaffinity(0))) in [choice.cores for choice in here]
+
+
+def test_more_cores_that_do_not_help_are_pruned():
+    fast, thrashing, one = profile(2, 0.5, 1.0), profile(4, 0.6, 2.4), profile(1, 0.9, 0.9)
+    assert prune([one, thrashing, fast]) == [fast, one]
+    assert prune([profile(4, 0.3, 1.2), fast, one])[0].choice.cores == (0, 1, 2, 3)
+
+
+CHAIN = [profile(4, 0.25, 1.0), profile(2, 0.5, 1.0), profile(1, 1.0, 1.0)]
+
+
+def walk(inflations, **options):
+    controller, cores = Controller(CHAIN, **options), []
+    for second, value in enumerate(inflations):
+        cores.append(len(controller.observe(value, float(second)).choice.cores))
+    return cores
+
+
+def test_alone_it_never_leaves_all_cores():
+    assert set(walk([1.0, 1.2, 0.9] * 50)) == {4}
+
+
+def test_one_slow_step_is_not_interference():
+    assert set(walk([1.0, 5.0, 5.0, 1.0] * 20)) == {4}
+
+
+def test_it_steps_down_while_others_work_and_comes_back_after():
+    cores = walk([2.0] * 10 + [1.0] * 60, retry_s=5.0)
+    assert cores[:10] == [4, 4, 2, 2, 2, 1, 1, 1, 1, 1]
+    assert cores[-1] == 4
+
+
+def test_tries_become_rarer_while_they_fail():
+    controller, tries = Controller(CHAIN[:2], retry_s=4.0, retry_max_s=64.0), []
+    for second in range(400):
+        busy_on_four = len(controller.current.choice.cores) == 4
+        before = len(controller.current.choice.cores)
+        after = len(controller.observe(3.0 if busy_on_four else 1.0, float(second)).choice.cores)
+        tries += [second] if after > before else []
+    gaps = [b - a for a, b in itertools.pairwise(tries)]
+    assert gaps == sorted(gaps) and gaps[-1] >= 5 * gaps[0]
+
+
+def test_heat_steps_down_at_once_and_keeps_it_there():
+    hot = {"now": True}
+    controller = Controller(CHAIN, too_hot=lambda: hot["now"], retry_s=1.0)
+    assert [len(controller.observe(1.0, float(t)).choice.cores) for t in range(4)] == [2, 1, 1, 1]
+    hot["now"] = False
+    assert [len(controller.observe(1.0, 10.0 + t).choice.cores) for t in range(3)][-1] == 4
+
+
+SCRIPT = """
+import os, time
+from suffice.federated.pace import step
+end = time.monotonic() + float({seconds})
+seen = set()
+while time.monotonic() < end:
+    sum(i * i for i in range(20000))
+    seen.add(tuple(sorted(os.sched_getaffinity(0))))
+    {step}
+print(os.sched_getscheduler(0) == os.SCHED_IDLE, sorted(seen))
+raise SystemExit({code})
+"""
+
+
+def script(tmp_path, seconds=1.5, step="step()", code=0):
+    path = tmp_path / "train.py"
+    path.write_text(textwrap.dedent(SCRIPT).format(seconds=seconds, step=step, code=code))
+    return [sys.executable, str(path)]
+
+
+@pytest.mark.parametrize("step", ["step()", "pass"], ids=["steps", "opaque"])
+def test_a_command_is_profiled_on_every_choice_and_ends_as_it_would(tmp_path, step, capfd):
+    choices = all_choices()
+    report = pace_command(script(tmp_path, step=step, code=3), profile_s=0.2, window_s=0.1)
+    assert report.exit_code == 3 and report.cpu_s > 0
+    assert [p.choice for p in report.profiles] == choices
+    assert (report.steps > 10) == (step == "step()")
+    assert set(report.chain) <= set(report.profiles) and report.moves[0][1] == report.chain[0].choice.cores
+    idle, _, seen = capfd.readouterr().out.partition(" ")
+    assert idle == "True"
+    assert all(str(choice.cores) in seen for choice in choices)
+
+
+def test_a_command_that_is_not_there_or_ends_at_once(tmp_path):
+    with pytest.raises(SufficeError, match="cannot start 'no-such-command'"):
+        pace_command(["no-such-command"])
+    report = pace_command([sys.executable, "-c", ""], profile_s=0.2)
+    assert report.exit_code == 0 and report.chain == ()
+
+
+def test_the_command_line_passes_options_on_and_prints_json(tmp_path):
+    arguments = ["--json", "--profile-s", "0.1", "--", *script(tmp_path, seconds=0.8, code=4)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 4
+    printed = json.loads(result.stdout[result.stdout.index("{") :])
+    assert printed["steps"] > 0 and printed["profiles"] and printed["moves"]
+
+
+def test_steps_are_counted_for_whoever_asks(tmp_path, monkeypatch):
+    from suffice.federated.pace import steps
+
+    monkeypatch.setattr(steps, "_map", None)
+    monkeypatch.delenv(steps.VARIABLE, raising=False)
+    steps.step()
+    create_counter(tmp_path / "n")
+    monkeypatch.setenv(steps.VARIABLE, str(tmp_path / "n"))
+    for _ in range(5):
+        steps.step()
+    assert read_counter(tmp_path / "n") == 5
