@@ -71,6 +71,11 @@ class Job:
         """How far `what` is."""
         self.say("progress", {"what": what, "done": done, "total": total})
 
+    def result(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Tell the outcome, which then is the job's; gives `data` back."""
+        self.say("result", data)
+        return data
+
     def end(self, state: State, error: tuple[int, str] | None = None) -> None:
         with self.changed:
             self.state, self.error, self.ended_s = state, error, time.time()

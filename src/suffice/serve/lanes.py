@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from suffice.answer.progress import listening
 from suffice.answer.result import Result
@@ -11,6 +12,9 @@ from suffice.connection import Connection, connect
 from suffice.serve.as_json import result_json
 from suffice.serve.jobs import Job
 from suffice.serve.settings import Role, ServeSettings
+
+if TYPE_CHECKING:
+    from suffice.masks.embeddings import Embeddings
 
 READ_ONLY_CALLS = 0
 """Model calls that a reader may cause."""
@@ -25,6 +29,13 @@ class Lanes:
         self.count = 1 if settings.target == ":memory:" else max(settings.lanes, 1)
         self._connections: dict[int, Connection] = {}
         self._lock = threading.Lock()
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        """Pictures that were encoded for masks: the last ones."""
+        from suffice.masks.embeddings import Embeddings
+
+        return Embeddings()
 
     def get(self, lane: int = 0) -> Connection:
         with self._lock:

@@ -1,5 +1,14 @@
 """One file a part of the API; each has a `router`."""
 
-from suffice.serve.routes import health, jobs, media, sql, store
+from suffice.serve.routes import health, jobs, made, making, masks, media, sql, store
 
-ROUTERS = (health.router, sql.router, jobs.router, media.router, store.router)
+ROUTERS = (
+    health.router,
+    sql.router,
+    jobs.router,
+    media.router,
+    store.router,
+    masks.router,
+    making.router,
+    made.router,
+)

@@ -9,9 +9,8 @@ from pydantic import BaseModel, Field
 
 from suffice.serve.callers import READER
 from suffice.serve.jobs import Job
-from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Jobs_, Lanes_, Owner
-from suffice.serve.routes.jobs import JobView, view
+from suffice.serve.routes.jobs import JobView, answered
 from suffice.serve.settings import Role
 from suffice.serve.statements import check_statement
 from suffice.store.catalogue import MEDIA
@@ -46,11 +45,7 @@ def ask(
         return lanes.ask(job, lane, statement.query, statement.seed, role)
 
     job = jobs.submit("sql", statement.query, run, owner=owner, key=idempotency_key)
-    if not job.wait(statement.wait_s):
-        response.status_code = 202
-    elif job.error:
-        raise HttpError(*job.error, {"Location": f"/api/jobs/{job.id}"})
-    return view(job)
+    return answered(job, response, statement.wait_s)
 
 
 class Words(BaseModel):
