@@ -8,7 +8,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "real" / "serve"))
 
@@ -35,6 +37,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a studio over the packaged clip."""
     folder = tmp_path_factory.mktemp("studio")
     shutil.copy(asset_path("pedestrians.mp4"), folder / "pedestrians.mp4")
+    scene = np.full((240, 320, 3), (200, 190, 170), np.uint8)
+    scene[80:160, 60:140] = (40, 60, 160)
+    Image.fromarray(scene).save(folder / "scene.png")
     with serving(folder=folder) as address:
         yield address
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 
-ROOMS = ("ask", "media", "models", "store")
+ROOMS = ("ask", "media", "masks", "animate", "regional", "federated", "models", "store")
 
 
 def shoot(page: Page, pictures: Path | None, name: str) -> None:
@@ -41,6 +41,22 @@ def test_the_first_question(page: Page, studio: str, pictures: Path | None) -> N
     shoot(page, pictures, "studio_viewer")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+def test_a_click_becomes_a_mask_that_is_painted(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#masks")
+    page.get_by_label("Picture", exact=True).select_option(label="scene.png")
+    picture = page.get_by_alt_text("picture to mask")
+    expect(picture).to_have_js_property("naturalWidth", 320)
+    picture.click(position={"x": 100, "y": 120})
+    expect(page.get_by_role("listitem").first).to_contain_text("pixels", timeout=60_000)
+    area = int(page.get_by_role("listitem").first.inner_text().split(", ")[1].removesuffix(" pixels").replace(",", ""))
+    assert 0.8 < area / (80 * 80) < 1.25  # the square that was clicked
+    shoot(page, pictures, "studio_masks")
+    page.get_by_label("Put here instead").fill("a red circle")
+    page.get_by_role("button", name="Paint it anew").click()
+    expect(page.get_by_alt_text("a red circle")).to_be_visible(timeout=120_000)
+    shoot(page, pictures, "studio_painted")
 
 
 def test_a_mistake_is_told_with_the_nearest_name(page: Page, studio: str) -> None:

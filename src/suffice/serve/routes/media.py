@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from suffice.serve.callers import READER, RUNNER
 from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Lanes_, Settings_
+from suffice.serve.sources import Source
 
 router = APIRouter(prefix="/api", tags=["media"])
 
@@ -52,6 +53,17 @@ def image(
         scale = small.shape[1] / pixels.shape[1]
         small = draw_boxes(small, [[float(edge) * scale for edge in box.split(",")]], [label])
     return Response(encode_jpeg(small), media_type="image/jpeg", headers=_FOREVER)
+
+
+@router.get(
+    "/picture", dependencies=[READER], response_class=Response, responses={200: {"content": {"image/jpeg": {}}}}
+)
+def picture(path: Annotated[str, Query(max_length=4096)], lanes: Lanes_) -> Response:
+    """A picture file below the roots, at its own size."""
+    from suffice.media.write import encode_jpeg
+
+    pixels = Source(path=path).pixels(lanes)
+    return Response(encode_jpeg(pixels, 92), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
 
 
 @router.get("/video", dependencies=[READER], response_class=FileResponse)

@@ -15,7 +15,7 @@ export async function call(path, { method = "GET", body, headers = {} } = {}) {
   return answer;
 }
 
-// Runs a job and tells `on` of its events: {progress, answer, result}. Gives its end; cancelled when `signal` aborts.
+// Runs a job and tells `on` of its events: {progress, answer, round, result}. Gives its end; cancelled when `signal` aborts.
 export async function run(path, body, on = {}, signal) {
   const job = await call(path, { method: "POST", body: { ...body, wait_s: 0 }, headers: { "idempotency-key": crypto.randomUUID?.() ?? String(Math.random()) } });
   signal?.addEventListener("abort", () => call(`jobs/${job.id}`, { method: "DELETE" }).catch(() => {}));
@@ -23,7 +23,7 @@ export async function run(path, body, on = {}, signal) {
   return new Promise((resolve, reject) => {
     const events = new EventSource(`/api/jobs/${job.id}/events`);
     const finish = (act) => { events.close(); act(); };
-    for (const kind of ["progress", "answer", "result"]) {
+    for (const kind of ["progress", "answer", "round", "result"]) {
       events.addEventListener(kind, (event) => on[kind]?.(JSON.parse(event.data), job));
     }
     events.addEventListener("done", () => finish(() => resolve(job)));

@@ -1,11 +1,15 @@
 import { call } from "./api.js";
 import { el } from "./dom.js";
 import { ask } from "./ask.js";
+import { animate } from "./animate.js";
+import { federated } from "./federated.js";
+import { masks } from "./masks.js";
 import { media } from "./media.js";
 import { models } from "./models.js";
+import { regional } from "./regional.js";
 import { store } from "./store.js";
 
-const ROOMS = { ask, media, models, store };
+const ROOMS = { ask, media, masks, animate, regional, federated, models, store };
 
 function show() {
   const [name, query = ""] = location.hash.slice(1).split("?");

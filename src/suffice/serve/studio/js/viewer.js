@@ -14,6 +14,7 @@ export async function view({ reference, box, label, time_s }) {
       el("img", { alt: label || "picture", src: imageUrl(reference, { max: 1280, box, label }) }),
       isMoment ? el("video", { controls: true, muted: true, preload: "metadata", "aria-label": `Video at ${time_s} s`,
         src: `/api/video?ref=${encodeURIComponent(reference)}#t=${time_s}` }) : null),
+    el("p", {}, el("a", { href: `#masks?${new URLSearchParams({ ref: reference })}`, onclick: () => dialog.close() }, "Mask it")),
     el("h2", {}, "Where it comes from"), steps);
   dialog.showModal();
   dialog.addEventListener("close", () => body.replaceChildren(), { once: true });
