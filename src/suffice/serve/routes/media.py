@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse, Response
@@ -23,6 +23,7 @@ router = APIRouter(prefix="/api", tags=["media"])
 CHUNK_BYTES = 1 << 20
 FILES_MAX = 2000
 Reference = Annotated[str, Query(max_length=300, description="An image reference, as answers have them.")]
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -36,7 +37,7 @@ class MediaFiles(BaseModel):
     files: list[MediaFile]
 
 
-@router.get("/image", dependencies=[READER], response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+@router.get("/image", dependencies=[READER], response_class=Response, responses=_JPEG)
 def image(
     ref: Reference,
     lanes: Lanes_,
