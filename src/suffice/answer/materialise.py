@@ -258,6 +258,7 @@ class Materialiser:
         more = max(found - self.found.get(call_id, 0), 0)
         self.found[call_id] = self.found.get(call_id, 0) + more
         self.work.of(one.call.name).cached += more
+        self.work.hits.append((one.call.call, more))
         self.engine.results.used(one.call.call, done=0, cached=more, seconds=0.0, price=0.0)
 
     def count_skipped(self, plan: SparsePlan) -> None:
@@ -290,6 +291,6 @@ def _input_key(call: BoundCall, arguments: Arguments) -> tuple[int, str]:
 
 
 def _memory_key(plan: SparsePlan, call: BoundCall, need_sql: str) -> tuple[object, ...] | None:
-    """What a need is remembered by: its SQL and the rows its media had; None when it reads anything else."""
+    """What a need is remembered by: its SQL and the rows its media had; None when anything else may change it."""
     versions = tuple(media.version for media in plan.bound.media.values())
-    return None if plan.base_sql or None in versions else (call.call.call_id, need_sql, versions)
+    return None if not plan.is_repeatable or None in versions else (call.call.call_id, need_sql, versions)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from suffice.store.results import Call
+
 
 @dataclass
 class ModelWork:
@@ -33,12 +35,13 @@ class ModelWork:
 
 @dataclass
 class Work:
-    """Rows, bytes, model calls and seconds by stage."""
+    """Rows, bytes, model calls and seconds by stage; `hits` are kept results that were of use, by call."""
 
     model_calls: dict[str, ModelWork] = field(default_factory=dict)
     rows_read: int = 0
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    hits: list[tuple[Call, int]] = field(default_factory=list)
 
     def of(self, model: str) -> ModelWork:
         return self.model_calls.setdefault(model, ModelWork())

@@ -216,7 +216,8 @@ class Catalogue:
         if bound is not None and bound[0] == listing:
             return bound[1]
         medium = MEDIA[function]
-        table = bound[1].table if bound else f"temp.suffice_media_{len(self._bound) + 1}"
+        self._versions += 1
+        table = f"temp.suffice_media_{self._versions}"  # a new name: a ROLLBACK of the user's brings old tables back
         columns = ", ".join(f"{source} AS {name}" for name, source in medium.columns.items())
         with self._database.lock:
             connection = self._database.connection
@@ -230,10 +231,15 @@ class Catalogue:
                 )
             finally:
                 connection.unregister("suffice_files")
-        self._versions += 1
+            if bound is not None:
+                connection.execute(f"DROP TABLE IF EXISTS {bound[1].table}")
         media = MediaTable(function, table, ("path", *medium.columns, "blob_id"), self._versions)
         self._bound[key] = (listing, media)
         return media
+
+    def forget_tables(self) -> None:
+        """The temporary tables are gone; each is made again when it is asked for."""
+        self._bound.clear()
 
     def _chosen(self, function: str, options: Mapping[str, Any], files: list[_File]) -> str:
         """Which blobs of a file the options choose, as an SQL condition on ``b``."""

@@ -74,7 +74,7 @@ class Upkeep:
             raise UsageError(f"unused_days counts days, it cannot be {unused_days:g}")
         calls = self._calls(model, unused_days)
         self._on_drop()
-        with revising(self._database):
+        with revising(self._database, drops=True):
             return sum(self._drop_file(call, file) if file else self._drop_call(call) for call in calls)
 
     def _calls(self, model: str | None, unused_days: float | None) -> list[int]:
