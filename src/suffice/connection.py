@@ -383,9 +383,9 @@ class Connection:
             raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
         self._check(bound)
         schema = self._database.schema
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {schema}.views WHERE name = ?", [name])
-            connection.execute(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
+            self._database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
         return f"view {name} created"
 
     def _check(self, bound: Bound) -> None:
@@ -398,8 +398,8 @@ class Connection:
             self._database.rows(f"DESCRIBE {answer_sql(bound)}")
 
     def _drop_view(self, name: str) -> str:
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
         return f"view {name} dropped"
 
     def _look_again(self) -> None:
@@ -447,9 +447,9 @@ class Connection:
         options = json.dumps(dict(statement.options))
         self._registry.bind(name, statement.locator, statement.options)
         self._models[name] = (statement.locator, options)
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {schema}.models WHERE name = ?", [name])
-            connection.execute(
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {schema}.models WHERE name = ?", [name])
+            self._database.rows(
                 f"INSERT INTO {schema}.models VALUES (?, ?, ?)",
                 [name, statement.locator, options],
             )
@@ -461,8 +461,8 @@ class Connection:
             return self._message(f"no model {name}", work)
         self._registry.unbind(name)
         self._models.pop(name, None)
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
         return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
 
     def _explain(self, statement: Explain, work: Work) -> Result:

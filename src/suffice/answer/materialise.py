@@ -10,18 +10,20 @@ import time
 import warnings
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
 from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
-from suffice.models.run import Outcome, StageSeconds, run_model
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
 from suffice.sql.sparse import SparsePlan
 from suffice.store.results import Finished
+
+if TYPE_CHECKING:
+    from suffice.models.run import Outcome
 
 PILOT_INPUTS = 32
 WAVE_SECONDS = 10.0
@@ -161,6 +163,8 @@ class Materialiser:
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
+        from suffice.models.run import StageSeconds, run_model  # an answer from the store decodes nothing
+
         engine, name = self.engine, call.name
         work = self.work.of(name)
         stages, started = StageSeconds(), time.perf_counter()

@@ -70,11 +70,9 @@ class RememberedStatements:
         known = self._known.get(text)
         if known is None:
             return None
-        if not all(model.signature == signature for model, signature in known.models):
-            return self._drop(text)
-        for seen in known.media:
-            if self._sync(seen.function, seen.pattern, seen.options) != seen.table:
-                return self._drop(text)
+        if not self._stands(known):
+            del self._known[text]
+            return None
         self._known.move_to_end(text)
         for name, (cached, skipped) in known.counts.items():
             work.of(name).cached, work.of(name).skipped = cached, skipped
@@ -82,8 +80,9 @@ class RememberedStatements:
             self._engine.results.used(call, done=0, cached=cached, seconds=0.0, price=0.0)
         return known
 
-    def _drop(self, text: str) -> None:
-        del self._known[text]
+    def _stands(self, known: Remembered) -> bool:
+        same = all(model.signature == signature for model, signature in known.models)
+        return same and all(self._sync(m.function, m.pattern, m.options) == m.table for m in known.media)
 
     def keep(
         self, text: str, asked: Bound, answered: Bound, sql: str, columns: list[str], media: list[SeenMedia], work: Work

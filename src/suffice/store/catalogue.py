@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import MediaError, SufficeWarning, UsageError, nearest
-from suffice.store.database import Database
+from suffice.store.database import Database, constant_sql
 
 if TYPE_CHECKING:
     from suffice.media.load import Located
@@ -170,16 +171,16 @@ class Catalogue:
         return _File(entry.path, entry.stamp, entry.size_bytes, file_hash, problem), blobs
 
     def _keep(self, kind: Kind, fresh: list[tuple[_File, list[Blob]]]) -> None:
-        schema = self._database.schema
-        with self._database.writer.holding(0), self._database.transaction() as connection:
+        schema, rows = self._database.schema, self._database.rows
+        with self._database.writer.holding(0), self._database.transaction():
             for file, blobs in fresh:
-                connection.execute(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
-                connection.execute(
+                rows(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
+                rows(
                     f"INSERT INTO {schema}.paths VALUES (?, ?, ?, ?, ?, ?)",
                     [file.path, kind, file.stamp, file.size_bytes, file.hash, file.problem],
                 )
                 if file.problem:
-                    connection.execute(
+                    rows(
                         f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)",
                         [file.path, file.problem],
                     )
@@ -190,14 +191,12 @@ class Catalogue:
         import pyarrow as pa
 
         schema, connection = self._database.schema, self._database.connection
-        if connection.execute(
-            f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]
-        ).fetchone():
+        rows = self._database.rows
+        if rows(f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]):
             return
-        (base,) = connection.execute(
-            f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents"
-        ).fetchone() or (0,)
-        connection.execute(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
+        ((highest,),) = rows(f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents")
+        base = int(str(highest))
+        rows(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
         if not blobs:
             return
         columns = [pa.array(list(column)) for column in zip(*blobs, strict=True)]
@@ -221,16 +220,13 @@ class Catalogue:
         columns = ", ".join(f"{source} AS {name}" for name, source in medium.columns.items())
         with self._database.lock:
             connection = self._database.connection
-            connection.register("suffice_files", _files_table(files))
-            try:
+            with _files_sql(connection, files) as listed:
                 connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT f.path, {columns}, b.blob_id"
-                    f" FROM suffice_files f JOIN {self._database.schema}.blobs b"
+                    f" FROM {listed} f JOIN {self._database.schema}.blobs b"
                     f" ON b.hash = f.hash AND {self._chosen(function, options, files)}"
                     " ORDER BY f.path, b.blob_id"
                 )
-            finally:
-                connection.unregister("suffice_files")
             if bound is not None:
                 connection.execute(f"DROP TABLE IF EXISTS {bound[1].table}")
         media = MediaTable(function, table, ("path", *medium.columns, "blob_id"), self._versions)
@@ -261,6 +257,23 @@ class Catalogue:
 
 
 _PREFIX = {"video": "vid", "image": "img", "document": "doc"}
+
+
+@contextmanager
+def _files_sql(connection: Any, files: list[_File]) -> Iterator[str]:
+    """A relation of these files as SQL: written out when they are few, for importing pyarrow takes a while."""
+    if 0 < len(files) <= _WRITTEN_OUT_MAX:
+        rows = (", ".join(map(constant_sql, (f.path, f.hash, f.size_bytes))) for f in files)
+        yield f"(SELECT * FROM (VALUES {', '.join(f'({row})' for row in rows)}) v(path, hash, size_bytes))"
+        return
+    connection.register("suffice_files", _files_table(files))
+    try:
+        yield "suffice_files"
+    finally:
+        connection.unregister("suffice_files")
+
+
+_WRITTEN_OUT_MAX = 256
 
 
 def _files_table(files: list[_File]) -> Any:
