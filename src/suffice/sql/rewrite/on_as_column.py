@@ -1,4 +1,7 @@
-"""``a RIGHT JOIN b ON m(a.x) = b.y`` reads as ``(SELECT *, m(a.x) AS __on_1 FROM a) a RIGHT JOIN b ON a.__on_1 = b.y``."""
+"""A call in an ON that reads one side becomes a column of that side.
+
+``a RIGHT JOIN b ON m(a.x) = b.y`` reads as ``(SELECT *, m(a.x) AS __on_1 FROM a) a RIGHT JOIN b ON a.__on_1 = b.y``.
+"""
 
 from __future__ import annotations
 
