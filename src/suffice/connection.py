@@ -20,6 +20,7 @@ from suffice.answer.result import Result
 from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, SufficeWarning, UsageError, nearest
+from suffice.media.meter import Meter, metering
 from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
 from suffice.sql.repeatable import may_change_meaning
@@ -119,17 +120,24 @@ class Connection:
         """
         if not isinstance(query, str) or "\0" in query:
             raise UsageError("a statement is text without zero bytes")
+        meter = Meter()
+        with self._running(), metering(meter):
+            result = self._over_lost_tables(query, seed)
+        result.work.bytes_read += meter.bytes_read
+        return result
+
+    def _over_lost_tables(self, query: str, seed: int | None) -> Result:
+        """Run a statement; a ROLLBACK of the user's may have taken temporary tables of ours with it."""
         import duckdb
 
-        with self._running():
-            try:
-                return self._sql(query, seed)
-            except duckdb.CatalogException as error:
-                if "suffice_" not in str(error):
-                    raise
-                self._forget()  # a ROLLBACK of the user's took temporary tables of ours with it
-                self._catalogue.forget_tables()
-                return self._sql(query, seed)
+        try:
+            return self._sql(query, seed)
+        except duckdb.CatalogException as error:
+            if "suffice_" not in str(error):
+                raise
+            self._forget()
+            self._catalogue.forget_tables()
+            return self._sql(query, seed)
 
     def stream(self, query: str, *, seed: int | None = None) -> Iterator[Result]:
         """Answers to a statement with a target, each closer than the one before; the last is what :meth:`sql` gives.
@@ -137,12 +145,12 @@ class Connection:
         A statement without a target has one answer. Other statements of this connection wait until the stream is
         read to its end or closed.
         """
-        with self._running():
+        meter = Meter()
+        with self._running(), metering(meter):
             text, target = split_target(query)
-            if target is None:
-                yield self._sql(query, seed)
-            else:
-                yield from self._answers(text, target, seed, Work())
+            for answer in [self._sql(query, seed)] if target is None else self._answers(text, target, seed, Work()):
+                answer.work.bytes_read, meter.bytes_read = answer.work.bytes_read + meter.bytes_read, 0
+                yield answer
 
     def limit(
         self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None

@@ -222,6 +222,7 @@ class Materialiser:
         work.done += len(good) - len(refused)
         work.failed += len(bad)
         work.price += call.model.signature.price * len(good)
+        self.work.rows_read += len(outcomes)
         bar.advance(len(outcomes))
 
     def _note_problem(self, call: BoundCall, arguments: Arguments, error: Exception) -> None:

@@ -35,7 +35,14 @@ class ModelWork:
 
 @dataclass
 class Work:
-    """Rows, bytes, model calls and seconds by stage; `hits` are kept results that were of use, by call."""
+    """Rows, bytes, model calls and seconds by stage.
+
+    Attributes:
+        rows_read: input rows handed to models, and rows of tables that an estimate looked at. What DuckDB scans for an
+            exact answer is not counted.
+        bytes_read: of media files, to see what is in them and to decode them; of tables, where an estimate reads them.
+        hits: kept results that were of use, by call.
+    """
 
     model_calls: dict[str, ModelWork] = field(default_factory=dict)
     rows_read: int = 0

@@ -18,6 +18,7 @@ from typing import Any
 
 from suffice.errors import ModelError, SufficeError
 from suffice.media.load import Located, load_images
+from suffice.media.meter import current_meter, metering
 from suffice.models.check import check_rows
 from suffice.models.protocol import IMAGE, Model, Row, Signature
 
@@ -80,6 +81,7 @@ class _Run:
         self.model, self.inputs, self.locate, self.seconds = model, inputs, locate, seconds
         self.has_worked = has_worked
         self.signature = model.signature
+        self.meter = current_meter()
         self.stop = threading.Event()
         self.prepared: queue.Queue[Any] = queue.Queue(QUEUE_BATCHES)
         self.finished: queue.Queue[Any] = queue.Queue()
@@ -110,7 +112,8 @@ class _Run:
 
         def guarded() -> None:
             try:
-                work()
+                with metering(self.meter):
+                    work()
             except _StoppedError:
                 pass
             except BaseException as error:

@@ -155,6 +155,7 @@ class Catalogue:
 
     def _read(self, kind: Kind, entry: FoundFile) -> tuple[_File, list[Blob]]:
         """What is in a file. One that breaks off is read as far as it goes, and a problem as well."""
+        from suffice.media.kept_index import keep_index
         from suffice.media.probe import probe
         from suffice.media.scan import content_hash
 
@@ -163,6 +164,8 @@ class Catalogue:
             return _File(name, entry.stamp, entry.size_bytes, None, f"{name!r}: its name is not UTF-8, rename it"), []
         try:
             probed = probe(entry.path, kind)
+            if probed.video is not None:
+                keep_index(entry.path, entry.stamp, probed.video)
             file_hash = content_hash(entry.path)
             blobs = list(_BLOBS[kind](probed, file_hash))
         except MediaError as error:
@@ -247,12 +250,13 @@ class Catalogue:
 
     def _selected_frames(self, file: _File, options: Mapping[str, Any]) -> list[int]:
         """The blobs of a video that `options` choose."""
-        from suffice.media.video import index_video, select_frames
+        from suffice.media.kept_index import kept_index
+        from suffice.media.select_frames import select_frames
 
         ((base,),) = self._database.rows(
             f"SELECT blob_base FROM {self._database.schema}.contents WHERE hash = ? AND kind = 'video'", [file.hash]
         )
-        chosen = select_frames(index_video(file.path), **options)
+        chosen = select_frames(kept_index(file.path, file.stamp), **options)
         return [int(str(base)) + int(i) for i in chosen]
 
 
