@@ -62,7 +62,7 @@ class _MeteredFile(io.FileIO):
         super().__init__(path, "rb")
         self._meter = meter
 
-    def readinto(self, buffer: Any) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int | None:
         count = super().readinto(buffer)
         self._meter.add(count or 0)
         return count

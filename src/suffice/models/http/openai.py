@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from suffice.errors import ModelError, UsageError
 from suffice.models.http.assemble import Columns, Endpoint, assemble
@@ -66,7 +66,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     prompt = parse_template(f"model {name}: prompt", known["prompt"])
     inputs = input_columns(f"model {name}: prompt", fields_of(prompt), known["inputs"])
     outputs = _outputs(name, known["output"])
-    returns: one_of(("scalar", "rows")) = known["returns"] if known["output"] else "scalar"
+    returns: Literal["scalar", "rows"] = known["returns"] if known["output"] else "scalar"
     exchange = ChatExchange(_fixed(locator, known, outputs, returns), prompt, inputs, outputs, returns, **_chat(known))
     url = known["base_url"].rstrip("/") + "/chat/completions"
     endpoint = Endpoint("openai", REVISION, url, locator, key_header(known))
