@@ -1,8 +1,8 @@
 """What 40 of the packaged clip's 795 frames cost, against decoding all of them.
 
 What is possible at all is printed beside it. A picture can be decoded only after those that it leans on, so from the
-key frame on every picture that the file marks as referenced is *needed*, up to the last one wanted of its group; which of
-them are leaned on in truth is known only after decoding. Even a decoder that knew would need the *floor*: intra and
+key frame on every picture that the file marks as referenced is *needed*, up to the last one wanted of its group; which
+of them are leaned on in truth is known only after decoding. Even a decoder that knew would need the *floor*: intra and
 predicted pictures lean on each other in a chain. Where `decoded` is `needed`, no picture was decoded in vain.
 
 Run: ``python bench/seek.py``. Both sides end in RGB arrays, on one decoder thread. "All" is measured twice: through our
