@@ -29,6 +29,7 @@ from suffice.sql.target import Target, split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
+from suffice.store.ledger import Ledger
 from suffice.store.results import ResultStore
 from suffice.store.schema import DROPS, create_schema, revising, revision
 from suffice.store.upkeep import Upkeep
@@ -471,6 +472,7 @@ class Connection:
         self._models.pop(name, None)
         with revising(self._database):
             self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
+            Ledger(self._database).close(name)
         return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
 
     def _explain(self, statement: Explain, work: Work) -> Result:

@@ -20,6 +20,7 @@ from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
 from suffice.sql.sparse import SparsePlan
+from suffice.store.ledger import Ledger
 from suffice.store.results import Finished
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ class Materialiser:
         done_before, price_before = work.done, work.price
         numbers = self._blob_ids(call, inputs)
         has_worked = engine.results.has_worked(call.call)
+        ledger = Ledger(engine.database)
+        ledger.balance(call.model)
         batches_of_call = run_model(call.model, inputs, engine.catalogue.locate, stages, has_worked=has_worked)
         try:
             with (
@@ -178,6 +181,7 @@ class Materialiser:
                 closing(batches_of_call) as batches,
             ):
                 for outcomes in batches:
+                    ledger.balance(call.model)
                     self._keep(call, inputs, numbers, outcomes, work, bar)
         except KeyboardInterrupt:
             kept = f"{work.done - done_before:,} of {len(inputs):,} inputs of {name} are kept"
@@ -185,6 +189,7 @@ class Materialiser:
         finally:
             seconds = time.perf_counter() - started
             work.seconds += seconds
+            ledger.balance(call.model)
             self.work.spend(name, seconds)
             engine.results.used(
                 call.call, done=work.done - done_before, cached=0, seconds=seconds, price=work.price - price_before

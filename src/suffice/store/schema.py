@@ -34,6 +34,8 @@ _TABLES = (
     "calls (call_id BIGINT, name VARCHAR, version VARCHAR, options VARCHAR, signature VARCHAR, created_at TIMESTAMP,"
     " used_at TIMESTAMP, done BIGINT, cached BIGINT, seconds DOUBLE, price DOUBLE)",
     "models (name VARCHAR, locator VARCHAR, options VARCHAR)",
+    # One row a model behind HTTP: what was paid for it under that name, over all processes.
+    "spent (model VARCHAR, calls BIGINT, inputs BIGINT, input_tokens BIGINT, output_tokens BIGINT, price DOUBLE)",
     "views (name VARCHAR, sql VARCHAR)",
     "problems (noted_at TIMESTAMP, path VARCHAR, model VARCHAR, message VARCHAR)",
 )
