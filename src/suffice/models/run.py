@@ -3,8 +3,9 @@
 One thread decodes and prepares, `workers` threads predict, and the caller's own thread receives finished batches.
 A worker takes its next batch only when the caller is done with its last one (has written it down), and the workers
 share one ``batch_size`` among them: whenever the process dies, what was computed and not kept is at most one batch.
-At most ``QUEUE_BATCHES`` prepared batches wait, besides the one being filled and one in each worker; of decoded pictures
-there is one, and the next while it is handed over. That bounds memory, with what the video decoder itself holds.
+At most ``QUEUE_BATCHES`` prepared batches wait, besides the one being filled and one in each worker; of decoded
+pictures there is one, and the next while it is handed over. That bounds memory, with what the video decoder itself
+holds.
 """
 
 from __future__ import annotations
