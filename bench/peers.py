@@ -2,17 +2,20 @@
 
 Each peer runs in an environment of its own, made under --home on first use, with the detector of
 bench/peers/nanodet.py.
-Seconds are of the work inside the process, without start-up and imports.
+Three spans of each run: the question itself, on an open store; opening the store; and the whole process, start-up and
+imports included. All run with byte code written, as installed packages have it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ PEERS = {
     "suffice": ("ours.py", None),
     "Daft 0.7.26": ("daft_peer.py", "daft==0.7.26 av"),
     "Pixeltable 0.7.21": ("pixeltable_peer.py", "pixeltable==0.7.21"),
-    "EvaDB 0.3.9": ("evadb_peer.py", "evadb==0.3.9 eva-decord"),
+    "EvaDB 0.3.9": ("evadb_peer.py", "evadb==0.3.9 eva-decord opencv-python-headless numpy<2"),
 }
 
 
@@ -61,13 +64,21 @@ def run(python: str, script: str, clip: Path, frames: int, store: str) -> dict[s
         str(frames),
         store,
     ]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    started = time.perf_counter()
     done = subprocess.run(
-        [python, str(FOLDER / script), *arguments], capture_output=True, text=True, timeout=600, check=False
+        [python, str(FOLDER / script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        env=environ,
     )
+    process_s = time.perf_counter() - started
     if done.returncode:
         raise RuntimeError((done.stderr.strip().splitlines() or ["no message"])[-1][:200])
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return answer
+    return {**answer, "process_s": process_s}
 
 
 def measure(
@@ -82,10 +93,11 @@ def measure(
                 warm.append(run(python, script, clip, frames, store))
     except (RuntimeError, subprocess.SubprocessError) as error:
         return {"peer": name, "problem": " ".join(str(error).split())}
+    spans = {"": "seconds", "_open": "open_s", "_process": "process_s"}
     return {
         "peer": name,
-        "cold_s": statistics.median(one["seconds"] for one in cold),
-        "warm_s": statistics.median(one["seconds"] for one in warm),
+        **{f"cold{span}_s": statistics.median(one[key] for one in cold) for span, key in spans.items()},
+        **{f"warm{span}_s": statistics.median(one[key] for one in warm) for span, key in spans.items()},
         "rows": sorted((index, label, round(score, 3)) for index, label, score in warm[-1]["rows"]),
     }
 
@@ -109,8 +121,11 @@ def main() -> None:
             found = row.pop("rows")
             row["rows"] = len(found)
             row["rows_equal"] = [r[:2] for r in found] == [r[:2] for r in ours]
-            row["cold_ratio"] = measured[0]["cold_s"] / row["cold_s"]
-            row["warm_ratio"] = measured[0]["warm_s"] / row["warm_s"]
+            for run_of in ("cold", "warm"):
+                row[f"{run_of}_ratio"] = measured[0][f"{run_of}_s"] / row[f"{run_of}_s"]
+                opened = [one[f"{run_of}_s"] + one[f"{run_of}_open_s"] for one in (measured[0], row)]
+                row[f"{run_of}_with_open_ratio"] = opened[0] / opened[1]
+                row[f"{run_of}_process_ratio"] = measured[0][f"{run_of}_process_s"] / row[f"{run_of}_process_s"]
     save("peers", measured)
 
 

@@ -24,4 +24,4 @@ rows = [
     for index, several in zip(found["frame_index"], found["found"], strict=True)
     for one in several
 ]
-print(json.dumps({"seconds": time.perf_counter() - started, "rows": rows}))
+print(json.dumps({"open_s": 0.0, "seconds": time.perf_counter() - started, "rows": rows}))

@@ -15,19 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from suffice.answer.engine import Engine, QueryBudget
+from suffice.answer.remembered import RememberedStatements, SeenMedia
 from suffice.answer.result import Result
 from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, SufficeWarning, UsageError, nearest
+from suffice.media.meter import Meter, metering
 from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
+from suffice.sql.repeatable import may_change_meaning
 from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse, parse_one
 from suffice.sql.target import Target, split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
+from suffice.store.ledger import Ledger
 from suffice.store.results import ResultStore
-from suffice.store.schema import create_schema, revising, revision
+from suffice.store.schema import DROPS, create_schema, revising, revision
 from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -102,10 +106,11 @@ class Connection:
         self._results = ResultStore(database)
         self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
         self._settled = SettledViews(self._engine)
+        self._remembered = RememberedStatements(self._engine, self._sync)
         self._statement = threading.RLock()
         self._views: dict[str, str] = {}
         self._models: dict[str, tuple[str, str]] = {}
-        self._revision: str | None = None
+        self._revision: dict[str, str] | None = None
         with self._running():
             pass
 
@@ -121,7 +126,23 @@ class Connection:
         """
         if not isinstance(query, str) or "\0" in query:
             raise UsageError("a statement is text without zero bytes")
-        with self._running():
+        meter = Meter()
+        with self._running(), metering(meter):
+            result = self._over_lost_tables(query, seed)
+        result.work.bytes_read += meter.bytes_read
+        return result
+
+    def _over_lost_tables(self, query: str, seed: int | None) -> Result:
+        """Run a statement; a ROLLBACK of the user's may have taken temporary tables of ours with it."""
+        import duckdb
+
+        try:
+            return self._sql(query, seed)
+        except duckdb.CatalogException as error:
+            if "suffice_" not in str(error):
+                raise
+            self._forget()
+            self._catalogue.forget_tables()
             return self._sql(query, seed)
 
     def stream(self, query: str, *, seed: int | None = None) -> Iterator[Result]:
@@ -130,12 +151,12 @@ class Connection:
         A statement without a target has one answer. Other statements of this connection wait until the stream is
         read to its end or closed.
         """
-        with self._running():
+        meter = Meter()
+        with self._running(), metering(meter):
             text, target = split_target(query)
-            if target is None:
-                yield self._sql(query, seed)
-            else:
-                yield from self._answers(text, target, seed, Work())
+            for answer in [self._sql(query, seed)] if target is None else self._answers(text, target, seed, Work()):
+                answer.work.bytes_read, meter.bytes_read = answer.work.bytes_read + meter.bytes_read, 0
+                yield answer
 
     def limit(
         self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None
@@ -145,8 +166,11 @@ class Connection:
 
     def _sql(self, query: str, seed: int | None) -> Result:
         started = time.perf_counter()
-        text, target = split_target(query)
         work = Work()
+        if (known := self._remembered.again(query, work)) is not None:
+            work.spend("bind", time.perf_counter() - started)
+            return self._run(known.sql, True, work, known.columns)
+        text, target = split_target(query)
         if target is not None:
             *_, last = self._answers(text, target, seed, work)
             return last
@@ -181,6 +205,7 @@ class Connection:
         if not callable(model) and not hasattr(model, "signature"):
             raise UsageError(f"register({name!r}): {model!r:.80} is neither a model nor a function that gives one")
         is_factory = not hasattr(model, "signature")
+        self._remembered.forget()
         self._registry.register(name, model if is_factory else _fixed(name, cast("Model", model)))  # type: ignore[arg-type]
 
     @explained()
@@ -210,6 +235,7 @@ class Connection:
     def _forget(self) -> None:
         self._engine.forget()
         self._settled.forget()
+        self._remembered.forget()
 
     @property
     def models(self) -> list[str]:
@@ -252,7 +278,10 @@ class Connection:
             count = len(self._database.connection.extract_statements(statement.sql))
             if count != 1:
                 raise UsageError(f"one statement at a time: this has {count}" if count else "there is no statement")
+            self._forget()
             return self._run(statement.sql, False, work)
+        if may_change_meaning(statement.tree):
+            self._forget()
         if (
             isinstance(statement.tree, exp.Create)
             and statement.tree.kind == "VIEW"
@@ -263,16 +292,21 @@ class Connection:
             view = statement.tree.find(exp.Table)
             if view is not None and not view.db and view.name.lower() in self._views:
                 return self._message(self._drop_view(view.name.lower()), work)
-        asked = self._bind(statement.tree, work)
+        seen: list[SeenMedia] = []
+        asked = self._bind(statement.tree, work, seen)
         bound = self._settled.use(asked, work)
         if bound.is_plain:
             return self._run(statement.sql, isinstance(statement.tree, exp.Query), work)
         from suffice.answer.exact import answer_exactly
 
-        self._check(bound)
-        answer = answer_exactly(self._engine, bound, work)
+        if bound.calls:
+            self._check(bound)
+        answer, settled = answer_exactly(self._engine, bound, work), len(self._settled)
         self._settled.settle(bound, work)
-        return self._run(answer, isinstance(bound.tree, exp.Query), work)
+        result = self._run(answer, isinstance(bound.tree, exp.Query), work)
+        if settled == len(self._settled):  # else the next time is cheaper still
+            self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
+        return result
 
     def _answers(self, text: str, target: Target, seed: int | None, work: Work) -> Iterator[Result]:
         """Answers to a query with a target; without a seed each run draws its own and says which."""
@@ -300,14 +334,20 @@ class Connection:
         """Names in a statement that make it ours."""
         return {*MEDIA, *self._views, *self._registry.names()}
 
-    def _bind(self, tree: exp.Expr, work: Work) -> Bound:
+    def _sync(self, function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
+        return self._catalogue.sync(function, pattern, options, lambda path: None)
+
+    def _bind(self, tree: exp.Expr, work: Work, seen: list[SeenMedia] | None = None) -> Bound:
         from suffice.answer.system import system_table
         from suffice.sql.bind import bind
 
         started = time.perf_counter()
 
         def sync(function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
-            return self._catalogue.sync(function, pattern, options, lambda path: None)
+            table = self._sync(function, pattern, options)
+            if seen is not None:
+                seen.append(SeenMedia(function, pattern, options, table))
+            return table
 
         def system(name: str) -> MediaTable | None:
             return system_table(self._engine, name)
@@ -316,12 +356,12 @@ class Connection:
         work.spend("bind", time.perf_counter() - started)
         return bound
 
-    def _run(self, sql: str, is_query: bool, work: Work) -> Result:
+    def _run(self, sql: str, is_query: bool, work: Work, columns: list[str] | None = None) -> Result:
         """Let DuckDB answer; a statement that gives no relation gives its count or nothing."""
         started = time.perf_counter()
         try:
             if is_query:
-                return Result(self._database, sql, work, self.image)
+                return Result(self._database, sql, work, self.image, columns=columns)
             rows = self._database.rows(sql)
             names = [column[0] for column in self._database.connection.description or []]
         finally:
@@ -374,9 +414,9 @@ class Connection:
             raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
         self._check(bound)
         schema = self._database.schema
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {schema}.views WHERE name = ?", [name])
-            connection.execute(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
+            self._database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
         return f"view {name} created"
 
     def _check(self, bound: Bound) -> None:
@@ -389,8 +429,8 @@ class Connection:
             self._database.rows(f"DESCRIBE {answer_sql(bound)}")
 
     def _drop_view(self, name: str) -> str:
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
         return f"view {name} dropped"
 
     def _look_again(self) -> None:
@@ -405,6 +445,9 @@ class Connection:
             return
         schema = self._database.schema
         self._engine.forget()
+        self._remembered.forget()
+        if now.get(DROPS) != (self._revision or {}).get(DROPS):
+            self._settled.forget()
         self._views = {
             str(name): str(sql) for name, sql in self._database.rows(f"SELECT name, sql FROM {schema}.views")
         }
@@ -435,9 +478,9 @@ class Connection:
         options = json.dumps(dict(statement.options))
         self._registry.bind(name, statement.locator, statement.options)
         self._models[name] = (statement.locator, options)
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {schema}.models WHERE name = ?", [name])
-            connection.execute(
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {schema}.models WHERE name = ?", [name])
+            self._database.rows(
                 f"INSERT INTO {schema}.models VALUES (?, ?, ?)",
                 [name, statement.locator, options],
             )
@@ -449,8 +492,9 @@ class Connection:
             return self._message(f"no model {name}", work)
         self._registry.unbind(name)
         self._models.pop(name, None)
-        with revising(self._database) as connection:
-            connection.execute(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
+        with revising(self._database):
+            self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
+            Ledger(self._database).close(name)
         return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
 
     def _explain(self, statement: Explain, work: Work) -> Result:

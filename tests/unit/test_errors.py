@@ -35,7 +35,7 @@ from suffice.models.protocol import Column, Row, Signature
         ("SELECT even(x FROM t", ["column"]),
         ("SELECT even(1); SELECT even(2)", ["one statement"]),
         ("SELECT even((random() * 10)::BIGINT)", ["changes each time"]),
-        ("SELECT t.id FROM t FULL JOIN u ON t.x = u.x AND even(t.x)", ["FULL"]),
+        ("SELECT t.id FROM t FULL JOIN u ON t.x = u.x AND even(id)", ["id", "relation"]),
         ("DELETE FROM t WHERE even(x)", ["query", "DELETE"]),
         ("CREATE MODEL m USING 'onxx:/x'", ["onxx", "onnx"]),
         ("CREATE MODEL abs USING 'detect'", ["abs", "already"]),

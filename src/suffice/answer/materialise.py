@@ -10,18 +10,21 @@ import time
 import warnings
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
 from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
-from suffice.models.run import Outcome, StageSeconds, run_model
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
 from suffice.sql.sparse import SparsePlan
+from suffice.store.ledger import Ledger
 from suffice.store.results import Finished
+
+if TYPE_CHECKING:
+    from suffice.models.run import Outcome
 
 PILOT_INPUTS = 32
 WAVE_SECONDS = 10.0
@@ -161,12 +164,16 @@ class Materialiser:
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
+        from suffice.models.run import StageSeconds, run_model  # an answer from the store decodes nothing
+
         engine, name = self.engine, call.name
         work = self.work.of(name)
         stages, started = StageSeconds(), time.perf_counter()
         done_before, price_before = work.done, work.price
         numbers = self._blob_ids(call, inputs)
         has_worked = engine.results.has_worked(call.call)
+        ledger = Ledger(engine.database)
+        ledger.balance(call.model)
         batches_of_call = run_model(call.model, inputs, engine.catalogue.locate, stages, has_worked=has_worked)
         try:
             with (
@@ -174,6 +181,7 @@ class Materialiser:
                 closing(batches_of_call) as batches,
             ):
                 for outcomes in batches:
+                    ledger.balance(call.model)
                     self._keep(call, inputs, numbers, outcomes, work, bar)
         except KeyboardInterrupt:
             kept = f"{work.done - done_before:,} of {len(inputs):,} inputs of {name} are kept"
@@ -181,6 +189,7 @@ class Materialiser:
         finally:
             seconds = time.perf_counter() - started
             work.seconds += seconds
+            ledger.balance(call.model)
             self.work.spend(name, seconds)
             engine.results.used(
                 call.call, done=work.done - done_before, cached=0, seconds=seconds, price=work.price - price_before
@@ -218,6 +227,7 @@ class Materialiser:
         work.done += len(good) - len(refused)
         work.failed += len(bad)
         work.price += call.model.signature.price * len(good)
+        self.work.rows_read += len(outcomes)
         bar.advance(len(outcomes))
 
     def _note_problem(self, call: BoundCall, arguments: Arguments, error: Exception) -> None:
@@ -258,6 +268,7 @@ class Materialiser:
         more = max(found - self.found.get(call_id, 0), 0)
         self.found[call_id] = self.found.get(call_id, 0) + more
         self.work.of(one.call.name).cached += more
+        self.work.hits.append((one.call.call, more))
         self.engine.results.used(one.call.call, done=0, cached=more, seconds=0.0, price=0.0)
 
     def count_skipped(self, plan: SparsePlan) -> None:
@@ -290,6 +301,6 @@ def _input_key(call: BoundCall, arguments: Arguments) -> tuple[int, str]:
 
 
 def _memory_key(plan: SparsePlan, call: BoundCall, need_sql: str) -> tuple[object, ...] | None:
-    """What a need is remembered by: its SQL and the rows its media had; None when it reads anything else."""
+    """What a need is remembered by: its SQL and the rows its media had; None when anything else may change it."""
     versions = tuple(media.version for media in plan.bound.media.values())
-    return None if plan.base_sql or None in versions else (call.call.call_id, need_sql, versions)
+    return None if not plan.is_repeatable or None in versions else (call.call.call_id, need_sql, versions)

@@ -39,13 +39,21 @@ class Result:
     """
 
     def __init__(
-        self, database: Database, select: str, work: Work, pixels: Pixels, guarantee: Guarantee | None = None
+        self,
+        database: Database,
+        select: str,
+        work: Work,
+        pixels: Pixels,
+        guarantee: Guarantee | None = None,
+        columns: list[str] | None = None,
     ) -> None:
         self._database, self._pixels = database, pixels
         self.work, self.guarantee = work, guarantee
         self._table = f"temp.suffice_result_{next(_NUMBERS)}"
         with database.lock, interruptible():
-            self._names = [column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()]
+            self._names = columns or [
+                column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()
+            ]
             database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}")
         weakref.finalize(self, _drop, database, self._table)
 

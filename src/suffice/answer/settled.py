@@ -17,6 +17,7 @@ from suffice.answer.work import Work
 from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, number_of
 from suffice.sql.sparse import plan_sparsely
 from suffice.store.catalogue import MediaTable
+from suffice.store.results import Call
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -29,7 +30,7 @@ Key = tuple[object, ...]
 @dataclass(frozen=True)
 class _Settled:
     table: MediaTable
-    cached: Mapping[str, int]
+    cached: Mapping[str, tuple[Call, int]]
 
 
 class SettledViews:
@@ -44,6 +45,9 @@ class SettledViews:
         for settled in self._known.values():
             self._engine.database.rows(f"DROP TABLE IF EXISTS {settled.table.table}")
         self._known.clear()
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def use(self, bound: Bound, work: Work) -> Bound:
         """`bound` with its settled views read from their tables, and what they hold booked as cached."""
@@ -60,8 +64,10 @@ class SettledViews:
             placeholder = f"{MEDIA_PREFIX}{len(media) + 1}"
             media[placeholder] = settled.table
             view.replace(exp.Table(this=exp.to_identifier(placeholder), alias=view.args.get("alias")))
-            for name, count in settled.cached.items():
+            for name, (call, count) in settled.cached.items():
                 work.of(name).cached = max(work.of(name).cached, count)
+                work.hits.append((call, count))
+                self._engine.results.used(call, done=0, cached=count, seconds=0.0, price=0.0)
         if not gone:
             return bound
         calls = {number: call for number, call in bound.calls.items() if number not in gone}
@@ -93,12 +99,12 @@ class SettledViews:
         columns = [str(row[0]) for row in self._engine.database.rows(f"DESCRIBE {table}")]
         self._known[key] = _Settled(MediaTable("view", table, tuple(columns), len(self._known)), cached)
 
-    def _complete(self, view: Bound) -> dict[str, int]:
-        """Inputs of each call when the view by itself lacks none; empty when it does, or reads tables of the user."""
+    def _complete(self, view: Bound) -> dict[str, tuple[Call, int]]:
+        """Inputs of each call when the view by itself lacks none; empty when it does, or may change unseen."""
         plan = plan_sparsely(view, self._engine.describe)
-        if plan.base_sql:
+        if not plan.is_repeatable:
             return {}
-        inputs: dict[str, int] = {}
+        inputs: dict[str, tuple[Call, int]] = {}
         for site in plan.sites:
             call = view.calls[site.number]
             need = plan.need(site, frozenset(view.calls) - {site.number})
@@ -112,7 +118,8 @@ class SettledViews:
             )
             if needed != kept:
                 return {}
-            inputs[call.name] = max(inputs.get(call.name, 0), int(str(needed)))
+            if int(str(needed)) >= inputs.get(call.name, (call.call, 0))[1]:
+                inputs[call.name] = call.call, int(str(needed))
         return inputs
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from suffice.store.results import Call
+
 
 @dataclass
 class ModelWork:
@@ -33,12 +35,20 @@ class ModelWork:
 
 @dataclass
 class Work:
-    """Rows, bytes, model calls and seconds by stage."""
+    """Rows, bytes, model calls and seconds by stage.
+
+    Attributes:
+        rows_read: input rows handed to models, and rows of tables that an estimate looked at. What DuckDB scans for an
+            exact answer is not counted.
+        bytes_read: of media files, to see what is in them and to decode them; of tables, where an estimate reads them.
+        hits: kept results that were of use, by call.
+    """
 
     model_calls: dict[str, ModelWork] = field(default_factory=dict)
     rows_read: int = 0
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    hits: list[tuple[Call, int]] = field(default_factory=list)
 
     def of(self, model: str) -> ModelWork:
         return self.model_calls.setdefault(model, ModelWork())

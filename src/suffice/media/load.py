@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +12,8 @@ from suffice.errors import MediaError
 from suffice.media.decode_frames import DecodeStats, decode_frames
 from suffice.media.document import render_pages
 from suffice.media.image import Image, decode_image
-from suffice.media.index_video import VideoIndex, index_video
+from suffice.media.index_video import VideoIndex
+from suffice.media.kept_index import kept_index
 from suffice.media.mask_crop import mask_box
 from suffice.media.mask_rle import decode_rle
 from suffice.media.reference import Box, MaskCut, parse_reference
@@ -129,7 +129,7 @@ def _pictures(
     elif kind == "doc":
         yield from render_pages(located.path, indices, dpi)
     else:
-        index = located.index or _kept_index(located.path, describe(located.path).stamp)
+        index = located.index or kept_index(located.path, describe(located.path).stamp)
         yield from _frames(located.path, indices, index, threads, stats)
 
 
@@ -140,11 +140,6 @@ def _frames(
     yield from decode_frames(path, there, index, threads=threads, stats=stats)
     for i in indices[len(there) :]:
         yield i, MediaError(f"{path!r} has no frame {i}, only 0 to {len(index) - 1}")
-
-
-@lru_cache(maxsize=32)
-def _kept_index(path: str, stamp: str) -> VideoIndex:
-    return index_video(path)
 
 
 def _cut(picture: Loaded, cuts: list[tuple[int, _Steps]]) -> Iterator[tuple[int, Loaded]]:

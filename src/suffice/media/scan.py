@@ -10,9 +10,10 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from suffice.errors import MediaError, SufficeError, nearest
+from suffice.media.meter import metered, open_metered
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _CHUNK_BYTES = 1 << 20
@@ -103,10 +104,10 @@ def open_file(path: str) -> BinaryIO:
     try:
         if is_url(path):
             filesystem, inner = _filesystem(path)
-            return cast(BinaryIO, filesystem.open(inner, "rb"))
+            return metered(filesystem.open(inner, "rb"))
         if _is_special(path):  # opening a pipe would wait for a writer for ever
             raise MediaError(f"{path!r} is not a regular file")
-        return open(path, "rb")
+        return open_metered(path)
     except OSError as error:
         raise MediaError(f"{path!r} cannot be read: {error.strerror or error}") from error
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from suffice.assets import asset_path
 from suffice.models.batch_model import BatchModel
+from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.found_boxes import FoundBoxes, settle
 from suffice.models.gfl_head import read_gfl_head
 from suffice.models.onnx_session import OnnxSession, concurrency, normalise, shared_session
@@ -25,8 +26,6 @@ STRIDES = (8, 16, 32)
 MEAN_BGR = (103.53, 116.28, 123.675)
 STD_BGR = (57.375, 57.12, 58.395)
 IOU_MAX = 0.5
-BOX_COLUMNS = tuple(Column(name, "DOUBLE") for name in ("x0", "y0", "x1", "y1"))
-OUTPUTS = (Column("object_id", "INTEGER"), Column("label", "VARCHAR"), Column("score", "DOUBLE"), *BOX_COLUMNS)
 
 
 class Prepared(NamedTuple):
@@ -47,7 +46,7 @@ def detect(**options: Any) -> Model:
         name="detect",
         version=weights_version(CODE_REVISION, path),
         inputs=(Column("image", IMAGE),),
-        outputs=OUTPUTS,
+        outputs=DETECTION_COLUMNS,
         returns="rows",
         options=values,
         concurrency=concurrency(),

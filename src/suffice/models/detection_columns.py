@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from suffice.models.protocol import Column
 
+BOX_COLUMNS = tuple(Column(name, "DOUBLE") for name in ("x0", "y0", "x1", "y1"))
+"""A box in pixels of the picture."""
+
 DETECTION_COLUMNS = (
     Column("object_id", "INTEGER"),
     Column("label", "VARCHAR"),
     Column("score", "DOUBLE"),
-    Column("x0", "DOUBLE"),
-    Column("y0", "DOUBLE"),
-    Column("x1", "DOUBLE"),
-    Column("y1", "DOUBLE"),
+    *BOX_COLUMNS,
 )
 """A row a thing, best score first; its box in pixels of the picture."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from suffice.assets import asset_path
 from suffice.models.batch_model import BatchModel
-from suffice.models.detect import BOX_COLUMNS, Prepared, squeeze
+from suffice.models.detect import Prepared, squeeze
+from suffice.models.detection_columns import BOX_COLUMNS
 from suffice.models.found_boxes import FoundBoxes, settle
 from suffice.models.onnx_session import OnnxSession, Tensor, concurrency, shared_session
 from suffice.models.options import Option, read_options

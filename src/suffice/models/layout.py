@@ -8,7 +8,8 @@ from typing import Any
 
 from suffice.assets import asset_path
 from suffice.models.batch_model import BatchModel
-from suffice.models.detect import BOX_COLUMNS, Prepared, labelled_rows, squeeze
+from suffice.models.detect import Prepared, labelled_rows, squeeze
+from suffice.models.detection_columns import BOX_COLUMNS
 from suffice.models.found_boxes import settle
 from suffice.models.gfl_head import read_gfl_head
 from suffice.models.onnx_session import OnnxSession, concurrency, normalise, shared_session

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from suffice.models.detect import BOX_COLUMNS
+from suffice.models.detection_columns import BOX_COLUMNS
 from suffice.models.protocol import Column, Model, Row
 from suffice.models.rapid_ocr import Line, ocr_model
 

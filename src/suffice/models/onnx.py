@@ -19,9 +19,9 @@ from suffice.models.onnx_feed import Feed, make_feeds
 from suffice.models.onnx_head import Head, exported_labels, infer_task, make_head
 from suffice.models.onnx_session import OnnxSession, concurrency
 from suffice.models.onnx_settings import OnnxSettings
+from suffice.models.options import plain_settings, read_settings
 from suffice.models.protocol import Model, Row, Signature
 from suffice.models.roots import check_readable
-from suffice.models.settings import plain_settings, read_settings
 from suffice.models.shared import shared
 from suffice.models.weights import weights_version
 

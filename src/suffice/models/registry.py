@@ -17,8 +17,9 @@ class Registry:
     """Finds a model by its SQL name; instances are kept, so weights load once."""
 
     def __init__(self) -> None:
-        self._packaged: dict[str, EntryPoint] = {e.name: e for e in entry_points(group="suffice.models")}
-        self._runners: dict[str, EntryPoint] = {e.name: e for e in entry_points(group="suffice.runners")}
+        installed = entry_points()  # once for both: it reads the metadata of every installed package
+        self._packaged: dict[str, EntryPoint] = {e.name: e for e in installed.select(group="suffice.models")}
+        self._runners: dict[str, EntryPoint] = {e.name: e for e in installed.select(group="suffice.runners")}
         self._bound: dict[str, Factory] = {}
         self._instances: dict[tuple[str, str], Model] = {}
 

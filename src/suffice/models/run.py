@@ -3,7 +3,9 @@
 One thread decodes and prepares, `workers` threads predict, and the caller's own thread receives finished batches.
 A worker takes its next batch only when the caller is done with its last one (has written it down), and the workers
 share one ``batch_size`` among them: whenever the process dies, what was computed and not kept is at most one batch.
-At most ``QUEUE_BATCHES`` prepared batches wait, which bounds memory to those and one decoded picture.
+At most ``QUEUE_BATCHES`` prepared batches wait, besides the one being filled and one in each worker; of decoded
+pictures there is one, and the next while it is handed over. That bounds memory, with what the video decoder itself
+holds.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 from suffice.errors import ModelError, SufficeError
 from suffice.media.load import Located, load_images
+from suffice.media.meter import current_meter, metering
 from suffice.models.check import check_rows
 from suffice.models.protocol import IMAGE, Model, Row, Signature
 
@@ -80,6 +83,7 @@ class _Run:
         self.model, self.inputs, self.locate, self.seconds = model, inputs, locate, seconds
         self.has_worked = has_worked
         self.signature = model.signature
+        self.meter = current_meter()
         self.stop = threading.Event()
         self.prepared: queue.Queue[Any] = queue.Queue(QUEUE_BATCHES)
         self.finished: queue.Queue[Any] = queue.Queue()
@@ -110,7 +114,8 @@ class _Run:
 
         def guarded() -> None:
             try:
-                work()
+                with metering(self.meter):
+                    work()
             except _StoppedError:
                 pass
             except BaseException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
@@ -82,7 +83,7 @@ class _Binder:
         for table in list(tree.find_all(exp.Table)):
             name = table.name.lower()
             if isinstance(table.this, exp.Identifier) and not table.db and name in self._views and name not in ctes:
-                body = self._expand_views(parse_one(self._views[name]), depth + 1)
+                body = self._expand_views(_parsed(self._views[name]).copy(), depth + 1)
                 self._replace(table, body, table.alias or table.name)
         return tree
 
@@ -183,6 +184,11 @@ def _as_text(argument: exp.Expr, wanted_type: str) -> exp.Expr:
 
     is_list = isinstance(argument, exp.Array | exp.Tuple)
     return exp.cast(argument.copy(), "VARCHAR") if is_list and wanted_type == "VARCHAR" else argument
+
+
+@lru_cache(maxsize=64)
+def _parsed(view: str) -> exp.Expr:
+    return parse_one(view)
 
 
 def _renamed(call: exp.Expr, outputs: list[str], alias: exp.TableAlias) -> exp.Expr:

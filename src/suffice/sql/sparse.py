@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from suffice.errors import UsageError
 from suffice.sql.plan import Bound
+from suffice.sql.repeatable import is_repeatable
 from suffice.sql.rewrite.as_relations import Describe, as_relations
 from suffice.sql.rewrite.as_sql import need_sql
 from suffice.sql.rewrite.inline_ctes import inline_ctes
@@ -26,6 +27,8 @@ class SparsePlan:
     tree: exp.Expr
     sites: tuple[Site, ...]
     base_sql: Mapping[str, str]
+    is_repeatable: bool
+    """Whether the same text over the same media and results asks for the same, whatever else changes."""
 
     def need(self, site: Site, known: frozenset[int], *, guarded: bool = True) -> tuple[str, tuple[str, ...]] | None:
         """SQL of the inputs `site` must see, and the predicates that spared others; None while it must wait."""
@@ -50,4 +53,5 @@ def plan_sparsely(bound: Bound, describe: Describe) -> SparsePlan:
                     f"{bound.calls[site.number].written}: an argument changes each time it is looked at"
                     f" ({function.sql('duckdb')}); put it in a table first"
                 )
-    return SparsePlan(bound, tree, sites, relational.base_sql)
+    repeats = not relational.base_sql and is_repeatable(tree)
+    return SparsePlan(bound, tree, sites, relational.base_sql, repeats)

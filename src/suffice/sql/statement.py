@@ -69,7 +69,7 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
     if explained := EXPLAIN.match(sql):
         return Explain(sql[explained.end() :], explained.group(1) is not None)
     try:
-        return Query(sql, parse_one(sql))
+        return Query(sql, _one_tree(sql, tokens))
     except UsageError:
         if any(token.text.lower() in ours for token in tokens):
             raise
@@ -78,14 +78,20 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
 
 def parse_one(sql: str) -> exp.Expr:
     """The syntax tree of one DuckDB statement."""
+    from sqlglot.dialects.duckdb import DuckDB
+
+    return _one_tree(sql, DuckDB().tokenize(sql))
+
+
+def _one_tree(sql: str, tokens: list[Any]) -> exp.Expr:
     import logging
 
-    import sqlglot
+    from sqlglot.dialects.duckdb import DuckDB
     from sqlglot.errors import ParseError
 
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
-        trees = sqlglot.parse(sql, read="duckdb")
+        trees = DuckDB().parser().parse(tokens, sql)
     except ParseError as error:
         where = error.errors[0]
         raise UsageError(

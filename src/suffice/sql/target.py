@@ -50,6 +50,8 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
         query, target = split_target(sql[explain.end() :])
         return explain.group() + query, target
+    if "%" not in sql and "BUDGET" not in sql.upper():
+        return sql, None
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
         tokens.pop()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import MediaError, SufficeWarning, UsageError, nearest
-from suffice.store.database import Database
+from suffice.store.database import Database, constant_sql
 
 if TYPE_CHECKING:
     from suffice.media.load import Located
@@ -154,6 +155,7 @@ class Catalogue:
 
     def _read(self, kind: Kind, entry: FoundFile) -> tuple[_File, list[Blob]]:
         """What is in a file. One that breaks off is read as far as it goes, and a problem as well."""
+        from suffice.media.kept_index import keep_index
         from suffice.media.probe import probe
         from suffice.media.scan import content_hash
 
@@ -162,6 +164,8 @@ class Catalogue:
             return _File(name, entry.stamp, entry.size_bytes, None, f"{name!r}: its name is not UTF-8, rename it"), []
         try:
             probed = probe(entry.path, kind)
+            if probed.video is not None:
+                keep_index(entry.path, entry.stamp, probed.video)
             file_hash = content_hash(entry.path)
             blobs = list(_BLOBS[kind](probed, file_hash))
         except MediaError as error:
@@ -170,16 +174,16 @@ class Catalogue:
         return _File(entry.path, entry.stamp, entry.size_bytes, file_hash, problem), blobs
 
     def _keep(self, kind: Kind, fresh: list[tuple[_File, list[Blob]]]) -> None:
-        schema = self._database.schema
-        with self._database.writer.holding(0), self._database.transaction() as connection:
+        schema, rows = self._database.schema, self._database.rows
+        with self._database.writer.holding(0), self._database.transaction():
             for file, blobs in fresh:
-                connection.execute(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
-                connection.execute(
+                rows(f"DELETE FROM {schema}.paths WHERE path = ? AND kind = ?", [file.path, kind])
+                rows(
                     f"INSERT INTO {schema}.paths VALUES (?, ?, ?, ?, ?, ?)",
                     [file.path, kind, file.stamp, file.size_bytes, file.hash, file.problem],
                 )
                 if file.problem:
-                    connection.execute(
+                    rows(
                         f"INSERT INTO {schema}.problems VALUES (now()::TIMESTAMP, ?, NULL, ?)",
                         [file.path, file.problem],
                     )
@@ -190,14 +194,12 @@ class Catalogue:
         import pyarrow as pa
 
         schema, connection = self._database.schema, self._database.connection
-        if connection.execute(
-            f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]
-        ).fetchone():
+        rows = self._database.rows
+        if rows(f"SELECT 1 FROM {schema}.contents WHERE hash = ? AND kind = ?", [file_hash, kind]):
             return
-        (base,) = connection.execute(
-            f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents"
-        ).fetchone() or (0,)
-        connection.execute(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
+        ((highest,),) = rows(f"SELECT coalesce(max(blob_base + blob_count), 0) FROM {schema}.contents")
+        base = int(str(highest))
+        rows(f"INSERT INTO {schema}.contents VALUES (?, ?, ?, ?)", [file_hash, kind, base, len(blobs)])
         if not blobs:
             return
         columns = [pa.array(list(column)) for column in zip(*blobs, strict=True)]
@@ -216,24 +218,27 @@ class Catalogue:
         if bound is not None and bound[0] == listing:
             return bound[1]
         medium = MEDIA[function]
-        table = bound[1].table if bound else f"temp.suffice_media_{len(self._bound) + 1}"
+        self._versions += 1
+        table = f"temp.suffice_media_{self._versions}"  # a new name: a ROLLBACK of the user's brings old tables back
         columns = ", ".join(f"{source} AS {name}" for name, source in medium.columns.items())
         with self._database.lock:
             connection = self._database.connection
-            connection.register("suffice_files", _files_table(files))
-            try:
+            with _files_sql(connection, files) as listed:
                 connection.execute(
                     f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT f.path, {columns}, b.blob_id"
-                    f" FROM suffice_files f JOIN {self._database.schema}.blobs b"
+                    f" FROM {listed} f JOIN {self._database.schema}.blobs b"
                     f" ON b.hash = f.hash AND {self._chosen(function, options, files)}"
                     " ORDER BY f.path, b.blob_id"
                 )
-            finally:
-                connection.unregister("suffice_files")
-        self._versions += 1
+            if bound is not None:
+                connection.execute(f"DROP TABLE IF EXISTS {bound[1].table}")
         media = MediaTable(function, table, ("path", *medium.columns, "blob_id"), self._versions)
         self._bound[key] = (listing, media)
         return media
+
+    def forget_tables(self) -> None:
+        """The temporary tables are gone; each is made again when it is asked for."""
+        self._bound.clear()
 
     def _chosen(self, function: str, options: Mapping[str, Any], files: list[_File]) -> str:
         """Which blobs of a file the options choose, as an SQL condition on ``b``."""
@@ -245,16 +250,34 @@ class Catalogue:
 
     def _selected_frames(self, file: _File, options: Mapping[str, Any]) -> list[int]:
         """The blobs of a video that `options` choose."""
-        from suffice.media.video import index_video, select_frames
+        from suffice.media.kept_index import kept_index
+        from suffice.media.select_frames import select_frames
 
         ((base,),) = self._database.rows(
             f"SELECT blob_base FROM {self._database.schema}.contents WHERE hash = ? AND kind = 'video'", [file.hash]
         )
-        chosen = select_frames(index_video(file.path), **options)
+        chosen = select_frames(kept_index(file.path, file.stamp), **options)
         return [int(str(base)) + int(i) for i in chosen]
 
 
 _PREFIX = {"video": "vid", "image": "img", "document": "doc"}
+
+
+@contextmanager
+def _files_sql(connection: Any, files: list[_File]) -> Iterator[str]:
+    """A relation of these files as SQL: written out when they are few, for importing pyarrow takes a while."""
+    if 0 < len(files) <= _WRITTEN_OUT_MAX:
+        rows = (", ".join(map(constant_sql, (f.path, f.hash, f.size_bytes))) for f in files)
+        yield f"(SELECT * FROM (VALUES {', '.join(f'({row})' for row in rows)}) v(path, hash, size_bytes))"
+        return
+    connection.register("suffice_files", _files_table(files))
+    try:
+        yield "suffice_files"
+    finally:
+        connection.unregister("suffice_files")
+
+
+_WRITTEN_OUT_MAX = 256
 
 
 def _files_table(files: list[_File]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import importlib.util
+import math
 import os
 import re
 import threading
@@ -33,6 +34,31 @@ def quote(name: str) -> str:
 def literal(value: str) -> str:
     """`value` as an SQL string."""
     return "'" + value.replace("'", "''") + "'"
+
+
+_PLACEHOLDER = re.compile(r"\"[^\"]*\"|'[^']*'|\?")
+"""A question mark, or a name or text that may hold one."""
+
+
+def filled(sql: str, values: Sequence[object]) -> str:
+    """`sql` with each ``?`` replaced by a value as SQL.
+
+    DuckDB's own parameters make it import pandas where that is installed, to tell a value from a missing one; that
+    takes longer than all else that a small question in a new process does.
+    """
+    given = iter(values)
+    return _PLACEHOLDER.sub(lambda found: constant_sql(next(given)) if found.group() == "?" else found.group(), sql)
+
+
+def constant_sql(value: object) -> str:
+    """A text, number, truth value or None as SQL."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return literal(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"'{value}'::DOUBLE"
+    return str(value)
 
 
 class Writer(Protocol):
@@ -121,9 +147,9 @@ class Database:
         return isinstance(self.writer, PostgresWriter)
 
     def rows(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
-        """All rows of a statement."""
+        """All rows of a statement; each ``?`` in it is one of `parameters`."""
         with self.lock, interruptible():
-            return self.connection.execute(sql, parameters).fetchall()
+            return self.connection.execute(filled(sql, parameters) if parameters else sql).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -75,16 +75,17 @@ class ResultStore:
 
     def _create(self, signature: Signature, key: str) -> Call:
         _check_names(signature)
-        with self._database.transaction() as connection:
-            (highest,) = connection.execute(f"SELECT max(call_id) FROM {self._schema}.calls").fetchone() or (None,)
-            call = self._named((highest or 0) + 1, signature)
+        rows = self._database.rows
+        with self._database.transaction():
+            ((highest,),) = rows(f"SELECT coalesce(max(call_id), 0) FROM {self._schema}.calls")
+            call = self._named(int(str(highest)) + 1, signature)
             arguments = ", ".join(
                 f"a{i} {self._stored_argument(signature, c.type)}" for i, c in enumerate(signature.inputs)
             )
             outputs = ", ".join(f"{quote(c.name)} {self._stored(c.type)}" for c in signature.outputs)
-            connection.execute(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
-            connection.execute(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
-            connection.execute(
+            rows(f"CREATE TABLE {call.inputs_table} (id BIGINT, {arguments})")
+            rows(f"CREATE TABLE {call.rows_table} (input_id BIGINT, row_index INTEGER, {outputs})")
+            rows(
                 f"INSERT INTO {self._schema}.calls"
                 " VALUES (?, ?, ?, ?, ?, now()::TIMESTAMP, now()::TIMESTAMP, 0, 0, 0, 0)",
                 [call.call_id, signature.name, signature.version, options_json(signature), key],

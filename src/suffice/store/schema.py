@@ -18,6 +18,9 @@ VERSION = "1"
 REVISION = "revision"
 """Name in ``meta`` of what changes when results are dropped, or views or models made or dropped."""
 
+DROPS = "drops"
+"""Name in ``meta`` of what changes when results are dropped."""
+
 _TABLES = (
     "meta (name VARCHAR, value VARCHAR)",
     # One row a path: what was there when it was last looked at. hash is NULL when it could not be read.
@@ -31,6 +34,8 @@ _TABLES = (
     "calls (call_id BIGINT, name VARCHAR, version VARCHAR, options VARCHAR, signature VARCHAR, created_at TIMESTAMP,"
     " used_at TIMESTAMP, done BIGINT, cached BIGINT, seconds DOUBLE, price DOUBLE)",
     "models (name VARCHAR, locator VARCHAR, options VARCHAR)",
+    # One row a model behind HTTP: what was paid for it under that name, over all processes.
+    "spent (model VARCHAR, calls BIGINT, inputs BIGINT, input_tokens BIGINT, output_tokens BIGINT, price DOUBLE)",
     "views (name VARCHAR, sql VARCHAR)",
     "problems (noted_at TIMESTAMP, path VARCHAR, model VARCHAR, message VARCHAR)",
 )
@@ -52,16 +57,19 @@ def create_schema(database: Database) -> None:
             )
 
 
-def revision(database: Database) -> str:
+def revision(database: Database) -> dict[str, str]:
     """Differs from what it was when another connection changed what this one may remember."""
-    rows = database.rows(f"SELECT value FROM {database.schema}.meta WHERE name = '{REVISION}'")
-    return str(rows[0][0]) if rows else ""
+    rows = database.rows(f"SELECT name, value FROM {database.schema}.meta WHERE name IN ('{REVISION}', '{DROPS}')")
+    return {str(name): str(value) for name, value in rows}
 
 
 @contextmanager
-def revising(database: Database) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A transaction after which other connections look again."""
+def revising(database: Database, *, drops: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A transaction after which other connections look again; `drops` says that results go."""
     with database.writer.holding(0), database.transaction() as connection:
         yield connection
-        new = uuid.uuid4().hex
-        connection.execute(f"UPDATE {database.schema}.meta SET value = '{new}' WHERE name = '{REVISION}'")
+        new, meta = uuid.uuid4().hex, f"{database.schema}.meta"
+        connection.execute(f"UPDATE {meta} SET value = '{new}' WHERE name = '{REVISION}'")
+        if drops:
+            connection.execute(f"DELETE FROM {meta} WHERE name = '{DROPS}'")
+            connection.execute(f"INSERT INTO {meta} VALUES ('{DROPS}', '{new}')")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from suffice.errors import UsageError, nearest
+from suffice.models.http.spend import Spent
 from suffice.store.database import Database, literal
 from suffice.store.explained import explained
 from suffice.store.schema import revising
@@ -51,6 +52,7 @@ class Upkeep:
             "blobs": blobs,
             "problems": problems,
             "bytes": self._bytes(),
+            "spent": self._spent(),
             "calls": [dict(zip(names, row, strict=True)) for row in rows],
         }
 
@@ -76,6 +78,12 @@ class Upkeep:
             for row in rows
         ]
 
+    def _spent(self) -> list[dict[str, Any]]:
+        """What each model behind HTTP has cost so far."""
+        names = ("model", *Spent._fields)
+        rows = self._database.rows(f"SELECT {', '.join(names)} FROM {self._schema}.spent ORDER BY model")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def _bytes(self) -> int:
         """What the store takes on disk; 0 in memory."""
         if self._database.is_postgres:
@@ -96,7 +104,7 @@ class Upkeep:
             raise UsageError(f"unused_days counts days, it cannot be {unused_days:g}")
         calls = self._calls(model, unused_days)
         self._on_drop()
-        with revising(self._database):
+        with revising(self._database, drops=True):
             return sum(self._drop_file(call, file) if file else self._drop_call(call) for call in calls)
 
     def _calls(self, model: str | None, unused_days: float | None) -> list[int]:

@@ -120,7 +120,7 @@ def test_key_goes_to_hugging_face_only() -> None:
         ({"task": "object-detection", "returns": "scalar"}, "so it returns rows"),
         ({"task": "text-classification", "batch_size": 4}, "batch_size is for feature-extraction"),
         ({"task": "text-classification", "parameters": "{top_k: 2}"}, "parameters is not JSON"),
-        ({"task": "text-classification", "parameters": "[1]"}, "not a JSON object"),
+        ({"task": "text-classification", "parameters": "[1]"}, "expected a JSON object"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], message: str) -> None:

@@ -18,6 +18,8 @@ SOURCES = [
     ("t JOIN u ON t.x = u.x", "t"),
     ("t LEFT JOIN u ON t.x = u.x AND even(u.x)", "t"),
     ("t, u", "t"),
+    ("t FULL JOIN u ON near(t.x, u.x) AND u.x < 9", "t"),
+    ("t RIGHT JOIN u ON third(t.x) = third(u.x)", "t"),
     ("t SEMI JOIN u ON t.x = u.x AND third(u.x) < 3", "t"),
     ("(SELECT tag, max(x) AS x, min(id) AS id FROM t GROUP BY tag) t", "t"),
     ("(SELECT id, x, tag FROM t WHERE even(x) UNION ALL SELECT x, x, word FROM u) t", "t"),

@@ -12,10 +12,10 @@ from suffice.models.http.allowed_hosts import checked_url
 from suffice.models.http.http_client import HttpClient, need_http_extra
 from suffice.models.http.http_model import Exchange, HttpModel
 from suffice.models.http.keys import check_headers, has_variable
-from suffice.models.http.options import Option, versioned
 from suffice.models.http.pace import Pace
 from suffice.models.http.retry import Retry
 from suffice.models.http.spend import NO_USAGE, Prices, Spend, Usage
+from suffice.models.options import Option, versioned
 from suffice.models.protocol import Column, Signature
 
 

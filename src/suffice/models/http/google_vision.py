@@ -16,19 +16,20 @@ from suffice.models.http.http_client import Request
 from suffice.models.http.http_model import HttpModel
 from suffice.models.http.jpeg import Jpeg, encode_jpeg
 from suffice.models.http.keys import bearer
-from suffice.models.http.options import COMMON, MAX_SIDE_PX, Option, read_options
+from suffice.models.http.options import COMMON, MAX_SIDE_PX
+from suffice.models.options import Option, read_options
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1
 BASE_URL = "https://vision.googleapis.com/v1"
 IMAGES_MAX = 16
 OPTIONS = {
-    "max_results": Option(int, in_version=True, minimum=1),
+    "max_results": Option(low=1, kind=int, in_version=True),
     "max_side_px": MAX_SIDE_PX,
-    "base_url": Option(str, BASE_URL),
-    "batch_size": Option(int, IMAGES_MAX, minimum=1),
-    "access_token_env": Option(str),
-    "project": Option(str),
+    "base_url": Option(BASE_URL),
+    "batch_size": Option(IMAGES_MAX, low=1),
+    "access_token_env": Option(kind=str),
+    "project": Option(kind=str),
     **COMMON,
 }
 _SAFE = ("adult", "spoof", "medical", "violence", "racy")
@@ -104,7 +105,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     if locator not in FEATURES:
         hint = nearest(locator.upper(), FEATURES) or f"; there are {', '.join(FEATURES)}"
         raise UsageError(f"model {name}: Google Vision has no feature {locator!r}{hint}")
-    known = read_options(f"model {name}", options, OPTIONS)
+    known = read_options(f"model {name}", OPTIONS, options)
     if known["batch_size"] > IMAGES_MAX:
         raise UsageError(f"model {name}: batch_size is at most {IMAGES_MAX}, the most pictures Google takes at once")
     feature = FEATURES[locator]

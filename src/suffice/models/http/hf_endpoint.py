@@ -19,9 +19,10 @@ from suffice.models.http.http_client import Request
 from suffice.models.http.http_model import HttpModel
 from suffice.models.http.jpeg import Jpeg, encode_jpeg
 from suffice.models.http.keys import bearer
-from suffice.models.http.options import COMMON, MAX_SIDE_PX, Option, read_options
+from suffice.models.http.options import COMMON, MAX_SIDE_PX
 from suffice.models.http.template import as_text
 from suffice.models.http.vector_of import vector_of
+from suffice.models.options import Option, one_of, read_options
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1
@@ -39,15 +40,15 @@ TASKS: dict[str, tuple[Column, tuple[Column, ...]]] = {
 }
 OPTIONS = {
     **COMMON,
-    "task": Option(str, in_version=True, choices=tuple(TASKS), required=True),
-    "returns": Option(str, "rows", in_version=True, choices=("rows", "scalar")),
-    "parameters": Option(dict, in_version=True),
-    "pooling": Option(str, in_version=True, choices=("mean", "first")),
+    "task": Option(kind=one_of(TASKS), in_version=True, required=True),
+    "returns": Option("rows", kind=one_of(("rows", "scalar")), in_version=True),
+    "parameters": Option(kind=dict, in_version=True),
+    "pooling": Option(kind=one_of(("mean", "first")), in_version=True),
     "max_side_px": MAX_SIDE_PX,
-    "batch_size": Option(int, 1, minimum=1),
+    "batch_size": Option(1, low=1),
     # A model that scales from zero takes minutes to load, and asks again and again for a little patience.
-    "max_retries": Option(int, 20),
-    "retry_time_s": Option(float, 600.0),
+    "max_retries": Option(20, low=0),
+    "retry_time_s": Option(600.0, low=0),
 }
 
 
@@ -57,7 +58,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     Feature extraction takes `batch_size` texts to a request, the other tasks one input. `parameters` are the
     task's own, such as ``'{"threshold": 0.5}'``.
     """
-    known = read_options(f"model {name}", options, OPTIONS)
+    known = read_options(f"model {name}", OPTIONS, options)
     task: str = known["task"]
     column, outputs = TASKS[task]
     embeds = task == "feature-extraction"

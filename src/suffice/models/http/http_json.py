@@ -17,21 +17,22 @@ from suffice.models.http.http_client import Request, need_http_extra
 from suffice.models.http.http_model import Exchange, HttpModel
 from suffice.models.http.jpeg import encode_jpeg
 from suffice.models.http.keys import bearer
-from suffice.models.http.options import COMMON, MAX_SIDE_PX, Option, parsed_json, read_options
+from suffice.models.http.options import COMMON, MAX_SIDE_PX
 from suffice.models.http.template import fields_of, fill_json, parts_of_json, plain
+from suffice.models.options import Option, one_of, parsed_json, read_options
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1
 OPTIONS = {
-    "inputs": Option(str),
-    "outputs": Option(str, in_version=True, required=True),
-    "request": Option(str, in_version=True),
-    "rows": Option(str, in_version=True),
-    "returns": Option(str, "rows", in_version=True, choices=("rows", "scalar")),
-    "method": Option(str, "POST", choices=("POST", "PUT", "GET")),
-    "headers": Option(dict),
+    "inputs": Option(kind=str),
+    "outputs": Option(kind=str, in_version=True, required=True),
+    "request": Option(kind=str, in_version=True),
+    "rows": Option(kind=str, in_version=True),
+    "returns": Option("rows", kind=one_of(("rows", "scalar")), in_version=True),
+    "method": Option("POST", kind=one_of(("POST", "PUT", "GET"))),
+    "headers": Option(kind=dict),
     "max_side_px": MAX_SIDE_PX,
-    "batch_size": Option(int, minimum=1),
+    "batch_size": Option(low=1, kind=int),
     **COMMON,
 }
 
@@ -45,7 +46,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     """
     need_http_extra()
     where = f"model {name}"
-    known = read_options(where, options, OPTIONS)
+    known = read_options(where, OPTIONS, options)
     template = None if known["request"] is None else parsed_json(f"{where}: request", known["request"])
     outputs = parse_columns(f"{where}: outputs", known["outputs"], ("JSON",))
     fields = fields_of(parts_of_json(f"{where}: request", template))

@@ -18,32 +18,33 @@ from suffice.models.http.http_client import Request
 from suffice.models.http.http_model import HttpModel
 from suffice.models.http.jpeg import encode_jpeg
 from suffice.models.http.keys import bearer
-from suffice.models.http.options import COMMON, MAX_SIDE_PX, TOKENS, Option, read_options
+from suffice.models.http.options import COMMON, MAX_SIDE_PX, TOKENS
 from suffice.models.http.spend import Usage
 from suffice.models.http.template import Part, as_text, fields_of, parse_template
+from suffice.models.options import Option, one_of, read_options
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1
 BASE_URL = "https://api.openai.com/v1"
 KEY_VARIABLE = "OPENAI_API_KEY"
 PARAMETERS = {
-    "temperature": Option(float, in_version=True),
-    "top_p": Option(float, in_version=True),
-    "seed": Option(int, in_version=True),
-    "max_tokens": Option(int, in_version=True, minimum=1),
-    "max_completion_tokens": Option(int, in_version=True, minimum=1),
-    "reasoning_effort": Option(str, in_version=True),
+    "temperature": Option(low=0, kind=float, in_version=True),
+    "top_p": Option(low=0, kind=float, in_version=True),
+    "seed": Option(low=0, kind=int, in_version=True),
+    "max_tokens": Option(low=1, kind=int, in_version=True),
+    "max_completion_tokens": Option(low=1, kind=int, in_version=True),
+    "reasoning_effort": Option(kind=str, in_version=True),
 }
 """Sent as they are, and only when given."""
 OPTIONS = {
-    "prompt": Option(str, in_version=True, required=True),
-    "system": Option(str, in_version=True),
-    "inputs": Option(str),
-    "output": Option(str, in_version=True),
-    "returns": Option(str, "scalar", in_version=True, choices=("scalar", "rows")),
-    "detail": Option(str, in_version=True, choices=("low", "high", "auto")),
+    "prompt": Option(kind=str, in_version=True, required=True),
+    "system": Option(kind=str, in_version=True),
+    "inputs": Option(kind=str),
+    "output": Option(kind=str, in_version=True),
+    "returns": Option("scalar", kind=one_of(("scalar", "rows")), in_version=True),
+    "detail": Option(kind=one_of(("low", "high", "auto")), in_version=True),
     "max_side_px": MAX_SIDE_PX,
-    "base_url": Option(str, BASE_URL),
+    "base_url": Option(BASE_URL),
     **PARAMETERS,
     **TOKENS,
     **COMMON,
@@ -61,7 +62,7 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     or with ``returns => 'rows'`` 0..n rows.
     """
     check_model(name, locator)
-    known = read_options(f"model {name}", options, OPTIONS)
+    known = read_options(f"model {name}", OPTIONS, options)
     prompt = parse_template(f"model {name}: prompt", known["prompt"])
     inputs = input_columns(f"model {name}: prompt", fields_of(prompt), known["inputs"])
     outputs = _outputs(name, known["output"])

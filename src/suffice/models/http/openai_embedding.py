@@ -13,17 +13,18 @@ from suffice.models.http.assemble import Columns, Endpoint, assemble
 from suffice.models.http.http_client import Request
 from suffice.models.http.http_model import HttpModel
 from suffice.models.http.openai import BASE_URL, check_model, key_header
-from suffice.models.http.options import COMMON, TOKENS, Option, read_options
+from suffice.models.http.options import COMMON, TOKENS
 from suffice.models.http.spend import Usage
 from suffice.models.http.template import as_text
 from suffice.models.http.vector_of import vector_of
+from suffice.models.options import Option, read_options
 from suffice.models.protocol import Column, Row
 
 REVISION = 1
 OPTIONS = {
-    "dimensions": Option(int, in_version=True, minimum=1),
-    "batch_size": Option(int, 64, minimum=1),
-    "base_url": Option(str, BASE_URL),
+    "dimensions": Option(low=1, kind=int, in_version=True),
+    "batch_size": Option(64, low=1),
+    "base_url": Option(BASE_URL),
     **TOKENS,
     **COMMON,
 }
@@ -35,7 +36,7 @@ _CHARACTERS_PER_TOKEN = 4
 def runner(name: str, locator: str, **options: Any) -> HttpModel:
     """An embedding model: text in, one vector out, `batch_size` texts to a request."""
     check_model(name, locator)
-    known = read_options(f"model {name}", options, OPTIONS)
+    known = read_options(f"model {name}", OPTIONS, options)
     url = known["base_url"].rstrip("/") + "/embeddings"
     endpoint = Endpoint("openai-embedding", REVISION, url, locator, key_header(known))
     exchange = EmbeddingExchange(locator, known["dimensions"])

@@ -18,8 +18,8 @@ from suffice.models.huggingface.part import Part
 from suffice.models.huggingface.task import choose_task
 from suffice.models.huggingface.text_classification import text_classification
 from suffice.models.huggingface.zero_shot_detection import zero_shot_object_detection
+from suffice.models.options import plain_settings, read_settings
 from suffice.models.protocol import Model, Row, Signature
-from suffice.models.settings import plain_settings, read_settings
 
 PARTS: dict[str, Callable[[Checkpoint, HuggingFaceSettings], Part]] = {
     "object-detection": object_detection,

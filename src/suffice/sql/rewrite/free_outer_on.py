@@ -1,7 +1,9 @@
-"""A model in the ON of an outer, semi or anti join moves to where it may stand.
+"""A model in the ON of an outer, semi, anti or ASOF join moves to where it may stand.
 
 DuckDB looks up results by correlated subqueries, which such an ON does not allow. ``a LEFT JOIN b ON m(a.x, b.x)``
-reads as ``a LEFT JOIN LATERAL (SELECT * FROM b WHERE m(a.x, b.x)) b ON true``, a SEMI JOIN as EXISTS.
+reads as ``a LEFT JOIN LATERAL (SELECT * FROM b WHERE m(a.x, b.x)) b ON true``, a SEMI JOIN as EXISTS. In a RIGHT, FULL
+or ASOF join a call that reads one side becomes a column of that side; one that reads both sides of a RIGHT or FULL
+join becomes a list of pairs of row numbers beside the relations (:mod:`~suffice.sql.rewrite.paired_join`).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from suffice.errors import UsageError
 from suffice.sql.plan import SCALAR_PREFIX, number_of
+from suffice.sql.rewrite.on_as_column import calls_in, read_by, side_column, sides_of
+from suffice.sql.rewrite.paired_join import as_pairs
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -25,12 +29,10 @@ def free_outer_on(tree: exp.Expr) -> exp.Expr:
             continue
         if join.kind in ("SEMI", "ANTI"):
             _as_exists(join, on)
-        elif join.side == "LEFT":
+        elif join.side == "LEFT" and not join.method:
             _as_lateral(join, on)
         elif join.side or join.method:
-            raise UsageError(
-                f"a model in the ON of a {join.side or join.method} JOIN: compute it in a subquery of that side first"
-            )
+            _as_columns_or_pairs(join)
     return tree
 
 
@@ -55,3 +57,14 @@ def _as_lateral(join: exp.Join, on: exp.Expr) -> None:
     named = exp.TableAlias(this=exp.to_identifier(alias))
     join.set("this", exp.Lateral(this=exp.Subquery(this=inner), alias=named))
     join.set("on", exp.Boolean(this=True))
+
+
+def _as_columns_or_pairs(join: exp.Join) -> None:
+    sides = sides_of(join)
+    while calls := [call for call in calls_in(join.args["on"]) if len(read_by(call, sides)) == 1]:
+        side_column(join, calls[0], sides)
+        sides = sides_of(join)
+    if calls_in(join.args["on"]):
+        if join.method:
+            raise UsageError(f"a model of both sides in the ON of {join.method} JOIN: it may read one side only")
+        as_pairs(join, sides)
