@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from suffice.answer.guarantee import Guarantee
+    from suffice.answer.guaranteed import Answer
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
 
@@ -130,7 +131,7 @@ class Connection:
             if target is None:
                 yield self._sql(query, seed)
             else:
-                yield from self._answers(text, target, seed, Work())
+                yield from self._answers(text, target, seed, Work(is_streamed=True))
 
     def limit(
         self, *, max_calls: int | None = None, max_price: float | None = None, max_seconds: float | None = None
@@ -269,10 +270,16 @@ class Connection:
             yield self._rows_result(["plan"], [(line,) for line in lines], work)
             return
         for answer in answers(self._engine, bound, target, seed, work):
+            yield self._answer_result(answer, work)
+
+    def _answer_result(self, answer: Answer, work: Work) -> Result:
+        started = time.perf_counter()
+        try:
             if isinstance(answer.rows, str):
-                yield Result(self._database, answer.rows, work, self.image, answer.guarantee)
-            else:
-                yield self._table_result(answer.rows, work, answer.guarantee)
+                return Result(self._database, answer.rows, work, self.image, answer.guarantee)
+            return self._table_result(answer.rows, work, answer.guarantee)
+        finally:
+            work.spend("query", time.perf_counter() - started)
 
     def _names(self) -> set[str]:
         """Names in a statement that make it ours."""

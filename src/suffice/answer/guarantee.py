@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class Guarantee:
         intervals: column to one ``(low, high)`` a row.
         sampled: units looked at, of `population`.
         assumptions: what must hold besides the sampling.
+        details: what else is worth knowing, by kind of answer.
     """
 
     target: Mapping[str, float]
@@ -30,6 +31,14 @@ class Guarantee:
     population: int
     seed: int
     assumptions: tuple[str, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def __str__(self) -> str:
+        if self.tier == "exact":
+            return f"exact ({self.method})"
+        asked = ", ".join(f"{name} {100 * value:g}%" for name, value in self.target.items() if value < 1)
+        share = f"{self.sampled:,} of {self.population:,} read"
+        return f"{asked or 'as asked'} at {100 * self.confidence:g}%, {self.tier}: {self.method}; {share}, seed {self.seed}"

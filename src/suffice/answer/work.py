@@ -33,12 +33,17 @@ class ModelWork:
 
 @dataclass
 class Work:
-    """Rows, bytes, model calls and seconds by stage."""
+    """Rows, bytes, model calls and seconds by stage.
+
+    Attributes:
+        is_streamed: whether answers on the way to the last one are wanted.
+    """
 
     model_calls: dict[str, ModelWork] = field(default_factory=dict)
     rows_read: int = 0
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+    is_streamed: bool = False
 
     def of(self, model: str) -> ModelWork:
         return self.model_calls.setdefault(model, ModelWork())
