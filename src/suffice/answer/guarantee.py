@@ -39,6 +39,7 @@ class Guarantee:
     def __str__(self) -> str:
         if self.tier == "exact":
             return f"exact ({self.method})"
-        asked = ", ".join(f"{name} {100 * value:g}%" for name, value in self.target.items() if value < 1)
+        words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
+        asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
         share = f"{self.sampled:,} of {self.population:,} read"
-        return f"{asked or 'as asked'} at {100 * self.confidence:g}%, {self.tier}: {self.method}; {share}, seed {self.seed}"
+        return f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%, {self.tier}: {self.method}; {share}, seed {self.seed}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, models, sql, store
+from suffice.cli import audit, bench, check, demo, explain, models, scramble, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -16,6 +16,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("sql")(sql.sql)
 app.command("explain")(explain.explain)
+app.command("scramble")(scramble.scramble)
+app.command("audit")(audit.audit)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from pathlib import Path
 
 from suffice.store.database import literal
@@ -48,8 +49,13 @@ def _digest(state: object) -> str:
 
 def _duckdb(reader: Reader, name_sql: str) -> str:
     """Stored segments are never changed in place. Those only in memory have no address: they match nothing."""
+    import duckdb
+
     ((count,),) = reader.rows(f"SELECT count(*) FROM {name_sql}")
-    return _digest((count, reader.rows(_STORED, [name_sql])))
+    try:
+        return _digest((count, reader.rows(_STORED, [name_sql])))
+    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it
+        return uuid.uuid4().hex
 
 
 _STORED = """

@@ -8,6 +8,7 @@ from sqlglot import exp
 from suffice.store.database import literal
 from suffice.tables.duckdb_vectors import DuckDBVectors
 from suffice.tables.fingerprint import parquet_files
+from suffice.tables.parquet_groups import ParquetGroups
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import catalogued, fresh_scramble
 from suffice.tables.source import Source, UnreadableLayoutError
@@ -24,6 +25,8 @@ def open_source(reader: Reader, name_sql: str) -> Source:
             raise UnreadableLayoutError(f"{name_sql} was written to since its scramble was made: suffice scramble renews it")
         if reader.database.is_postgres:
             raise UnreadableLayoutError(f"PostgreSQL keeps no bounds on values: suffice scramble {name_sql} makes them")
+        if files := parquet_files(reader, name_sql):
+            return ParquetGroups(reader, files)
         return DuckDBVectors(reader, name_sql)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise UnreadableLayoutError(f"{name_sql} is not a stored table") from error

@@ -33,11 +33,14 @@ class Reader:
         with interruptible():
             return self.cursor.execute(sql, parameters).fetchall()
 
-    def table(self, query: exp.Expr) -> pa.Table:
-        """The result of a query over stored tables, run where they are stored."""
-        sql = query.sql("postgres" if self.database.is_postgres else "duckdb")
+    def written(self, query: exp.Expr) -> str:
+        """A query over stored tables, in the words of the database they are stored in."""
+        return query.sql("postgres" if self.database.is_postgres else "duckdb")
+
+    def table(self, written: str) -> pa.Table:
+        """The result of such a query, run there."""
         with interruptible():
-            return self.cursor.execute(self.there(sql)).to_arrow_table()
+            return self.cursor.execute(self.there(written)).to_arrow_table()
 
     def there(self, sql: str) -> str:
         """DuckDB SQL that has `sql`, written for the target's own database, run there."""

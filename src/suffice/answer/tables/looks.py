@@ -22,10 +22,9 @@ from suffice.answer.tables.tally import Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import unit_query
+from suffice.sql.aggregate.unit_query import DRAWN_ROWS, unit_query
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
-from suffice.tables.source import PART
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -84,6 +83,8 @@ class Looks:
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
+        query = unit_query(plan.statement, plan.query, plan.table, plan.pairs(), rows_are_units=plan.rows_are_units)
+        self._unit_sql = reader.written(query)
         plan.source.start(seed, plan.columns())
 
     def run(self) -> Iterator[Look]:
@@ -102,6 +103,15 @@ class Looks:
                 return
             number += 1
 
+    def predict(self) -> float:
+        """Units that the whole run will probably read, from a first draw; raises :class:`NotSampledError` as
+        :meth:`run`."""
+        self._draw(self._first_sizes())
+        wanted = self._wanted()
+        if not self.tally.units + wanted <= self.plan.source.share_max * self.plan.source.units:
+            raise NotSampledError(f"a sample would have to read more than {self.plan.source.share_max:.0%} of the table")
+        return self.tally.units + wanted
+
     # -- drawing --------------------------------------------------------------------------------------------
 
     def _first_sizes(self) -> list[int]:
@@ -113,10 +123,7 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        query = unit_query(
-            plan.statement, plan.query, plan.table, drawn.relation_sql, plan.pairs(), rows_are_units=plan.rows_are_units
-        )
-        table = self.reader.table(query)
+        table = self.reader.table(self._unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
         self.rows_read += drawn.rows + plan.rows_whole
@@ -191,5 +198,3 @@ class Looks:
         source, delta = self.plan.source, self._unseen_delta * look_share(number)
         return unseen_group_blocks_max(self.tally.units, source.units, source.rows, delta)
 
-
-__all__ = ["PART", "Look", "Looks"]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sqlglot import exp
 
 from suffice.answer.tables.asked import Asked, asked_of
+from suffice.sql.aggregate.constant_subqueries import constant_subqueries
 from suffice.sql.aggregate.decompose import Decomposed, decompose
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
@@ -77,7 +78,8 @@ class SamplingPlan:
 
 def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
-    statement = inline(original.copy(), lambda t: view_sql(reader, t))
+    constant = constant_subqueries(original.copy(), lambda sql: _scalar(reader, sql))
+    statement = inline(constant, lambda t: view_sql(reader, t))
     query = decompose(statement)
     tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))
     _require_clear_names(statement, tables)
@@ -97,6 +99,12 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
         statement, exact_sql, names, types, query, asked, tables, table, source, most == 1,
         list(_fractions(asked.formulas)), most * low, most * high, rows_whole,
     )  # fmt: skip
+
+
+def _scalar(reader: Reader, sql: str) -> tuple[str | None, str]:
+    """The one value of a query and its type; a query that depends on an outer one does not run alone."""
+    found = reader.rows(f"SELECT (v)::VARCHAR, typeof(v) FROM (SELECT ({sql}) AS v)")
+    return found[0]
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:
@@ -149,7 +157,8 @@ def _piece_ranges(
         raise NotSampledError(f"nothing is known of the range of {unknown.value.sql('duckdb')[:60]}")
     ends = np.array([r for r in ranges if r is not None], np.float64).reshape(-1, 2)
     slack = _SLACK * np.abs(ends).max(axis=1, initial=0.0)
-    return np.minimum(ends[:, 0] - slack, 0.0), np.maximum(ends[:, 1] + slack, 0.0)
+    low, high = ends[:, 0], ends[:, 1]
+    return np.where(low < 0, low - slack, 0.0), np.where(high > 0, high + slack, 0.0)  # signs survive rounding
 
 
 def _piece_range(piece: Piece, column_range: Callable[[exp.Column], Range | None], where: exp.Expr | None) -> Range | None:

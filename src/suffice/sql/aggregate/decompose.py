@@ -121,6 +121,8 @@ def decompose(statement: exp.Select) -> Decomposed:
     if statement.args.get("where"):
         require_row_expression(statement.args["where"].this, "WHERE")
     items = [_over_columns(item, query) for item in statement.expressions]
+    if not query.aggregates:
+        raise NotSampledError("there is no aggregate to bound")
     final = exp.select(*items)
     query.outputs = [query.formula_of(i, "SELECT") if _has_aggregate(i) else None for i in items]
     for item, output in zip(items, query.outputs, strict=True):
@@ -132,8 +134,6 @@ def decompose(statement: exp.Select) -> Decomposed:
         final.set("order", _over_columns(_resolved(order, aliases), query))
     if limit := statement.args.get("limit"):
         final.set("limit", limit.copy())
-    if not query.aggregates:
-        raise NotSampledError("no aggregate to bound")
     query.final = final
     return query
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import sqlglot
 from sqlglot import exp
 
 from suffice.sql.aggregate.decompose import Decomposed
@@ -17,23 +16,25 @@ Pair = tuple[int, int]
 SAMPLED = "sampled"
 """Key in ``meta`` of the table node that is drawn from."""
 
+DRAWN_ROWS = "__suffice_drawn_rows"
+"""Stands for the relation of a draw."""
+
 
 def unit_query(
     statement: exp.Select,
     query: Decomposed,
     table: exp.Table,
-    relation_sql: str,
     pairs: Collection[Pair],
     *,
     rows_are_units: bool,
 ) -> exp.Select:
-    """`statement` with `table` (marked in its FROM) replaced by drawn rows, as sums over units.
+    """`statement` with `table` (marked in its FROM) replaced by :data:`DRAWN_ROWS`, as sums over units.
 
     Columns: ``__part``, ``__k{i}`` the keys, and of each piece ``__s{i}`` sum, ``__l{i}``, ``__h{i}`` least and greatest
     unit, ``__q{i}_{j}`` sum of products of units, for `pairs`; ``__m`` units with rows.
     """
     keys = [f"__k{i}" for i in range(len(query.keys))]
-    inner = _units(statement, query, table, relation_sql, rows_are_units)
+    inner = _units(statement, query, table, rows_are_units)
     items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m")]
     for i in range(len(query.pieces)):
         for letter, function in (("s", exp.Sum), ("l", exp.Min), ("h", exp.Max)):
@@ -41,16 +42,18 @@ def unit_query(
     for i, j in sorted(pairs):
         product = exp.Mul(this=exp.column(f"__u{i}"), expression=exp.column(f"__u{j}"))
         items.append(exp.alias_(exp.Sum(this=product), f"__q{i}_{j}"))
-    return exp.select(*items).from_(inner.subquery("units")).group_by(PART, *keys)
+    units = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("units")))
+    result = exp.Select(expressions=items, from_=exp.From(this=units))
+    result.set("group", exp.Group(expressions=[exp.column(name) for name in (PART, *keys)]))
+    return result
 
 
-def _units(
-    statement: exp.Select, query: Decomposed, table: exp.Table, relation_sql: str, rows_are_units: bool
-) -> exp.Select:
+def _units(statement: exp.Select, query: Decomposed, table: exp.Table, rows_are_units: bool) -> exp.Select:
     name = exp.to_identifier(table_alias(table), quoted=True)
-    relation = sqlglot.parse_one(f"SELECT * FROM {relation_sql} AS t", dialect="duckdb").args["from_"].this
-    relation.set("alias", exp.TableAlias(this=name))
-    source = statement.copy().transform(lambda node: relation if _is_sampled(node) else node)
+    source = statement.copy()
+    for node in list(source.find_all(exp.Table)):
+        if node.meta.get(SAMPLED, False):
+            node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=name.copy())))
     added = [exp.Column(this=exp.to_identifier(c), table=name.copy()) for c in (PART, UNIT)]
     items: list[exp.Expr] = [exp.alias_(added[0].copy(), PART)]
     items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(query.keys)]
@@ -81,7 +84,3 @@ def _unit_value(piece: Piece) -> exp.Expr:
 def _double(value: exp.Expr) -> exp.Expr:
     as_double = exp.cast(value, exp.DataType.Type.DOUBLE)
     return exp.Coalesce(this=as_double, expressions=[exp.cast(exp.Literal.number(0), exp.DataType.Type.DOUBLE)])
-
-
-def _is_sampled(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Table) and bool(node.meta.get(SAMPLED, False))
