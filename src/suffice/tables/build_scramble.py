@@ -23,6 +23,7 @@ _NARROWER = 3.0
 """… where leaving them out makes the column's range this much narrower."""
 
 _SAMPLED = 200_000
+_ENDS = ("min", "max")
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
@@ -101,7 +102,7 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
     rows, certain = _counted(reader, name_sql, outliers)
-    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, copy, certain))
+    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, name_sql, copy, certain))
     _catalogue(reader, known, seed)
     return known
 
@@ -178,20 +179,17 @@ def _counted(reader: Reader, name_sql: str, outliers: str) -> tuple[int, int]:
     return int(rows), int(certain)
 
 
-def _ranges(reader: Reader, copy: str, certain: int) -> dict[str, Range]:
+def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str, Range]:
     """Of each numeric column over the rows that are sampled; none for a column with NaN or infinity in it."""
-    there = f"store.{copy}" if reader.database.is_postgres else copy
-    if reader.database.is_postgres:
-        reader.rows("CALL pg_clear_cache()")
-    columns = _numeric_columns(reader, there)
-    columns.remove(SID)
-    ends = ", ".join(f"min({quote(c)})::DOUBLE, max({quote(c)})::DOUBLE" for c in columns) or "1"
-    ((*found,),) = reader.rows(f"SELECT {ends} FROM {there} WHERE {SID} >= {certain}")
+    columns = _numeric_columns(reader, name_sql)
+    ends = [f"CAST({end}({quote(c)}) AS DOUBLE PRECISION) AS e{i}{end}" for i, c in enumerate(columns) for end in _ENDS]
+    query = f"SELECT {', '.join(ends) or '1 AS one'} FROM {copy} WHERE {SID} >= {certain}"
+    ((*found,),) = reader.rows(reader.there(query))
     pairs: list[tuple[str, Any, Any]] = [(c, found[2 * i], found[2 * i + 1]) for i, c in enumerate(columns)]
     return {c.lower(): _rounded(a, b) for c, a, b in pairs if a is not None and math.isfinite(a) and math.isfinite(b)}
 
 
 def _rounded(low: float, high: float) -> Range:
-    """Outward: a DECIMAL may lie a little beyond the double it became."""
+    """Outward: a DECIMAL may lie a little beyond the double it became, but never on the other side of zero."""
     slack = 1e-12 * max(abs(low), abs(high))
-    return low - slack, high + slack
+    return low - slack if low < 0 else max(low - slack, 0.0), high + slack if high > 0 else min(high + slack, 0.0)

@@ -17,7 +17,7 @@ import numpy as np
 from suffice.store.database import literal, quote
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader
-from suffice.tables.source import CERTAIN, PART, Drawn, Range
+from suffice.tables.source import CERTAIN, PART, UNIT, Drawn, Range
 
 SID = "__sid"
 
@@ -93,7 +93,8 @@ class Scramble:
     def _run(self, part: int, first: int, end: int) -> str:
         columns = "".join(f"{quote(c)}, " for c in self._columns)
         return (
-            f"SELECT {columns}{part} AS {PART} FROM {self.known.copy_sql} WHERE {SID} >= {first} AND {SID} < {end}"
+            f"SELECT {columns}{part} AS {PART}, {SID} AS {UNIT} FROM {self.known.copy_sql}"
+            f" WHERE {SID} >= {first} AND {SID} < {end}"
         )
 
 

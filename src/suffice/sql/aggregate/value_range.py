@@ -33,6 +33,9 @@ def value_range(expression: exp.Expr, column_range: ColumnRange) -> Range | None
             return of(expression.this)
         case exp.Cast() if expression.to.this in _WHOLE:
             return _map(of(expression.this), lambda r: (math.floor(r[0]), math.ceil(r[1])))
+        case exp.Cast() if expression.to.this in _DECIMAL:
+            half = 0.5 * 10.0 ** -_scale(expression.to)
+            return _map(of(expression.this), lambda r: (r[0] - half, r[1] + half))
         case exp.Neg():
             return _map(of(expression.this), lambda r: (-r[1], -r[0]))
         case exp.Abs():
@@ -54,6 +57,15 @@ def value_range(expression: exp.Expr, column_range: ColumnRange) -> Range | None
 
 _FRACTIONAL = (exp.DataType.Type.DOUBLE,)
 _WHOLE = (exp.DataType.Type.INT, exp.DataType.Type.BIGINT, exp.DataType.Type.INT128)
+
+
+_DECIMAL = (exp.DataType.Type.DECIMAL,)
+
+
+def _scale(kind: exp.DataType) -> int:
+    """Digits after the point; DuckDB's own choice where none are given (PostgreSQL then rounds nothing)."""
+    given = [int(p.this.this) for p in kind.expressions if isinstance(p, exp.DataTypeParam)]
+    return 3 if not given else given[1] if len(given) > 1 else 0
 
 
 def _map(a: Range | None, change: Callable[[Range], Range]) -> Range | None:
