@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tables_cells import QUERIES, cells, misses  # noqa: E402
+from tables_cells import QUERIES, cells, misses
 
 
 def test_answers_miss_no_more_often_than_stated(tmp_path: Path) -> None:

@@ -42,4 +42,5 @@ class Guarantee:
         words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
         asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
         share = f"{self.sampled:,} of {self.population:,} read"
-        return f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%, {self.tier}: {self.method}; {share}, seed {self.seed}"
+        promise = f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
+        return f"{promise}, {self.tier}: {self.method}; {share}, seed {self.seed}"

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
     from suffice.answer.result import Result
-    from suffice.connection import Connection
 
-_AGGREGATES = ("sum", "avg", "count", "stddev", "var_pop")
+
+class Asks(Protocol):
+    """What answers: a connection."""
+
+    def sql(self, query: str, *, seed: int | None = None) -> Result: ...
+
+    @property
+    def duckdb(self) -> Any: ...
 
 
 class Question:
     """Made by ``con.ask(…)``; nothing runs before :meth:`within` or :meth:`exact`."""
 
-    def __init__(self, con: Connection, question: Any, frames: Mapping[str, Any]) -> None:
+    def __init__(self, con: Asks, question: Any, frames: Mapping[str, Any]) -> None:
         self._con, self._frames = con, dict(frames)
         self._frame = question if hasattr(question, "columns") and not hasattr(question, "unbind") else None
         if self._frame is not None:
@@ -34,7 +40,9 @@ class Question:
     def within(self, error: float, confidence: float = 0.95, *, seed: int | None = None) -> Result:
         """Every aggregate within the share `error` of its value, all at once with probability `confidence`."""
         if not 0 < error < 1 or not 0 < confidence < 1:
-            raise UsageError(f"within({error:g}, {confidence:g}): shares between 0 and 1 are needed, such as 0.05, 0.95")
+            raise UsageError(
+                f"within({error:g}, {confidence:g}): shares between 0 and 1 are needed, such as 0.05, 0.95"
+            )
         return self._run(f" WITHIN {100 * error:.10g}% CONFIDENCE {100 * confidence:.10g}%", seed)
 
     def exact(self) -> Result:

@@ -32,7 +32,12 @@ def sql(
         if json:
             guarantee = result.guarantee.as_json() if result.guarantee else None
             rows_read = result.fetchall()
-            answer = {"columns": result.columns, "rows": rows_read, "guarantee": guarantee, "work": result.work.as_json()}
+            answer = {
+                "columns": result.columns,
+                "rows": rows_read,
+                "guarantee": guarantee,
+                "work": result.work.as_json(),
+            }
             print_json(answer if guarantee is None else {**answer, "query": text})
         else:
             result.show(rows)

@@ -173,9 +173,7 @@ def _tails(reader: Reader, name_sql: str) -> dict[str, tuple[float, float, float
 
 
 def _counted(reader: Reader, name_sql: str, outliers: str) -> tuple[int, int]:
-    ((rows, certain),) = reader.rows(
-        f"SELECT count(*), count(*) FILTER (WHERE ({outliers}) IS TRUE) FROM {name_sql}"
-    )
+    ((rows, certain),) = reader.rows(f"SELECT count(*), count(*) FILTER (WHERE ({outliers}) IS TRUE) FROM {name_sql}")
     return int(rows), int(certain)
 
 

@@ -83,15 +83,15 @@ class DuckDBVectors:
         )
         self._draws += 1
         ((rows,),) = self.reader.rows(f"SELECT count(*) FROM {name}")
-        ((units,),) = self.reader.rows(
-            f"INSERT INTO __drawn_units SELECT DISTINCT {UNIT} FROM {name}"
-        )
+        ((units,),) = self.reader.rows(f"INSERT INTO __drawn_units SELECT DISTINCT {UNIT} FROM {name}")
         return int(units), int(rows)
 
     def column_range(self, column: str) -> Range | None:
         """From table statistics, which only ever widen until they are rebuilt: deletes and updates keep them sound."""
         if column not in self._ranges:
-            found = self.reader.rows(f"SELECT stats({quote(column)}), typeof({quote(column)}) FROM {self.name_sql} LIMIT 1")
+            found = self.reader.rows(
+                f"SELECT stats({quote(column)}), typeof({quote(column)}) FROM {self.name_sql} LIMIT 1"
+            )
             self._ranges[column] = _parse_range(*found[0]) if found else None
         return self._ranges[column]
 

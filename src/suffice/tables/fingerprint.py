@@ -70,7 +70,7 @@ def _postgres(reader: Reader, name_sql: str) -> str:
     """File, size and counters of written rows; the counters may lag behind a session that has just written."""
     oid = f"{literal(name_sql)}::regclass"
     state = (
-        f"SELECT pg_relation_filenode({oid})::bigint AS a, pg_relation_size({oid}) AS b, n_tup_ins, n_tup_upd, n_tup_del"
-        f" FROM pg_stat_all_tables WHERE relid = {oid}"
+        f"SELECT pg_relation_filenode({oid})::bigint AS a, pg_relation_size({oid}) AS b, n_tup_ins, n_tup_upd,"
+        f" n_tup_del FROM pg_stat_all_tables WHERE relid = {oid}"
     )
     return _digest(reader.rows(reader.there(state)))

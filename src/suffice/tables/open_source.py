@@ -22,7 +22,9 @@ def open_source(reader: Reader, name_sql: str) -> Source:
         if scramble := fresh_scramble(reader, name_sql):
             return scramble
         if catalogued(reader, name_sql) is not None:
-            raise UnreadableLayoutError(f"{name_sql} was written to since its scramble was made: suffice scramble renews it")
+            raise UnreadableLayoutError(
+                f"{name_sql} was written to since its scramble was made: suffice scramble renews it"
+            )
         if reader.database.is_postgres:
             raise UnreadableLayoutError(f"PostgreSQL keeps no bounds on values: suffice scramble {name_sql} makes them")
         if files := parquet_files(reader, name_sql):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +32,9 @@ class ParquetGroups:
     rows_per_unit_max: int = 0
     share_max: float = 0.5
     method: str = "row groups of Parquet files"
-    assumptions: tuple[str, ...] = ("the footers' minima and maxima are right, and no value is NaN (footers ignore it)",)
+    assumptions: tuple[str, ...] = (
+        "the footers' minima and maxima are right, and no value is NaN (footers ignore it)",
+    )
     _groups: list[tuple[str, int, int]] = field(default_factory=list)  # file, row group, rows
     _ranges: dict[str, Range | None] = field(default_factory=dict)
     _order: list[int] = field(default_factory=list)
@@ -79,7 +81,7 @@ class ParquetGroups:
 
         drawn, self._order = self._order[: sum(sizes)], self._order[sum(sizes) :]
         starts = np.cumsum([0, *sizes])
-        parts = [self._read(drawn[a:b], i) for i, (a, b) in enumerate(zip(starts, starts[1:], strict=False))]
+        parts = [self._read(drawn[a:b], i) for i, (a, b) in enumerate(pairwise(starts))]
         table = pa.concat_tables(parts)
         self.reader.cursor.register("__drawn_row_groups", table)
         return Drawn("__drawn_row_groups", list(sizes), table.num_rows)

@@ -117,7 +117,9 @@ def catalogued(reader: Reader, name_sql: str) -> Catalogued | None:
     if not found:
         return None
     name, copy, mark, rows, certain, ranges = found[0]
-    return Catalogued(name, copy, mark, int(rows), int(certain), {k: (a, b) for k, (a, b) in json.loads(ranges).items()})
+    return Catalogued(
+        name, copy, mark, int(rows), int(certain), {k: (a, b) for k, (a, b) in json.loads(ranges).items()}
+    )
 
 
 def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:

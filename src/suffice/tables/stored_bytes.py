@@ -19,7 +19,8 @@ def stored_bytes(reader: Reader, name_sql: str, columns: Sequence[str]) -> int:
     if files := parquet_files(reader, name_sql):
         return _parquet(files, columns)
     found = reader.rows(
-        "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?) WHERE persistent AND list_contains(?, column_name)",
+        "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?)"
+        " WHERE persistent AND list_contains(?, column_name)",
         [name_sql, list(columns)],
     )
     return int(found[0][0]) * _BLOCK_BYTES

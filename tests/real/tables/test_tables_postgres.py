@@ -12,10 +12,10 @@ import suffice
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from postgres_server import missing, postgres_server  # noqa: E402
+from postgres_server import missing, postgres_server
 
-from suffice.errors import SufficeError  # noqa: E402
-from suffice.tables import pace  # noqa: E402
+from suffice.errors import SufficeError
+from suffice.tables import pace
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(bool(missing()), reason=missing() or "server")]
 ROWS = 300_000
@@ -36,7 +36,9 @@ def dsn() -> Iterator[str]:
                 "CREATE TABLE sales AS SELECT i AS id, (i::bigint * 7919 % 1000)::numeric(9,2) AS price, i % 5 AS kind,"
                 f" i % 100 AS shop FROM generate_series(1, {ROWS}) i"
             )
-            server.execute("CREATE TABLE shops AS SELECT i AS shop, 'town ' || i % 3 AS town FROM generate_series(0, 99) i")
+            server.execute(
+                "CREATE TABLE shops AS SELECT i AS shop, 'town ' || i % 3 AS town FROM generate_series(0, 99) i"
+            )
             server.execute("CREATE VIEW cheap AS SELECT price * 2 AS double_price, kind FROM sales WHERE price < 500")
             server.execute("ANALYZE")
         with suffice.connect(target, progress=False) as con:
@@ -99,6 +101,9 @@ def test_a_missing_permission_is_one_line(dsn: str) -> None:
         server.execute("GRANT ALL ON ALL TABLES IN SCHEMA suffice TO guest")
         server.execute('REVOKE ALL ON suffice."scramble_sales" FROM guest')
     guest = dsn.replace("tester@", "guest@")
-    with suffice.connect(guest, progress=False) as con, pytest.raises(SufficeError, match="permission denied") as refused:
+    with (
+        suffice.connect(guest, progress=False) as con,
+        pytest.raises(SufficeError, match="permission denied") as refused,
+    ):
         con.sql("SELECT sum(price) AS s FROM sales WITHIN 10%")
     assert "\n" not in str(refused.value)

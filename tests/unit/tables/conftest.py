@@ -12,9 +12,9 @@ import suffice
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tables_data import database  # noqa: E402
+from tables_data import database
 
-from suffice.tables import pace  # noqa: E402
+from suffice.tables import pace
 
 
 @pytest.fixture(autouse=True)

@@ -232,11 +232,15 @@ def test_vectors_of_a_table_without_a_scramble(tmp_path: Path) -> None:
 
 def test_a_folder_of_parquet(tmp_path: Path) -> None:
     with suffice.connect() as maker:
-        maker.sql(f"COPY (SELECT hash(range) % 10 AS k, (range % 1000)::INT AS x FROM range({ROWS})) "
-                  f"TO '{tmp_path}/p.parquet' (ROW_GROUP_SIZE 2048)")
+        maker.sql(
+            f"COPY (SELECT hash(range) % 10 AS k, (range % 1000)::INT AS x FROM range({ROWS})) "
+            f"TO '{tmp_path}/p.parquet' (ROW_GROUP_SIZE 2048)"
+        )
     with suffice.connect(tmp_path, progress=False) as con:
         plain = con.sql("SELECT sum(x) AS s FROM p WITHIN 20%", seed=1)
-        assert plain.guarantee is not None and "row groups" in str(plain.guarantee.details.get("drawn_from")), str(plain.guarantee)
+        assert plain.guarantee is not None and "row groups" in str(plain.guarantee.details.get("drawn_from")), str(
+            plain.guarantee
+        )
         assert con.audit(plain).held
         con.scramble("p")
         shuffled = con.sql("SELECT k, sum(x) AS s FROM p GROUP BY k ORDER BY k WITHIN 10%", seed=1)

@@ -24,8 +24,6 @@ from suffice.store.explained import one_line
 from suffice.tables.reader import Reader, in_transaction, snapshot
 
 if TYPE_CHECKING:
-    from sqlglot import exp
-
     from suffice.answer.guaranteed import Answer
 
 CONFIDENCE = 0.95
@@ -78,7 +76,9 @@ def require_table_target(target: Target) -> None:
     if target.recall_min is not None or target.precision_min is not None:
         raise UsageError("RECALL and PRECISION are for selections by a model; over tables ask WITHIN e% CONFIDENCE p%")
     if target.budget_calls is not None:
-        raise UsageError("BUDGET n CALLS counts model calls, and this statement has none; over tables ask BUDGET t SECONDS")
+        raise UsageError(
+            "BUDGET n CALLS counts model calls, and this statement has none; over tables ask BUDGET t SECONDS"
+        )
     if target.error_relative_max is None and target.budget_s is None:
         raise UsageError("CONFIDENCE alone asks for nothing: add WITHIN e% or BUDGET t SECONDS")
     if target.budget_s is not None and not target.budget_s > 0:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.tables.tally import Part, Tally
-from suffice.estimate.ratio_bet import RatioBet, Ranges, Stakes, Sums, best_stakes, spread, units_needed
+from suffice.estimate.ratio_bet import Ranges, RatioBet, Stakes, Sums, best_stakes, spread, units_needed
 from suffice.sql.aggregate.fraction import Fraction, Linear
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +151,10 @@ class Claims:
         return Sums(part.units, left, a, b, aa, ab, bb, a_ends, b_ends, known_a, known_b)
 
     def _columns(self, fraction: Fraction, part: Part, known: Floats, groups: slice) -> tuple[Floats, ...]:
-        weights, other = _weights(fraction.numerator, self.tally.pieces), _weights(fraction.denominator, self.tally.pieces)
+        weights, other = (
+            _weights(fraction.numerator, self.tally.pieces),
+            _weights(fraction.denominator, self.tally.pieces),
+        )
         sums, products = part.sums[:, groups], part.products[:, :, groups]
         a, aa = weights @ sums, np.einsum("i,j,ijg->g", weights, weights, products)
         a_ends = _seen_ends(weights, part.low[:, groups], part.high[:, groups])

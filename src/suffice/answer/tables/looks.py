@@ -109,7 +109,9 @@ class Looks:
         self._draw(self._first_sizes())
         wanted = self._wanted()
         if not self.tally.units + wanted <= self.plan.source.share_max * self.plan.source.units:
-            raise NotSampledError(f"a sample would have to read more than {self.plan.source.share_max:.0%} of the table")
+            raise NotSampledError(
+                f"a sample would have to read more than {self.plan.source.share_max:.0%} of the table"
+            )
         return self.tally.units + wanted
 
     # -- drawing --------------------------------------------------------------------------------------------
@@ -197,4 +199,3 @@ class Looks:
             return 0
         source, delta = self.plan.source, self._unseen_delta * look_share(number)
         return unseen_group_blocks_max(self.tally.units, source.units, source.rows, delta)
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -21,11 +21,12 @@ from suffice.sql.aggregate.narrowed import narrowed
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.unit_query import SAMPLED, Pair
-from suffice.sql.aggregate.value_range import value_range
+from suffice.sql.aggregate.value_range import ColumnRange, value_range
 from suffice.tables.join_fanout import fanout
 from suffice.tables.open_source import open_source, rows_of, view_sql
 from suffice.tables.reader import Reader
 from suffice.tables.source import Range, Source, UnreadableLayoutError
+from suffice.tables.whole_range import whole_range
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,7 +90,7 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     table = tables.tables[sampled]
     source = _source(table, reader)
     table.meta[SAMPLED] = True
-    low, high = _piece_ranges(query, statement, tables, sampled, source)
+    low, high = _piece_ranges(query, statement, _column_ranges(reader, tables, sampled, source))
     joined = fanout(reader, statement, tables, sampled)
     most = joined * source.rows_per_unit_max
     exact_sql = original.sql("duckdb")
@@ -142,14 +143,20 @@ def _source(table: exp.Table, reader: Reader) -> Source:
         raise NotSampledError(str(error)) from error
 
 
-def _piece_ranges(
-    query: Decomposed, statement: exp.Select, tables: FromTables, sampled: str, source: Source
-) -> tuple[Floats, Floats]:
-    """Ends [pieces] of what one row adds; columns of other tables have no known range."""
+def _column_ranges(reader: Reader, tables: FromTables, sampled: str, source: Source) -> ColumnRange:
+    """Of the sampled table from what is known of it, of the others from reading them, as every look does."""
 
-    def column_range(column: exp.Column) -> Range | None:
-        return source.column_range(column.name) if tables.owner(column) == sampled else None
+    def of(column: exp.Column) -> Range | None:
+        owner = tables.owner(column)
+        if owner is None or owner == sampled:
+            return source.column_range(column.name) if owner else None
+        return whole_range(reader, table_name_sql(tables.tables[owner], "duckdb"), column.name)
 
+    return of
+
+
+def _piece_ranges(query: Decomposed, statement: exp.Select, column_range: ColumnRange) -> tuple[Floats, Floats]:
+    """Ends [pieces] of what one row adds."""
     where = statement.args["where"].this if statement.args.get("where") else None
     ranges = [_piece_range(p, column_range, where) for p in query.pieces]
     unknown = next((p for p, r in zip(query.pieces, ranges, strict=True) if r is None), None)
@@ -161,7 +168,7 @@ def _piece_ranges(
     return np.where(low < 0, low - slack, 0.0), np.where(high > 0, high + slack, 0.0)  # signs survive rounding
 
 
-def _piece_range(piece: Piece, column_range: Callable[[exp.Column], Range | None], where: exp.Expr | None) -> Range | None:
+def _piece_range(piece: Piece, column_range: ColumnRange, where: exp.Expr | None) -> Range | None:
     if piece.value is None:
         return (0.0, 1.0)
     return value_range(piece.value, narrowed(column_range, where, piece.condition))

@@ -137,12 +137,8 @@ class Tally:
         """`part` with groups that were met later."""
         count = len(self.groups)
         shape = (self.pieces, count)
-        return Part(
-            part.units,
-            _wide(part.met, (count,)),
-            *(_wide(values, shape) for values in (part.sums, part.low, part.high)),
-            _wide(part.products, (self.pieces, *shape)),
-        )
+        sums, low, high = (_wide(values, shape) for values in (part.sums, part.low, part.high))
+        return Part(part.units, _wide(part.met, (count,)), sums, low, high, _wide(part.products, (self.pieces, *shape)))
 
 
 def _wide(values: Any, shape: tuple[int, ...]) -> Any:

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from suffice.sql.aggregate.not_sampled import NotSampledError
 
+
 @dataclass(frozen=True)
 class FromTables:
     """Attributes:

@@ -30,8 +30,8 @@ def unit_query(
 ) -> exp.Select:
     """`statement` with `table` (marked in its FROM) replaced by :data:`DRAWN_ROWS`, as sums over units.
 
-    Columns: ``__part``, ``__k{i}`` the keys, and of each piece ``__s{i}`` sum, ``__l{i}``, ``__h{i}`` least and greatest
-    unit, ``__q{i}_{j}`` sum of products of units, for `pairs`; ``__m`` units with rows.
+    Columns: ``__part``, ``__k{i}`` the keys, ``__m`` units with rows, and of each piece ``__s{i}`` sum, ``__l{i}``,
+    ``__h{i}`` least and greatest unit, ``__q{i}_{j}`` sum of products of units, for `pairs`.
     """
     keys = [f"__k{i}" for i in range(len(query.keys))]
     inner = _units(statement, query, table, rows_are_units)
