@@ -13,7 +13,7 @@ from suffice.errors import SufficeError, UsageError
 from suffice.store.database import Database, literal, quote
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader, in_transaction
-from suffice.tables.scramble import SID, Catalogued, catalogue_sql, catalogued, plain_name
+from suffice.tables.scramble import SID, Catalogued, catalogue_sql, catalogued, copy_sql, plain_name
 from suffice.tables.source import Range
 
 _TAIL = 0.0005
@@ -94,8 +94,7 @@ def _run(reader: Reader, sql: str) -> None:
 def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
     name = plain_name(name_sql)
     is_postgres = reader.database.is_postgres
-    copy = quote(f"scramble_{name}")
-    copy = f"suffice.{copy}" if is_postgres else f"{reader.database.schema}.{copy}"
+    copy = copy_sql(reader, name)
     outliers = _outliers(reader, name_sql)
     _run(reader, f"DROP TABLE IF EXISTS {copy}")
     _run(reader, (_postgres_copy if is_postgres else _duckdb_copy)(name_sql, copy, outliers, seed))
@@ -110,12 +109,12 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
 def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
     table = catalogue_sql(reader)
     reader.rows(
-        f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, copy VARCHAR, fingerprint VARCHAR, row_count BIGINT,"
+        f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, fingerprint VARCHAR, row_count BIGINT,"
         " certain BIGINT, ranges VARCHAR, seed BIGINT)"
     )
     reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)}")
     reader.rows(
-        f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.copy_sql)}, {literal(known.fingerprint)},"
+        f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.fingerprint)},"
         f" {known.rows}, {known.certain}, {literal(json.dumps(dict(known.ranges)))}, {seed})"
     )
 

@@ -109,14 +109,15 @@ def catalogued(reader: Reader, name_sql: str) -> Catalogued | None:
 
     try:
         found = reader.rows(
-            f"SELECT name, copy, fingerprint, row_count, certain, ranges FROM {catalogue_sql(reader)}"
+            f"SELECT name, fingerprint, row_count, certain, ranges FROM {catalogue_sql(reader)}"
             f" WHERE name = {literal(plain_name(name_sql))}"
         )
     except duckdb.CatalogException:
         return None
     if not found:
         return None
-    name, copy, mark, rows, certain, ranges = found[0]
+    name, mark, rows, certain, ranges = found[0]
+    copy = copy_sql(reader, name)
     return Catalogued(
         name, copy, mark, int(rows), int(certain), {k: (a, b) for k, (a, b) in json.loads(ranges).items()}
     )
@@ -128,6 +129,12 @@ def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
     if known is None or known.fingerprint != fingerprint(reader, name_sql):
         return None
     return Scramble(known)
+
+
+def copy_sql(reader: Reader, name: str) -> str:
+    """Where the scramble of a catalogued table is, in the words of the database that holds it."""
+    schema = "suffice" if reader.database.is_postgres else reader.database.schema
+    return f"{schema}.{quote(f'scramble_{name}')}"
 
 
 def plain_name(name_sql: str) -> str:
