@@ -38,9 +38,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from sqlglot import exp
 
+    from suffice.answer.audit import Audit
     from suffice.answer.guarantee import Guarantee
+    from suffice.answer.guaranteed import Answer
+    from suffice.answer.question import Question
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
+    from suffice.tables.build_scramble import Built
 
 _MACROS = (
     "CREATE OR REPLACE TEMP MACRO crop(image, x0, y0, x1, y1) AS image || '@' || floor(x0)::BIGINT || ','"
@@ -154,7 +158,8 @@ class Connection:
         meter = Meter()
         with self._running(), metering(meter):
             text, target = split_target(query)
-            for answer in [self._sql(query, seed)] if target is None else self._answers(text, target, seed, Work()):
+            streamed = Work(is_streamed=True)
+            for answer in [self._sql(query, seed)] if target is None else self._answers(text, target, seed, streamed):
                 answer.work.bytes_read, meter.bytes_read = answer.work.bytes_read + meter.bytes_read, 0
                 yield answer
 
@@ -189,7 +194,13 @@ class Connection:
     def explain(self, query: str, *, analyze: bool = False) -> str:
         """The plan of `query` as a tree, with predicted (and, analysed, actual) model calls and seconds."""
         with self._running():
-            lines = self._explain(Explain(query, analyze), Work()).fetchall()
+            text, target = split_target(query)
+            if target is None:
+                lines = self._explain(Explain(query, analyze), Work()).fetchall()
+            else:
+                explained_text = f"EXPLAIN {'ANALYZE ' if analyze else ''}{text}"
+                *_, plan = self._answers(explained_text, target, None, Work())
+                lines = plan.fetchall()
         return "\n".join(str(line[0]) for line in lines)
 
     @contextmanager
@@ -199,6 +210,50 @@ class Connection:
         with self._statement, allowed, self._named_nearest(), explained():
             self._look_again()
             yield
+
+    def scramble(self, table: str, *, seed: int = 0) -> Built:
+        """Make (or, when rows were added, changed or deleted, renew) the shuffled copy that WITHIN draws from.
+
+        Interrupted, it leaves what was there. ``DROP`` it with :meth:`drop_scramble`.
+        """
+        from suffice.tables.build_scramble import build_scramble
+
+        with self._running():
+            return build_scramble(self._database, table, seed)
+
+    def drop_scramble(self, table: str) -> None:
+        """Drop the shuffled copy of a table."""
+        from suffice.tables.build_scramble import drop_scramble
+
+        with self._running():
+            drop_scramble(self._database, table)
+
+    def audit(self, result: Result) -> Audit:
+        """Run the exact statement behind `result` and say whether its guarantee held.
+
+        Raises:
+            UsageError: the result has no guarantee to check.
+        """
+        if result.guarantee is None or result.statement is None:
+            raise UsageError("this result has no guarantee to audit: ask with WITHIN e% CONFIDENCE p%")
+        from suffice.answer.audit import audit
+
+        exact = self.sql(result.statement)
+        guarantee = result.guarantee
+        error = guarantee.target.get("error_relative_max")
+        return audit(result.columns, result.fetchall(), guarantee.intervals, exact.fetchall(), error)
+
+    def ask(self, question: Any, **frames: Any) -> Question:
+        """A query to be answered with ``.within(error, confidence)`` or ``.exact()``.
+
+        Args:
+            question: a SELECT, an ibis expression over this target's tables, or a pandas or Polars frame, of which
+                ``.sum(column)`` and the like are asked.
+            frames: pandas or Polars frames that the SELECT names.
+        """
+        from suffice.answer.question import Question
+
+        return Question(self, question, frames)
 
     def register(self, name: str, model: Model | Callable[..., Model]) -> None:
         """Make a model (or a factory of models, called with the options) callable in SQL as `name`."""
@@ -325,10 +380,18 @@ class Connection:
             yield self._rows_result(["plan"], [(line,) for line in lines], work)
             return
         for answer in answers(self._engine, bound, target, seed, work):
+            result = self._answer_result(answer, work)
+            result.statement = text
+            yield result
+
+    def _answer_result(self, answer: Answer, work: Work) -> Result:
+        started = time.perf_counter()
+        try:
             if isinstance(answer.rows, str):
-                yield Result(self._database, answer.rows, work, self.image, answer.guarantee)
-            else:
-                yield self._table_result(answer.rows, work, answer.guarantee)
+                return Result(self._database, answer.rows, work, self.image, answer.guarantee)
+            return self._table_result(answer.rows, work, answer.guarantee)
+        finally:
+            work.spend("query", time.perf_counter() - started)
 
     def _names(self) -> set[str]:
         """Names in a statement that make it ours."""

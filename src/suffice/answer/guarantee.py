@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class Guarantee:
         intervals: column to one ``(low, high)`` a row.
         sampled: units looked at, of `population`.
         assumptions: what must hold besides the sampling.
+        details: what else is worth knowing, by kind of answer.
     """
 
     target: Mapping[str, float]
@@ -30,6 +31,16 @@ class Guarantee:
     population: int
     seed: int
     assumptions: tuple[str, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def __str__(self) -> str:
+        if self.tier == "exact":
+            return f"exact ({self.method})"
+        words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
+        asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
+        share = f"{self.sampled:,} of {self.population:,} read"
+        promise = f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
+        return f"{promise}, {self.tier}: {self.method}; {share}, seed {self.seed}"

@@ -36,7 +36,10 @@ class Result:
     Attributes:
         guarantee: None when the answer is exact.
         work: rows, bytes, model calls and seconds it took.
+        statement: what was asked, without the target, where there was one.
     """
+
+    statement: str | None = None
 
     def __init__(
         self,

@@ -42,6 +42,7 @@ class Work:
             exact answer is not counted.
         bytes_read: of media files, to see what is in them and to decode them; of tables, where an estimate reads them.
         hits: kept results that were of use, by call.
+        is_streamed: whether answers on the way to the last one are wanted.
     """
 
     model_calls: dict[str, ModelWork] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Work:
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     hits: list[tuple[Call, int]] = field(default_factory=list)
+    is_streamed: bool = False
 
     def of(self, model: str) -> ModelWork:
         return self.model_calls.setdefault(model, ModelWork())

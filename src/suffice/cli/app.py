@@ -6,6 +6,7 @@ import typer
 
 from suffice.cli import (
     animate,
+    audit,
     bench,
     check,
     demo,
@@ -16,6 +17,7 @@ from suffice.cli import (
     models,
     pace,
     regional,
+    scramble,
     serve,
     sql,
     store,
@@ -31,6 +33,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("sql")(sql.sql)
 app.command("explain")(explain.explain)
+app.command("scramble")(scramble.scramble)
+app.command("audit")(audit.audit)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)

@@ -31,13 +31,13 @@ def sql(
             html.write_text(page("suffice", text, result_html(result)), encoding="utf-8")
         if json:
             guarantee = result.guarantee.as_json() if result.guarantee else None
-            print_json(
-                {
-                    "columns": result.columns,
-                    "rows": result.fetchall(),
-                    "guarantee": guarantee,
-                    "work": result.work.as_json(),
-                }
-            )
+            rows_read = result.fetchall()
+            answer = {
+                "columns": result.columns,
+                "rows": rows_read,
+                "guarantee": guarantee,
+                "work": result.work.as_json(),
+            }
+            print_json(answer if guarantee is None else {**answer, "query": text})
         else:
             result.show(rows)

@@ -1,0 +1,95 @@
+"""Was the promise kept? An answer with a guarantee beside the exact one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One interval of one row.
+
+    Attributes:
+        key: the values of the row's other columns.
+        error_relative: of the answer; None where the exact value is 0 or NULL.
+        held: whether the exact value lies in the interval.
+    """
+
+    key: tuple[Any, ...]
+    column: str
+    answered: Any
+    low: float
+    high: float
+    exact: Any
+    error_relative: float | None
+    held: bool
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Attributes:
+    held: whether every interval, and every error asked for, held.
+    rows_missing, rows_wrong: keys of exact rows that the answer lacks, and of rows that the exact answer lacks.
+    """
+
+    held: bool
+    checked: tuple[Checked, ...]
+    rows_missing: tuple[tuple[Any, ...], ...]
+    rows_wrong: tuple[tuple[Any, ...], ...]
+    error_relative_max: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def audit(
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    intervals: Mapping[str, Sequence[Sequence[float]]],
+    exact_rows: Sequence[Row],
+    error_relative_max: float | None = None,
+) -> Audit:
+    """Compare an answer's `rows` with `exact_rows`; rows are matched by the columns that have no interval."""
+    keys = [i for i, name in enumerate(columns) if name not in intervals]
+    truth = {_key(row, keys): row for row in exact_rows}
+    checked = [
+        _check(columns, row, column, intervals[column][i], truth[_key(row, keys)], keys)
+        for i, row in enumerate(rows)
+        if _key(row, keys) in truth
+        for column in intervals
+    ]
+    answered = {_key(row, keys) for row in rows}
+    wrong = tuple(key for key in answered if key not in truth)
+    worst = [c.error_relative for c in checked if c.error_relative is not None]
+    within = error_relative_max is None or all(error <= error_relative_max * (1 + 1e-9) for error in worst)
+    held = within and not wrong and all(c.held for c in checked)
+    return Audit(held, tuple(checked), tuple(k for k in truth if k not in answered), wrong, error_relative_max)
+
+
+def _key(row: Row, keys: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(_plain(row[i]) for i in keys)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back, so that a saved answer finds its rows."""
+    return value if value is None or isinstance(value, (int, float, str, bool)) else str(value)
+
+
+def _check(
+    columns: Sequence[str], row: Row, column: str, interval: Sequence[float], exact: Row, keys: Sequence[int]
+) -> Checked:
+    position = list(columns).index(column)
+    answered, true = row[position], exact[position]
+    low, high = float(interval[0]), float(interval[1])
+    error = None if true is None or answered is None or not float(true) else abs(float(answered) / float(true) - 1)
+    held = true is not None and low - _slack(low) <= float(true) <= high + _slack(high)
+    return Checked(_key(row, keys), column, answered, low, high, true, error, held)
+
+
+def _slack(end: float) -> float:
+    """Of doubles that were written down and read again."""
+    return 1e-12 * abs(end) if abs(end) < float("inf") else 0.0

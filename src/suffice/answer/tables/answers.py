@@ -1,0 +1,192 @@
+"""Answers over tables to a target: sampled where that is honest and pays, exact with the reason where not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from suffice.answer.engine import Engine
+from suffice.answer.guarantee import Guarantee
+from suffice.answer.tables.compose import composed
+from suffice.answer.tables.cost import Cost, exact_cost
+from suffice.answer.tables.io_bytes import read_so_far
+from suffice.answer.tables.looks import Look, Looks
+from suffice.answer.tables.sampling_plan import SamplingPlan, plan_sampling
+from suffice.answer.work import Work
+from suffice.errors import UsageError
+from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.plan import Bound
+from suffice.sql.rewrite.as_sql import answer_sql
+from suffice.sql.target import Target
+from suffice.store.explained import one_line
+from suffice.tables.reader import Reader, in_transaction, snapshot
+
+if TYPE_CHECKING:
+    from suffice.answer.guaranteed import Answer
+
+CONFIDENCE = 0.95
+"""Where the statement does not say."""
+
+_FINITE = "units drawn uniformly at random; no value lies outside the column ranges known beforehand"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One statement, what it asks, and the room it has.
+
+    Attributes:
+        deadline_s: on `time.perf_counter`.
+    """
+
+    engine: Engine
+    bound: Bound
+    target: Target
+    seed: int
+    work: Work
+    deadline_s: float | None
+
+    @property
+    def confidence(self) -> float:
+        return self.target.confidence or CONFIDENCE
+
+    def guarantee_target(self) -> dict[str, float]:
+        """As the guarantee repeats it."""
+        asked = {"error_relative_max": self.target.error_relative_max, "budget_s": self.target.budget_s}
+        return {name: value for name, value in asked.items() if value is not None}
+
+
+def table_answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
+    """Answer a query without models to `target`; see :func:`suffice.answer.guaranteed.answers`."""
+    require_table_target(target)
+    deadline_s = None if target.budget_s is None else time.perf_counter() + target.budget_s
+    asking = Asking(engine, bound, target, seed, work, deadline_s)
+    before = read_so_far()
+    try:
+        yield from _sampled(asking)
+    except NotSampledError as reason:
+        yield _exact(asking, reason)
+    finally:
+        work.bytes_read += read_so_far() - before
+
+
+def require_table_target(target: Target) -> None:
+    """Refuse what tables have no answer to; raises :class:`UsageError`."""
+    if target.recall_min is not None or target.precision_min is not None:
+        raise UsageError("RECALL and PRECISION are for selections by a model; over tables ask WITHIN e% CONFIDENCE p%")
+    if target.budget_calls is not None:
+        raise UsageError(
+            "BUDGET n CALLS counts model calls, and this statement has none; over tables ask BUDGET t SECONDS"
+        )
+    if target.error_relative_max is None and target.budget_s is None:
+        raise UsageError("CONFIDENCE alone asks for nothing: add WITHIN e% or BUDGET t SECONDS")
+    if target.budget_s is not None and not target.budget_s > 0:
+        raise UsageError("BUDGET t SECONDS: more than 0 seconds are needed")
+    if target.confidence is not None and target.confidence < 0.5:
+        raise UsageError(f"CONFIDENCE {100 * target.confidence:g}%: less than 50% promises nothing")
+
+
+def prepared(asking: Asking, reader: Reader) -> tuple[SamplingPlan, Cost]:
+    """The plan and the exact cost; raises :class:`NotSampledError` when sampling is out before anything is read."""
+    from sqlglot import exp
+
+    tree = asking.bound.tree
+    if not isinstance(tree, exp.Select):
+        raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
+    plan = plan_sampling(tree, reader)
+    cost = exact_cost(reader, plan)
+    cost.require_worth_sampling(asking.target.budget_s)
+    return plan, cost
+
+
+def require_samplable(asking: Asking) -> None:
+    """Raise :class:`NotSampledError` for what no snapshot can show."""
+    if asking.bound.media:
+        raise NotSampledError("media tables are small")
+    if in_transaction(asking.engine.database):
+        raise NotSampledError("a transaction is open, whose changes no sample sees")
+
+
+def _sampled(asking: Asking) -> Iterator[Answer]:
+    import duckdb
+
+    started = time.perf_counter()
+    require_samplable(asking)
+    try:
+        with snapshot(asking.engine.database) as reader:
+            plan, _ = prepared(asking, reader)
+            asking.work.spend("plan", time.perf_counter() - started)
+            yield from _looked(asking, plan, reader)
+    except duckdb.Error as error:  # whatever is wrong with the statement, the exact one says it best
+        raise NotSampledError(one_line(error)) from error
+
+
+def _looked(asking: Asking, plan: SamplingPlan, reader: Reader) -> Iterator[Answer]:
+    looks = Looks(
+        plan, reader, asking.seed, asking.target.error_relative_max, asking.confidence, asking.deadline_s,
+        every=asking.work.is_streamed,
+    )  # fmt: skip
+    started = time.perf_counter()
+    try:
+        for look in looks.run():
+            asking.work.spend("sample", time.perf_counter() - started)
+            asking.work.rows_read = looks.rows_read
+            with composed(asking.engine.database, reader, looks, look) as (sql, order):
+                yield _answer(asking, looks, look, sql, order)
+            started = time.perf_counter()
+    except NotSampledError:
+        asking.work.rows_read = looks.rows_read
+        asking.work.spend("sample", time.perf_counter() - started)
+        raise
+
+
+def _answer(asking: Asking, looks: Looks, look: Look, sql: str, order: list[int]) -> Answer:
+    from suffice.answer.guaranteed import Answer
+
+    plan, source = looks.plan, looks.plan.source
+    ends = {plan.names[i]: look.intervals[f] for i, f in plan.asked.values.items()}
+    details = {"looks": look.number, "decided": look.decided, "drawn_from": source.method, "rows_total": source.rows}
+    if plan.query.keys:
+        details["groups_missing_rows_max"] = look.unseen_units_max * source.rows_per_unit_max
+    guarantee = Guarantee(
+        target=asking.guarantee_target(),
+        confidence=asking.confidence,
+        tier="finite-sample",
+        method="betting on sums of units (anytime-valid)",
+        intervals={n: [(float(low[g]), float(high[g])) for g in order] for n, (low, high) in ends.items()},
+        sampled=looks.tally.units,
+        population=source.units,
+        seed=asking.seed,
+        assumptions=(_FINITE, *source.assumptions),
+        details=details,
+    )
+    return Answer(sql, guarantee)
+
+
+def _exact(asking: Asking, reason: NotSampledError) -> Answer:
+    from suffice.answer.guaranteed import Answer
+
+    rows = _rows_of_tables(asking)
+    asking.work.rows_read += 0 if reason.from_metadata else rows
+    guarantee = Guarantee(
+        target=asking.guarantee_target(),
+        confidence=1.0,
+        tier="exact",
+        method=f"from metadata: {reason}" if reason.from_metadata else f"answered exactly: {reason}",
+        intervals={},
+        sampled=rows,
+        population=rows,
+        seed=asking.seed,
+        assumptions=(),
+    )
+    return Answer(answer_sql(asking.bound), guarantee)
+
+
+def _rows_of_tables(asking: Asking) -> int:
+    """Rows of the stored tables that the statement names, as the catalogue has them."""
+    from sqlglot import exp
+
+    names = {table.name.lower() for table in asking.bound.tree.find_all(exp.Table)}
+    sizes = asking.engine.database.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()")
+    return sum(int(str(size or 0)) for name, size in sizes if name in names)

@@ -1,0 +1,201 @@
+"""Draw some units, bound, draw more: until everything asked is decided, the budget is spent, or all had better be read.
+
+A first draw sets stakes; the next ones are as large as the bounds so far say is needed. Intervals hold at all looks at
+once, so looking costs nothing, and every row read counts in the answer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.tables.claims import Claims
+from suffice.answer.tables.decision import Intervals, is_within, shown_groups
+from suffice.answer.tables.formula_interval import formula_interval
+from suffice.answer.tables.needs import Needs
+from suffice.answer.tables.sampling_plan import SamplingPlan
+from suffice.answer.tables.tally import Tally
+from suffice.estimate.spending import look_share
+from suffice.estimate.unseen_groups import unseen_group_blocks_max
+from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.aggregate.unit_query import DRAWN_ROWS, unit_query
+from suffice.tables.reader import Reader
+from suffice.tables.scramble import PILOT
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_UNSEEN_SHARE = 0.05
+"""Of the failure probability, for the size of groups that no draw has met."""
+
+_GROUPS_MAX = 5000
+_AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
+_GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
+_SPLIT_SHARE = 0.04  # a larger part of the table is bet on in several parts, which gain as the rest shrinks
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known after a draw.
+
+    Attributes:
+        shown: groups of the result; by the estimates where `decided` is False.
+        intervals: of every asked formula, (low, high) [groups].
+        unseen_units_max: groups with rows in more units are not missing.
+    """
+
+    number: int
+    needs: Needs
+    intervals: Intervals
+    shown: Bools
+    decided: bool
+    unseen_units_max: int
+
+
+class Looks:
+    """The looks at one statement.
+
+    Args:
+        error_relative_max: None when the budget alone decides.
+        deadline_s: on `time.perf_counter`, None for none.
+        every: whether looks that decide nothing are wanted as well.
+    """
+
+    def __init__(
+        self,
+        plan: SamplingPlan,
+        reader: Reader,
+        seed: int,
+        error_relative_max: float | None,
+        confidence: float,
+        deadline_s: float | None = None,
+        *,
+        every: bool = False,
+    ) -> None:
+        self.plan, self.reader, self.error, self.every = plan, reader, error_relative_max, every
+        self.deadline_s, self.rows_read, self._pace = deadline_s, 0, 0.0
+        keys = len(plan.query.keys)
+        self.tally = Tally(len(plan.query.pieces), plan.pairs(), keys)
+        self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
+        delta = (1 - confidence) - self._unseen_delta
+        self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
+        query = unit_query(plan.statement, plan.query, plan.table, plan.pairs(), rows_are_units=plan.rows_are_units)
+        self._unit_sql = reader.written(query)
+        plan.source.start(seed, plan.columns())
+
+    def run(self) -> Iterator[Look]:
+        """Looks, the last one decided (or what the budget bought); raises :class:`NotSampledError` when all must be
+        read."""
+        sizes, number = self._first_sizes(), 1
+        while True:
+            self._draw(sizes)
+            look = self._look(number)
+            sizes = [] if look is not None and look.decided else self._next_sizes(look)
+            if not sizes and look is None:
+                raise NotSampledError("no row that was drawn matches")
+            if look is not None and (self.every or not sizes):
+                yield look
+            if not sizes:
+                return
+            number += 1
+
+    def predict(self) -> float:
+        """Units that the whole run will probably read, from a first draw; raises :class:`NotSampledError` as
+        :meth:`run`."""
+        self._draw(self._first_sizes())
+        wanted = self._wanted()
+        if not self.tally.units + wanted <= self.plan.source.share_max * self.plan.source.units:
+            raise NotSampledError(
+                f"a sample would have to read more than {self.plan.source.share_max:.0%} of the table"
+            )
+        return self.tally.units + wanted
+
+    # -- drawing --------------------------------------------------------------------------------------------
+
+    def _first_sizes(self) -> list[int]:
+        source = self.plan.source
+        if source.pilot_units > source.share_max * source.units:
+            raise NotSampledError(f"the table is small ({source.rows:,} rows)")
+        return list(PILOT) if source.rows_per_unit_max == 1 else [source.pilot_units // 4, source.pilot_units]
+
+    def _draw(self, sizes: list[int]) -> None:
+        plan, started = self.plan, time.perf_counter()
+        drawn = plan.source.draw(sizes)
+        table = self.reader.table(self._unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
+        if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
+            raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
+        self.rows_read += drawn.rows + plan.rows_whole
+        for part in self.tally.read(table, drawn.units):
+            self.claims.take(part, self._aims() if self.tally.units else None)
+            self.claims.meet_groups()
+        self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
+
+    def _aims(self) -> Floats:
+        """Half-widths [fractions, groups] that the next stakes aim at."""
+        if self.error is None:
+            return self.claims.reachable(self._affordable())
+        return _AIM * self._needs().half_widths()
+
+    def _affordable(self) -> int:
+        """Units in all that the budget will probably buy."""
+        left = 0.0 if self.deadline_s is None else max(self.deadline_s - time.perf_counter(), 0.0)
+        most = self.plan.source.share_max * self.plan.source.units
+        return int(min(max(self.tally.units + left * self._pace, 4 * self.tally.units), most))
+
+    def _next_sizes(self, look: Look | None) -> list[int]:
+        """Of the parts to draw next; none when the budget is spent."""
+        if self.deadline_s is not None:
+            room = 0.7 * (self.deadline_s - time.perf_counter()) * self._pace
+            if room < 0.25 * self.tally.units:
+                return []
+        wanted = self._wanted()
+        source, drawn = self.plan.source, self.tally.units
+        most = int(source.share_max * source.units) - drawn
+        if self.error is None:
+            return self._split(min(int(room), most, int(_STREAMED_GROWTH * drawn))) if most > 0 else []
+        if wanted > most:
+            if self.deadline_s is not None and most > 0:
+                return self._split(min(int(room), most))
+            raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
+        growth = _STREAMED_GROWTH if self.every else _GROWTH
+        size = int(min(max(wanted, drawn / 4), growth * drawn, most))
+        return self._split(size if self.deadline_s is None else min(size, int(room)))
+
+    def _wanted(self) -> float:
+        """More units until everything is decided, as far as can be told."""
+        if self.error is None or not self.tally.groups_met():
+            return np.inf
+        needed = self.claims.units_needed(_AIM * self._needs().half_widths())
+        return 1.08 * float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+
+    def _split(self, size: int) -> list[int]:
+        parts = 1 if size < _SPLIT_SHARE * self.plan.source.units else 3
+        return [max(size // parts, 1)] * parts
+
+    # -- looking --------------------------------------------------------------------------------------------
+
+    def _needs(self) -> Needs:
+        return Needs(self.plan, self.claims.totals(), self.error)
+
+    def _look(self, number: int) -> Look | None:
+        """None when no group has been met."""
+        if not self.tally.groups_met():
+            return None
+        needs = self._needs()
+        low, high = self.claims.intervals(needs.half_widths())
+        formulas = self.plan.asked.formulas
+        intervals = {f: formula_interval(f, self.plan.fractions, low, high) for f in formulas}
+        unseen = self._unseen_units(number)
+        shown = shown_groups(needs, intervals, unseen)
+        decided = shown is not None and self.error is not None and is_within(needs, intervals, shown)
+        return Look(number, needs, intervals, needs.chosen if shown is None else shown, decided, unseen)
+
+    def _unseen_units(self, number: int) -> int:
+        if not self.plan.query.keys:
+            return 0
+        source, delta = self.plan.source, self._unseen_delta * look_share(number)
+        return unseen_group_blocks_max(self.tally.units, source.units, source.rows, delta)

@@ -1,0 +1,95 @@
+"""How close each formula must be known for the answer to be decided, going by the estimates of the moment."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.tables.sampling_plan import SamplingPlan
+from suffice.sql.aggregate.formula import Formula
+from suffice.sql.aggregate.fraction import Fraction, fraction_of
+from suffice.sql.aggregate.having import having_verdict
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Needs:
+    """For one moment's estimates.
+
+    Args:
+        totals: [pieces, groups] estimated.
+        error_relative_max: None when any error will do.
+    """
+
+    def __init__(self, plan: SamplingPlan, totals: Floats, error_relative_max: float | None) -> None:
+        self.plan, self.totals, self.error = plan, totals, error_relative_max
+        self.values = {f: f.value_and_gradient(totals) for f in plan.asked.formulas}
+        self.chosen = self._chosen()
+
+    def estimate(self, formula: Formula) -> Floats:
+        """[groups]"""
+        return self.values[formula][0]
+
+    def value_ends(self, position: int) -> tuple[Floats, Floats]:
+        """Values [groups] between which a SELECT item must lie for its rounded estimate to be within the error."""
+        if self.error is None:
+            return np.full((2, self.totals.shape[1]), [[-np.inf], [np.inf]])[0], np.full(self.totals.shape[1], np.inf)
+        estimate, rounding = self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position]
+        size = np.abs(estimate)
+        near, far = (size + rounding) / (1 + self.error), np.maximum(size - rounding, 0.0) / (1 - self.error)
+        return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+
+    def half_widths(self) -> Floats:
+        """[fractions, groups] that decide everything; infinite where nothing depends on it."""
+        fractions = self.plan.fractions
+        result = np.full((len(fractions), self.totals.shape[1]), np.inf)
+        for formula in self.plan.asked.formulas:
+            width, own = self._half_width(formula), fraction_of(formula)
+            for fraction, part in [(own, width)] if own is not None else self._shared(formula, width):
+                position = fractions.index(fraction)
+                result[position] = np.fmin(result[position], part)
+        return result
+
+    def _shared(self, formula: Formula, width: Floats) -> list[tuple[Fraction, Floats]]:
+        """The half-width of a formula made of several pieces, in shares that add up to it (to first order)."""
+        gradient, pieces = self.values[formula][1], sorted(formula.pieces())
+        with np.errstate(all="ignore"):
+            return [
+                (own, width / (len(pieces) * np.abs(gradient[p])))
+                for p in pieces
+                if (own := fraction_of(Formula(piece=p))) is not None
+            ]
+
+    def _half_width(self, formula: Formula) -> Floats:
+        """[groups]"""
+        estimate = self.estimate(formula)
+        width = self._margin(formula)
+        for position, value in self.plan.asked.values.items():
+            if value == formula:
+                low, high = self.value_ends(position)
+                width = np.where(self.chosen, np.fmin(width, np.minimum(estimate - low, high - estimate)), width)
+        return width
+
+    def _margin(self, formula: Formula) -> Floats:
+        """How far [groups] the formula may be from its estimate before HAVING or the order would change."""
+        asked, margin = self.plan.asked, np.full(self.totals.shape[1], np.inf)
+        if formula in asked.differences:
+            margin = np.abs(self.estimate(formula))
+        if formula == asked.order and self.chosen.any() and not self.chosen.all():
+            values = self.estimate(formula)
+            middle = (np.nanmin(values[self.chosen]) + np.nanmax(values[~self.chosen])) / 2
+            margin = np.fmin(margin, np.abs(values - middle))
+        return margin
+
+    def _chosen(self) -> Bools:
+        """Groups [groups] that the result shows, going by the estimates."""
+        asked, groups = self.plan.asked, self.totals.shape[1]
+        estimates = [self.estimate(f) for f in asked.differences]
+        shown, _ = having_verdict(self.plan.query, estimates, estimates, groups)
+        if asked.order is None or shown.sum() <= asked.limit:
+            return shown
+        ranks = np.where(shown & np.isfinite(self.estimate(asked.order)), self.estimate(asked.order), -np.inf)
+        result = np.zeros(groups, bool)
+        result[np.argsort(-ranks, kind="stable")[: asked.limit]] = True
+        return result

@@ -1,0 +1,146 @@
+"""What the draws brought back: sums over units, for each part, group and piece."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.sql.aggregate.unit_query import Pair
+from suffice.tables.source import CERTAIN, PART
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass
+class Groups:
+    """Numbers group keys in the order they are met."""
+
+    keys: int
+    index: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    types: list[pa.DataType] = field(default_factory=list)
+
+    def number(self, table: pa.Table) -> Ints:
+        """Group of each row of `table`, whose columns ``__k0`` … are keys."""
+        if self.keys == 0:
+            self.index.setdefault((), 0)
+            return np.zeros(table.num_rows, np.int64)
+        columns = [table.column(f"__k{i}") for i in range(self.keys)]
+        self.types = [column.type for column in columns]
+        tuples = zip(*(column.to_pylist() for column in columns), strict=True)
+        return np.array([self.index.setdefault(t, len(self.index)) for t in tuples], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of one part; `units` None for the rows that are always read.
+
+    Attributes:
+        met: units with rows [groups].
+        sums, low, high: of units, those without rows as 0 [pieces, groups].
+        products: sums of products of two pieces' units [pieces, pieces, groups]; 0 where nobody asked.
+    """
+
+    units: int | None
+    met: Ints
+    sums: Floats
+    low: Floats
+    high: Floats
+    products: Floats
+
+
+class Tally:
+    """All parts so far, in the order drawn."""
+
+    def __init__(self, pieces: int, pairs: Sequence[Pair], keys: int) -> None:
+        self.pieces, self.pairs, self.groups = pieces, pairs, Groups(keys)
+        self.parts: list[Part] = []
+
+    def read(self, table: pa.Table, units: Sequence[int]) -> list[Part]:
+        """The parts of one draw, the always-read rows first; groups get their numbers in the order of the parts."""
+        table = table.sort_by([(name, "ascending") for name in (PART, *self._key_names())])
+        part = table.column(PART).to_numpy()
+        group = self.groups.number(table)
+        found = [self._part(table, np.flatnonzero(part == i), group, n) for i, n in enumerate(units)]
+        certain = np.flatnonzero(part == CERTAIN)
+        return ([self._part(table, certain, group, None)] if len(certain) else []) + found
+
+    def _key_names(self) -> list[str]:
+        return [f"__k{i}" for i in range(self.groups.keys)]
+
+    def _part(self, table: pa.Table, rows: Ints, group: Ints, units: int | None) -> Part:
+        shape, mine = (self.pieces, len(self.groups)), group[rows]
+        met = np.zeros(shape[1], np.int64)
+        met[mine] = table.column("__m").to_numpy()[rows]
+        sums, low, high = (self._pieces(table, letter, rows, mine) for letter in "slh")
+        products = np.zeros((shape[0], *shape))
+        for i, j in self.pairs:
+            products[i, j, mine] = products[j, i, mine] = table.column(f"__q{i}_{j}").to_numpy()[rows]
+        everywhere = met == (units or 0)
+        low, high = np.where(everywhere, low, np.minimum(low, 0.0)), np.where(everywhere, high, np.maximum(high, 0.0))
+        return Part(units, met, sums, low, high, products)
+
+    def _pieces(self, table: pa.Table, letter: str, rows: Ints, mine: Ints) -> Floats:
+        values = np.zeros((self.pieces, len(self.groups)))
+        for i in range(self.pieces):
+            values[i, mine] = table.column(f"__{letter}{i}").to_numpy()[rows]
+        return values
+
+    def add(self, part: Part) -> None:
+        """Take a part of :meth:`read`."""
+        self.parts.append(part)
+
+    @property
+    def units(self) -> int:
+        """Units drawn so far."""
+        return sum(part.units or 0 for part in self.parts)
+
+    def known(self) -> Floats:
+        """Sums over everything read so far [pieces, groups]."""
+        return self._total(lambda part: part.sums, self.parts)
+
+    def drawn(self) -> Floats:
+        """Sums over the units drawn so far [pieces, groups]."""
+        return self._total(lambda part: part.sums, self._random())
+
+    def products(self) -> Floats:
+        """Sums of products over the units drawn so far [pieces, pieces, groups]."""
+        shape = (self.pieces, self.pieces, len(self.groups))
+        return sum((_wide(part.products, shape) for part in self._random()), np.zeros(shape))
+
+    def met(self) -> Ints:
+        """Drawn units with rows of each group [groups]."""
+        return sum((_wide(part.met, (len(self.groups),)) for part in self.parts), np.zeros(len(self.groups), np.int64))
+
+    def groups_met(self) -> int:
+        """Groups with rows in the parts so far: numbered before all others, in the order of the parts."""
+        return int(np.count_nonzero(self.met())) if self.groups.keys else 1
+
+    def _random(self) -> list[Part]:
+        return [part for part in self.parts if part.units is not None]
+
+    def _total(self, of: Any, parts: list[Part]) -> Floats:
+        shape = (self.pieces, len(self.groups))
+        return sum((_wide(of(part), shape) for part in parts), np.zeros(shape))
+
+    def widened(self, part: Part) -> Part:
+        """`part` with groups that were met later."""
+        count = len(self.groups)
+        shape = (self.pieces, count)
+        sums, low, high = (_wide(values, shape) for values in (part.sums, part.low, part.high))
+        return Part(part.units, _wide(part.met, (count,)), sums, low, high, _wide(part.products, (self.pieces, *shape)))
+
+
+def _wide(values: Any, shape: tuple[int, ...]) -> Any:
+    """With zeros for groups met later."""
+    return np.pad(values, [(0, wanted - there) for wanted, there in zip(shape, values.shape, strict=True)])

@@ -1,0 +1,24 @@
+"""Scalar subqueries that stand on their own, answered once and written in as constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlglot import exp
+
+Scalar = Callable[[str], tuple[Any, str]]
+"""SQL of a subquery to (its value as text or None, its DuckDB type); raises where it depends on the outer query."""
+
+
+def constant_subqueries(statement: exp.Select, scalar: Scalar) -> exp.Select:
+    """`statement` with each ``(SELECT …)`` in WHERE and HAVING that is one value replaced by it."""
+    for clause in ("where", "having"):
+        condition = statement.args.get(clause)
+        for subquery in list(condition.find_all(exp.Subquery)) if condition else []:
+            if isinstance(subquery.parent, (exp.In, exp.Exists)) or subquery.find_ancestor(exp.Subquery):
+                continue
+            value, kind = scalar(subquery.this.sql("duckdb"))
+            constant = exp.Null() if value is None else exp.Literal.string(value)
+            subquery.replace(exp.cast(constant, kind, dialect="duckdb"))
+    return statement

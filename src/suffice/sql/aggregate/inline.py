@@ -1,0 +1,81 @@
+"""FROM (SELECT …), CTEs and views that only compute columns, written out: what remains reads base tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from suffice.sql.aggregate.allowed import require_row_expression
+from suffice.sql.aggregate.not_sampled import NotSampledError
+
+ViewDefinition = Callable[[exp.Table], exp.Select | None]
+"""The SELECT a view stands for, or None for what is not a view."""
+
+_DEPTH_MAX = 16
+_KEPT = {"expressions", "from_", "joins", "where", "operation_modifiers"}
+
+
+def inline(statement: exp.Select, view: ViewDefinition) -> exp.Select:
+    """`statement` with a sole derived table in FROM merged into it, repeatedly; others are left as they are."""
+    for _ in range(_DEPTH_MAX):
+        inner = _derived(statement, view)
+        if inner is None:
+            return statement
+        statement = _merge(statement, *inner)
+    raise NotSampledError(f"views nested more than {_DEPTH_MAX} deep")
+
+
+def _derived(statement: exp.Select, view: ViewDefinition) -> tuple[exp.Select, str] | None:
+    source = statement.args.get("from_")
+    if source is None or statement.args.get("joins"):
+        return None
+    node = source.this
+    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Select) and not node.args.get("sample"):
+        columns = node.args.get("alias") and node.args["alias"].columns
+        return None if columns else (node.this, node.alias_or_name)
+    if not isinstance(node, exp.Table) or node.args.get("sample"):
+        return None
+    ctes = {c.alias.lower(): c.this for c in (statement.args.get("with_") or exp.With(expressions=[])).expressions}
+    inner = ctes.get(node.name.lower()) if not node.db and len(ctes) == 1 else None
+    inner = inner or (None if ctes else view(node))
+    return (inner, node.alias_or_name) if isinstance(inner, exp.Select) else None
+
+
+def _merge(outer: exp.Select, inner: exp.Select, alias: str) -> exp.Select:
+    if any(value for clause, value in inner.args.items() if clause not in _KEPT):
+        raise NotSampledError("a derived table that groups, orders, limits or deduplicates")
+    named = {}
+    for item in inner.expressions:
+        if not isinstance(item, exp.Star):
+            require_row_expression(item, "a derived table")
+            named[item.alias_or_name.lower()] = item.unalias()
+    has_star = any(isinstance(i, exp.Star) for i in inner.expressions)
+
+    def replace(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Column) or (node.table and node.table.lower() != alias.lower()):
+            return node
+        if node.name.lower() in named:
+            meant = named[node.name.lower()].copy()
+            return meant if isinstance(meant, exp.Column) else exp.paren(meant)
+        if has_star:
+            return exp.column(node.this.copy())
+        return node  # the name of a SELECT item
+
+    merged = outer.copy()
+    merged.set("with_", None)
+    merged.set("expressions", [_named(i) for i in merged.expressions])
+    for clause in ("expressions", "where", "group", "having", "order"):
+        value = merged.args.get(clause)
+        if value:
+            merged.set(
+                clause, [v.transform(replace) for v in value] if isinstance(value, list) else value.transform(replace)
+            )
+    merged.set("from_", inner.args["from_"].copy())
+    merged.set("joins", [j.copy() for j in inner.args.get("joins") or []])
+    return merged.where(inner.args["where"].this.copy()) if inner.args.get("where") else merged
+
+
+def _named(item: exp.Expr) -> exp.Expr:
+    """A bare column keeps its name when what it stands for is written out."""
+    return exp.alias_(item, item.name) if isinstance(item, exp.Column) else item

@@ -1,0 +1,86 @@
+"""The query that brings back, for each drawn part and group, the sums from which everything is estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlglot import exp
+
+from suffice.sql.aggregate.decompose import Decomposed
+from suffice.sql.aggregate.from_tables import table_alias
+from suffice.sql.aggregate.piece import Piece
+from suffice.tables.source import PART, UNIT
+
+Pair = tuple[int, int]
+
+SAMPLED = "sampled"
+"""Key in ``meta`` of the table node that is drawn from."""
+
+DRAWN_ROWS = "__suffice_drawn_rows"
+"""Stands for the relation of a draw."""
+
+
+def unit_query(
+    statement: exp.Select,
+    query: Decomposed,
+    table: exp.Table,
+    pairs: Collection[Pair],
+    *,
+    rows_are_units: bool,
+) -> exp.Select:
+    """`statement` with `table` (marked in its FROM) replaced by :data:`DRAWN_ROWS`, as sums over units.
+
+    Columns: ``__part``, ``__k{i}`` the keys, ``__m`` units with rows, and of each piece ``__s{i}`` sum, ``__l{i}``,
+    ``__h{i}`` least and greatest unit, ``__q{i}_{j}`` sum of products of units, for `pairs`.
+    """
+    keys = [f"__k{i}" for i in range(len(query.keys))]
+    inner = _units(statement, query, table, rows_are_units)
+    items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m")]
+    for i in range(len(query.pieces)):
+        for letter, function in (("s", exp.Sum), ("l", exp.Min), ("h", exp.Max)):
+            items.append(exp.alias_(function(this=exp.column(f"__u{i}")), f"__{letter}{i}"))
+    for i, j in sorted(pairs):
+        product = exp.Mul(this=exp.column(f"__u{i}"), expression=exp.column(f"__u{j}"))
+        items.append(exp.alias_(exp.Sum(this=product), f"__q{i}_{j}"))
+    units = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("units")))
+    result = exp.Select(expressions=items, from_=exp.From(this=units))
+    result.set("group", exp.Group(expressions=[exp.column(name) for name in (PART, *keys)]))
+    return result
+
+
+def _units(statement: exp.Select, query: Decomposed, table: exp.Table, rows_are_units: bool) -> exp.Select:
+    name = exp.to_identifier(table_alias(table), quoted=True)
+    source = statement.copy()
+    for node in list(source.find_all(exp.Table)):
+        if node.meta.get(SAMPLED, False):
+            node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=name.copy())))
+    added = [exp.Column(this=exp.to_identifier(c), table=name.copy()) for c in (PART, UNIT)]
+    items: list[exp.Expr] = [exp.alias_(added[0].copy(), PART)]
+    items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(query.keys)]
+    value = _row_value if rows_are_units else _unit_value
+    items += [exp.alias_(value(piece), f"__u{i}") for i, piece in enumerate(query.pieces)]
+    result = exp.Select(expressions=items)
+    for clause in ("from_", "joins", "where"):
+        if source.args.get(clause):
+            result.set(clause, source.args[clause])
+    if not rows_are_units:
+        result.set("group", exp.Group(expressions=[*added, *(key.copy() for key in query.keys)]))
+    return result
+
+
+def _row_value(piece: Piece) -> exp.Expr:
+    value = exp.Literal.number(1) if piece.value is None else piece.value.copy()
+    if piece.condition is not None:
+        value = exp.Case(ifs=[exp.If(this=piece.condition.copy(), true=value)])
+    if piece.value is None and piece.condition is None:
+        return exp.cast(value, exp.DataType.Type.DOUBLE)
+    return _double(value)
+
+
+def _unit_value(piece: Piece) -> exp.Expr:
+    return _double(piece.sum_sql())
+
+
+def _double(value: exp.Expr) -> exp.Expr:
+    as_double = exp.cast(value, exp.DataType.Type.DOUBLE)
+    return exp.Coalesce(this=as_double, expressions=[exp.cast(exp.Literal.number(0), exp.DataType.Type.DOUBLE)])

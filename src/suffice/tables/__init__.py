@@ -1,0 +1,1 @@
+"""Where rows live, and how blocks of them are sampled."""

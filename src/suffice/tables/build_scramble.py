@@ -1,0 +1,192 @@
+"""Makes, renews and drops scrambles. A build is one transaction: interrupted, it leaves what was there before."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from suffice.errors import SufficeError, UsageError
+from suffice.store.database import Database, literal, quote
+from suffice.tables.fingerprint import fingerprint
+from suffice.tables.reader import Reader, in_transaction
+from suffice.tables.scramble import SID, Catalogued, catalogue_sql, catalogued, copy_sql, plain_name
+from suffice.tables.source import Range
+
+_TAIL = 0.0005
+"""Share of the rows at each end of a column that may be taken for outliers …"""
+
+_NARROWER = 3.0
+"""… where leaving them out makes the column's range this much narrower."""
+
+_SAMPLED = 200_000
+_ENDS = ("min", "max")
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did: nothing when `was_fresh`."""
+
+    known: Catalogued
+    was_fresh: bool
+
+
+def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
+    """Make the scramble of a table, or renew it when the table has changed.
+
+    Raises:
+        UsageError: the target keeps nothing (it is in memory), or a transaction is open.
+    """
+    if database.target == ":memory:":
+        raise UsageError("a scramble is for a target that is kept: a file, a folder or PostgreSQL")
+    if in_transaction(database):
+        raise UsageError("a scramble cannot be made inside a BEGIN of yours: COMMIT or ROLLBACK first")
+    if not database.is_postgres:
+        database.rows("CHECKPOINT")  # so that what is stored, and hence the fingerprint, is settled
+    with _writing(database) as reader:
+        mark = fingerprint(reader, name_sql)
+        known = catalogued(reader, name_sql)
+        if known is not None and known.fingerprint == mark:
+            return Built(known, True)
+        return Built(_build(reader, name_sql, mark, seed), False)
+
+
+def drop_scramble(database: Database, name_sql: str) -> None:
+    """Forget the scramble of a table; raises :class:`SufficeError` when there is none."""
+    with _writing(database) as reader:
+        known = catalogued(reader, name_sql)
+        if known is None:
+            raise SufficeError(f"{name_sql} has no scramble")
+        reader.rows(f"DELETE FROM {catalogue_sql(reader)} WHERE name = {literal(known.name)}")
+        _run(reader, f"DROP TABLE {known.copy_sql}")
+
+
+@contextmanager
+def _writing(database: Database) -> Iterator[Reader]:
+    """One transaction of its own: all or nothing."""
+    cursor = database.connection.cursor()
+    try:
+        if database.is_postgres:
+            cursor.execute("USE store")
+        with database.writer.holding(0):
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                yield Reader(database, cursor)
+                cursor.execute("COMMIT")
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+    finally:
+        cursor.close()
+        if database.is_postgres:
+            database.rows("CALL pg_clear_cache()")
+
+
+def _run(reader: Reader, sql: str) -> None:
+    """A statement written for the target's own database."""
+    reader.rows(f"CALL postgres_execute('store', {literal(sql)})" if reader.database.is_postgres else sql)
+
+
+def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
+    name = plain_name(name_sql)
+    is_postgres = reader.database.is_postgres
+    copy = copy_sql(reader, name)
+    outliers = _outliers(reader, name_sql)
+    _run(reader, f"DROP TABLE IF EXISTS {copy}")
+    _run(reader, (_postgres_copy if is_postgres else _duckdb_copy)(name_sql, copy, outliers, seed))
+    if is_postgres:
+        _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
+    rows, certain = _counted(reader, name_sql, outliers)
+    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, name_sql, copy, certain))
+    _catalogue(reader, known, seed)
+    return known
+
+
+def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
+    table = catalogue_sql(reader)
+    reader.rows(
+        f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, fingerprint VARCHAR, row_count BIGINT,"
+        " certain BIGINT, ranges VARCHAR, seed BIGINT)"
+    )
+    reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)}")
+    reader.rows(
+        f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.fingerprint)},"
+        f" {known.rows}, {known.certain}, {literal(json.dumps(dict(known.ranges)))}, {seed})"
+    )
+
+
+def _duckdb_copy(name_sql: str, copy: str, outliers: str, seed: int) -> str:
+    """Ordered by a hash of the row's number; equal seeds give equal copies."""
+    mixed = f"hash(hash(__number + {seed % 2**31}) + {seed % 2**31})"
+    return (
+        f"CREATE TABLE {copy} AS SELECT * EXCLUDE (__number), row_number() OVER () - 1 AS {SID} FROM ("
+        f"SELECT * FROM (SELECT *, row_number() OVER () AS __number FROM {name_sql})"
+        f" ORDER BY ({outliers}) IS TRUE DESC, {mixed}, __number)"
+    )
+
+
+def _postgres_copy(name_sql: str, copy: str, outliers: str, seed: int) -> str:
+    order = f"({outliers}) IS TRUE DESC, md5(ctid::text || '/{seed}'), ctid"
+    return (
+        f"CREATE TABLE {copy} AS SELECT *, row_number() OVER (ORDER BY {order}) - 1 AS {SID}"
+        f" FROM {name_sql} ORDER BY {SID}"
+    )
+
+
+def _numeric_columns(reader: Reader, name_sql: str) -> list[str]:
+    names, types = reader.describe(f"SELECT * FROM {name_sql}")
+    return [
+        n for n, t in zip(names, types, strict=True) if t in (*_NUMERIC, "FLOAT", "DOUBLE") or t.startswith("DECIMAL")
+    ]
+
+
+def _outliers(reader: Reader, name_sql: str) -> str:
+    """The condition for rows beyond the bulk of some column, from a sample: where the cut lies is of no consequence."""
+    conditions = []
+    for column, (low, cut_low, cut_high, high) in _tails(reader, name_sql).items():
+        if all(map(math.isfinite, (low, high))) and high - low > _NARROWER * max(cut_high - cut_low, 1e-300):
+            conditions += [f"{quote(column)} < {cut_low!r}"] if cut_low > low else []
+            conditions += [f"{quote(column)} > {cut_high!r}"] if cut_high < high else []
+    return " OR ".join(conditions) or "FALSE"
+
+
+def _tails(reader: Reader, name_sql: str) -> dict[str, tuple[float, float, float, float]]:
+    """(least, low cut, high cut, greatest) of each numeric column."""
+    columns = _numeric_columns(reader, name_sql)
+    if not columns:
+        return {}
+    ends = ", ".join(f"min({quote(c)})::DOUBLE, max({quote(c)})::DOUBLE" for c in columns)
+    ((*extremes,),) = reader.rows(f"SELECT {ends} FROM {name_sql}")
+    cuts = ", ".join(f"quantile_disc({quote(c)}::DOUBLE, [{_TAIL}, {1 - _TAIL}])" for c in columns)
+    sample = f"SELECT * FROM {name_sql} USING SAMPLE reservoir({_SAMPLED} ROWS) REPEATABLE (1)"
+    ((*found,),) = reader.rows(f"SELECT {cuts} FROM ({sample})")
+    return {
+        column: (float(extremes[2 * i]), float(cut[0]), float(cut[1]), float(extremes[2 * i + 1]))
+        for i, (column, cut) in enumerate(zip(columns, found, strict=True))
+        if cut is not None
+    }
+
+
+def _counted(reader: Reader, name_sql: str, outliers: str) -> tuple[int, int]:
+    ((rows, certain),) = reader.rows(f"SELECT count(*), count(*) FILTER (WHERE ({outliers}) IS TRUE) FROM {name_sql}")
+    return int(rows), int(certain)
+
+
+def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str, Range]:
+    """Of each numeric column over the rows that are sampled; none for a column with NaN or infinity in it."""
+    columns = _numeric_columns(reader, name_sql)
+    ends = [f"CAST({end}({quote(c)}) AS DOUBLE PRECISION) AS e{i}{end}" for i, c in enumerate(columns) for end in _ENDS]
+    query = f"SELECT {', '.join(ends) or '1 AS one'} FROM {copy} WHERE {SID} >= {certain}"
+    ((*found,),) = reader.rows(reader.there(query))
+    pairs: list[tuple[str, Any, Any]] = [(c, found[2 * i], found[2 * i + 1]) for i, c in enumerate(columns)]
+    return {c.lower(): _rounded(a, b) for c, a, b in pairs if a is not None and math.isfinite(a) and math.isfinite(b)}
+
+
+def _rounded(low: float, high: float) -> Range:
+    """Outward: a DECIMAL may lie a little beyond the double it became, but never on the other side of zero."""
+    slack = 1e-12 * max(abs(low), abs(high))
+    return low - slack if low < 0 else max(low - slack, 0.0), high + slack if high > 0 else min(high + slack, 0.0)

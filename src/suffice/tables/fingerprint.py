@@ -1,0 +1,76 @@
+"""Whether a table is the one it was: something that changes when its rows do."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from suffice.store.database import literal
+from suffice.tables.reader import Reader
+
+_KNOWN: dict[tuple[str, str, object], str] = {}
+"""Fingerprints by target, table and the state of the target's file: equal files have equal tables."""
+
+
+def fingerprint(reader: Reader, name_sql: str) -> str:
+    """Of a table of the target, or of the Parquet files under a view; never twice the same when it cannot be told."""
+    if reader.database.is_postgres:
+        return _postgres(reader, name_sql)
+    if files := parquet_files(reader, name_sql):
+        return _digest([(path, os.stat(path).st_mtime_ns, os.stat(path).st_size) for path in files])
+    key = (reader.database.target, name_sql, _file_state(reader.database.target))
+    if key[2] is None or key not in _KNOWN:
+        _KNOWN[key] = _duckdb(reader, name_sql)
+    return _KNOWN[key]
+
+
+def parquet_files(reader: Reader, name_sql: str) -> list[str]:
+    """The local Parquet files that a view of a folder target shows; empty for anything else."""
+    if not Path(reader.database.target).is_dir():
+        return []
+    path = Path(reader.database.target) / (name_sql.strip('"').replace('""', '"') + ".parquet")
+    return [str(path)] if path.is_file() else []
+
+
+def _file_state(target: str) -> object:
+    """Of a DuckDB file and its log; None in memory, where nothing tells."""
+    try:
+        stats = [os.stat(path) for path in (target, target + ".wal") if os.path.exists(path)]
+    except OSError:
+        return None
+    return tuple((s.st_mtime_ns, s.st_size) for s in stats) or None
+
+
+def _digest(state: object) -> str:
+    return hashlib.blake2b(repr(state).encode(), digest_size=16).hexdigest()
+
+
+def _duckdb(reader: Reader, name_sql: str) -> str:
+    """Stored segments are never changed in place. Those only in memory have no address: they match nothing."""
+    import duckdb
+
+    ((count,),) = reader.rows(f"SELECT count(*) FROM {name_sql}")
+    try:
+        return _digest((count, reader.rows(_STORED, [name_sql])))
+    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it
+        return uuid.uuid4().hex
+
+
+_STORED = """
+    SELECT count(*), bit_xor(hash(row_group_id, column_path, segment_id, start, count, stats, block_id, block_offset,
+        segment_info)), bool_or(has_updates), CASE WHEN bool_or(has_updates) OR NOT bool_and(persistent OR count = 0)
+        THEN uuid() END
+    FROM pragma_storage_info(?)
+"""
+
+
+def _postgres(reader: Reader, name_sql: str) -> str:
+    """File, size and counters of written rows; the counters may lag behind a session that has just written."""
+    oid = f"{literal(name_sql)}::regclass"
+    state = (
+        f"SELECT pg_relation_filenode({oid})::bigint AS a, pg_relation_size({oid}) AS b, n_tup_ins, n_tup_upd,"
+        f" n_tup_del FROM pg_stat_all_tables WHERE relid = {oid}"
+    )
+    return _digest(reader.rows(reader.there(state)))

@@ -1,0 +1,79 @@
+"""One snapshot of a target, for as many queries as an answer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from suffice.store.database import Database, literal
+from suffice.store.explained import interruptible
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from sqlglot import exp
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Runs queries on a cursor of its own, inside one transaction.
+
+    Attributes:
+        database: the target.
+        cursor: sees what was committed when the snapshot began; temporary tables of the connection it does not see.
+    """
+
+    database: Database
+    cursor: duckdb.DuckDBPyConnection
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """All rows of DuckDB SQL."""
+        with interruptible():
+            return self.cursor.execute(sql, parameters).fetchall()
+
+    def written(self, query: exp.Expr) -> str:
+        """A query over stored tables, in the words of the database they are stored in."""
+        return query.sql("postgres" if self.database.is_postgres else "duckdb")
+
+    def table(self, written: str) -> pa.Table:
+        """The result of such a query, run there."""
+        with interruptible():
+            return self.cursor.execute(self.there(written)).to_arrow_table()
+
+    def there(self, sql: str) -> str:
+        """DuckDB SQL that has `sql`, written for the target's own database, run there."""
+        return f"SELECT * FROM postgres_query('store', {literal(sql)})" if self.database.is_postgres else sql
+
+    def describe(self, sql: str) -> tuple[list[str], list[str]]:
+        """(names, DuckDB types) of the columns of a query, without running it."""
+        rows = self.rows(f"DESCRIBE {sql}")
+        return [r[0] for r in rows], [r[1] for r in rows]
+
+    def columns(self, name_sql: str) -> list[str]:
+        """Column names of a table."""
+        return self.describe(f"SELECT * FROM {name_sql}")[0]
+
+
+@contextmanager
+def snapshot(database: Database) -> Iterator[Reader]:
+    """A reader of one state of `database`, whatever others write meanwhile."""
+    import duckdb
+
+    cursor = database.connection.cursor()
+    try:
+        if database.is_postgres:
+            cursor.execute("USE store")
+        cursor.execute("BEGIN TRANSACTION")
+        yield Reader(database, cursor)
+    finally:
+        with suppress(duckdb.Error):  # a failed transaction has ended
+            cursor.execute("ROLLBACK")
+        cursor.close()
+
+
+def in_transaction(database: Database) -> bool:
+    """Whether the connection is inside a BEGIN of the user's, whose changes no other cursor sees."""
+    first, second = (database.rows("SELECT epoch_us(now())") for _ in range(2))  # when the transaction began
+    return first == second

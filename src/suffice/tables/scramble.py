@@ -1,0 +1,144 @@
+"""A copy of a table in random order, of which any run of consecutive rows is a random sample of rows.
+
+Rows are numbered (:data:`SID`), so a run is found by zone maps (DuckDB) or a BRIN index (PostgreSQL) and reading 1% of
+the rows reads 1% of the bytes; each row is a unit, runs grow into longer ones, and all queries share the copy. Rows
+with values far outside the bulk of a column come first and are always read: the ranges of all others are then narrow,
+which is what finite-sample bounds live on. A copy is used only while its table is unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from suffice.store.database import literal, quote
+from suffice.tables.fingerprint import fingerprint
+from suffice.tables.reader import Reader
+from suffice.tables.source import CERTAIN, PART, UNIT, Drawn, Range
+
+SID = "__sid"
+
+PILOT = (2048, 30720)
+"""Rows of the two parts of the first draw: the first sets the stakes of the second."""
+
+
+@dataclass(frozen=True)
+class Catalogued:
+    """A scramble as the store knows it.
+
+    Attributes:
+        copy_sql: name of the copy.
+        certain: rows at its start that are always read.
+        ranges: of each numeric column over all other rows.
+    """
+
+    name: str
+    copy_sql: str
+    fingerprint: str
+    rows: int
+    certain: int
+    ranges: Mapping[str, Range]
+
+
+@dataclass
+class Scramble:
+    """The fresh copy of a table, as a :class:`suffice.tables.source.Source`."""
+
+    known: Catalogued
+    rows_per_unit_max: int = 1
+    share_max: float = 0.3
+    method: str = "rows of a scramble"
+    assumptions: tuple[str, ...] = ("the hash that ordered the scramble has nothing to do with the values",)
+    _start: int = 0
+    _drawn: int = 0
+    _columns: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return self.known.rows
+
+    @property
+    def units(self) -> int:
+        return self.known.rows - self.known.certain
+
+    @property
+    def pilot_units(self) -> int:
+        """See :class:`suffice.tables.source.Source`."""
+        return sum(PILOT)
+
+    def column_range(self, column: str) -> Range | None:
+        """See :meth:`suffice.tables.source.Source.column_range`."""
+        return self.known.ranges.get(column.lower())
+
+    def start(self, seed: int, columns: Sequence[str]) -> None:
+        """The run starts where `seed` says, so that it never reaches the end of the copy."""
+        last = max(0, int(self.units * (1 - self.share_max)) - self.pilot_units)
+        self._start = self.known.certain + int(np.random.default_rng(seed).integers(last + 1))
+        self._drawn, self._columns = 0, list(columns)
+
+    def draw(self, sizes: Sequence[int]) -> Drawn:
+        """The next rows of the run."""
+        runs = [self._run(CERTAIN, 0, self.known.certain)] if self._drawn == 0 and self.known.certain else []
+        first = self._start + self._drawn
+        for part, size in enumerate(sizes):
+            position = self._start + self._drawn
+            runs.append(self._run(part, position, position + size))
+            self._drawn += size
+        rows = self._start + self._drawn - first + (self.known.certain if len(runs) > len(sizes) else 0)
+        return Drawn(f"({' UNION ALL '.join(runs)})", list(sizes), rows)
+
+    def _run(self, part: int, first: int, end: int) -> str:
+        columns = "".join(f"{quote(c)}, " for c in self._columns)
+        return (
+            f"SELECT {columns}{part} AS {PART}, {SID} AS {UNIT} FROM {self.known.copy_sql}"
+            f" WHERE {SID} >= {first} AND {SID} < {end}"
+        )
+
+
+def catalogue_sql(reader: Reader) -> str:
+    """The store's table of scrambles."""
+    return f"{reader.database.schema}.scrambles"
+
+
+def catalogued(reader: Reader, name_sql: str) -> Catalogued | None:
+    """What the store knows of the scramble of a table; None when it never had one."""
+    import duckdb
+
+    try:
+        found = reader.rows(
+            f"SELECT name, fingerprint, row_count, certain, ranges FROM {catalogue_sql(reader)}"
+            f" WHERE name = {literal(plain_name(name_sql))}"
+        )
+    except duckdb.CatalogException:
+        return None
+    if not found:
+        return None
+    name, mark, rows, certain, ranges = found[0]
+    copy = copy_sql(reader, name)
+    return Catalogued(
+        name, copy, mark, int(rows), int(certain), {k: (a, b) for k, (a, b) in json.loads(ranges).items()}
+    )
+
+
+def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
+    """The scramble of a table, or None when there is none or the table has changed since."""
+    known = catalogued(reader, name_sql)
+    if known is None or known.fingerprint != fingerprint(reader, name_sql):
+        return None
+    return Scramble(known)
+
+
+def copy_sql(reader: Reader, name: str) -> str:
+    """Where the scramble of a catalogued table is, in the words of the database that holds it."""
+    schema = "suffice" if reader.database.is_postgres else reader.database.schema
+    return f"{schema}.{quote(f'scramble_{name}')}"
+
+
+def plain_name(name_sql: str) -> str:
+    """The name under which a table is catalogued."""
+    import sqlglot
+
+    return ".".join(part.name.lower() for part in sqlglot.to_table(name_sql, dialect="duckdb").parts)

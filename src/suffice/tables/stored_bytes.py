@@ -1,0 +1,39 @@
+"""How many bytes some columns of a table take where they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from suffice.store.database import literal
+from suffice.tables.fingerprint import parquet_files
+from suffice.tables.reader import Reader
+
+_BLOCK_BYTES = 262_144
+
+
+def stored_bytes(reader: Reader, name_sql: str, columns: Sequence[str]) -> int:
+    """On disk; 0 when the table is not there (yet)."""
+    if reader.database.is_postgres:
+        size = f"SELECT pg_relation_size({literal(name_sql)}::regclass) AS n"
+        return int(reader.rows(reader.there(size))[0][0])
+    if files := parquet_files(reader, name_sql):
+        return _parquet(files, columns)
+    found = reader.rows(
+        "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?)"
+        " WHERE persistent AND list_contains(?, column_name)",
+        [name_sql, list(columns)],
+    )
+    return int(found[0][0]) * _BLOCK_BYTES
+
+
+def _parquet(files: Sequence[str], columns: Sequence[str]) -> int:
+    import pyarrow.parquet as pq
+
+    total = 0
+    for path in files:
+        footer = pq.read_metadata(path)
+        for i in range(footer.num_row_groups):
+            group = footer.row_group(i)
+            chunks = (group.column(j) for j in range(group.num_columns))
+            total += sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns)
+    return total
