@@ -35,6 +35,8 @@ def model(
     concurrency: int = 1,
     cost_s: float = 0.001,
     price: float = 0.0,
+    rows_max: int | None = None,
+    ranges: Mapping[str, tuple[float, float]] = ...,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], PythonModel]: ...
 def model(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **declared: Any) -> Any:
