@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -19,6 +19,7 @@ class Guarantee:
         intervals: column to one ``(low, high)`` a row.
         sampled: units looked at, of `population`.
         assumptions: what must hold besides the sampling.
+        details: what else helps to judge or repeat it: units known beforehand, calls, how delta was spent, advice.
     """
 
     target: Mapping[str, float]
@@ -30,6 +31,15 @@ class Guarantee:
     population: int
     seed: int
     assumptions: tuple[str, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def __str__(self) -> str:
+        looked = f"{self.sampled:,} of {self.population:,} looked at"
+        if self.tier == "exact":
+            return f"exact: {self.method}, {looked}"
+        shown = [f"{name} in [{ends[0][0]:,.6g}, {ends[0][1]:,.6g}]" for name, ends in self.intervals.items() if ends]
+        more = "" if all(len(ends) <= 1 for ends in self.intervals.values()) else " in the first row, …"
+        return f"{', '.join(shown)}{more} with {self.confidence:.4g} confidence ({self.tier}, {self.method}), {looked}"

@@ -40,17 +40,28 @@ def answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work)
     Raises:
         UsageError: the target does not fit the statement; the message says what can be asked instead.
     """
+    if bound.calls:
+        yield from _model_answers(engine, bound, target, seed, work)
+        return
     _refuse(bound)
     yield from ()
 
 
 def plan_lines(engine: Engine, bound: Bound, target: Target, seed: int, work: Work, *, analyze: bool) -> list[str]:
     """What :func:`answers` would do and what that is predicted to take; with `analyze` also what it took."""
+    if bound.calls:
+        from suffice.answer.explain_sample import explain_sample
+
+        return explain_sample(engine, bound, target, seed, work, analyze=analyze)
     _refuse(bound)
     return []
 
 
+def _model_answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
+    from suffice.answer.aggregate import answer_aggregate
+
+    yield from answer_aggregate(engine, bound, target, seed, work)
+
+
 def _refuse(bound: Bound) -> None:
-    if bound.calls:
-        raise UsageError("WITHIN, RECALL, PRECISION and BUDGET over models are not answered yet: leave the clause out")
     raise UsageError("WITHIN and BUDGET over tables are not answered yet: leave the clause out")

@@ -54,7 +54,7 @@ def detect(**options: Any) -> Model:
         concurrency=concurrency(),
         cost_s=0.037,
         rows_max=int(values["max_objects"]),
-        ranges={"score": (values["min_score"], 1.0), "object_id": (0, values["max_objects"] - 1)},
+        ranges={"score": (values["min_score"] - 1e-6, 1.0), "object_id": (0, values["max_objects"] - 1)},
     )
     return BatchModel(
         signature,

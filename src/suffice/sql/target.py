@@ -29,6 +29,7 @@ class Target:
     precision_min: float | None = None
     budget_calls: int | None = None
     budget_s: float | None = None
+    proxy: str | None = None
 
 
 _CLAUSES: dict[tuple[str, ...], str] = {
