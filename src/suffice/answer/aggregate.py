@@ -63,7 +63,7 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
     try:
         query = unit_query(plan, unit_looks(engine, plan.bound))
     except NoBoundError as reason:
-        yield _exact_within_budget(engine, bound, target, seed, work, str(reason), 0)
+        yield _exact_within_budget(engine, bound, target, seed, work, str(reason))
         return
     run = AggregateRun(engine, bound, query, target, seed, work)
     if not run.sample.size:
@@ -90,11 +90,12 @@ def _refuse_empty(engine: Engine, bound: Bound, query: UnitQuery) -> None:
 
 
 def _exact_within_budget(
-    engine: Engine, bound: Bound, target: Target, seed: int, work: Work, reason: str, population: int
+    engine: Engine, bound: Bound, target: Target, seed: int, work: Work, reason: str
 ) -> Answer:
     if target.budget_calls is not None or target.budget_s is not None:
         raise UsageError(f"{reason}: no budget can buy an interval; ask without BUDGET for the exact answer")
-    return exact_answer(engine, bound, asked_of(target), seed, work, reason, population)
+    counts = [engine.database.rows(f"SELECT count(*) FROM {m.table}")[0][0] for m in bound.media.values()]
+    return exact_answer(engine, bound, asked_of(target), seed, work, reason, max(map(int, map(str, counts)), default=0))
 
 
 @dataclass

@@ -17,7 +17,11 @@ def exact_answer(
     engine: Engine, bound: Bound, asked: Mapping[str, float], seed: int, work: Work, reason: str, population: int
 ) -> Answer:
     """Run everything; the guarantee is of tier ``exact`` and its method is `reason`."""
+    before = {name: (model.done, model.cached) for name, model in work.model_calls.items()}
     sql = answer_exactly(engine, bound, work)
+    for name, (done, cached) in before.items():  # what the sample has just paid for is not what was kept before
+        model = work.of(name)
+        model.cached = cached + max(model.cached - cached - done, 0)
     with engine.database.lock:
         rows = engine.database.connection.execute(sql).to_arrow_table()
     intervals = {name: _ends(rows.column(i).to_pylist()) for i, name in enumerate(rows.column_names)}
