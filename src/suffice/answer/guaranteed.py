@@ -59,8 +59,12 @@ def plan_lines(engine: Engine, bound: Bound, target: Target, seed: int, work: Wo
 
 def _model_answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
     from suffice.answer.aggregate import answer_aggregate
+    from suffice.answer.kinds import kind_of
+    from suffice.answer.ranked_limit import answer_ranked_limit
+    from suffice.answer.select import answer_select
 
-    yield from answer_aggregate(engine, bound, target, seed, work)
+    kinds = {"aggregate": answer_aggregate, "selection": answer_select, "limit": answer_ranked_limit}
+    yield from kinds[kind_of(bound, target)](engine, bound, target, seed, work)
 
 
 def _refuse(bound: Bound) -> None:

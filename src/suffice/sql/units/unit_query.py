@@ -124,7 +124,7 @@ def unit_query(plan: SparsePlan, looks: Looks) -> UnitQuery:
 
     if not isinstance(plan.tree, exp.Select):
         raise NoBoundError("a set operation has no bound from a sample")
-    candidates = _candidates(plan)
+    candidates = candidates(plan)
     if not candidates:
         raise NoBoundError("the models hang on no media or table that could be sampled")
     reasons = []
@@ -136,7 +136,7 @@ def unit_query(plan: SparsePlan, looks: Looks) -> UnitQuery:
     raise reasons[0]
 
 
-def _candidates(plan: SparsePlan) -> list[str]:
+def candidates(plan: SparsePlan) -> list[str]:
     """Media relations that calls read, those that most calls read first."""
     from sqlglot import exp
 
@@ -156,15 +156,11 @@ def key_of(media: MediaTable) -> str:
     return "blob_id" if "blob_id" in media.columns else UNIT + "_number"
 
 
-def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:
+def empty_formulas(plan: SparsePlan, tree: exp.Select, looks: Looks, relation: str, key: str) -> Formulas:
+    """What reads the expressions of `tree`, the outermost SELECT, when `relation` is sampled."""
     from sqlglot import exp
 
     media = plan.bound.media[relation]
-    key = key_of(media)
-    if key not in media.columns:
-        raise NoBoundError(f"{media.function} has no column that tells its rows apart")
-    tree = plan.tree.copy()
-    assert isinstance(tree, exp.Select)
 
     def is_key(columns: Sequence[str]) -> bool:
         return key in columns or looks.is_key(media.table, columns, key)
@@ -180,15 +176,29 @@ def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:
         columns = [key for key in keys if isinstance(key, exp.Column)]
         return bool(keys) and len(columns) == len(keys) and is_unit_key(columns, body)
 
+    def rows(name: str) -> float:
+        return looks.rows(name, key if name == relation else None)
+
+    ranges = ValueRange(plan.bound.calls, looks.stored, rows, is_one_row)
+    keys = tuple(each.copy() for each in group_keys(tree))
+    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key)
+
+
+def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:
+    from sqlglot import exp
+
+    media = plan.bound.media[relation]
+    key = key_of(media)
+    if key not in media.columns:
+        raise NoBoundError(f"{media.function} has no column that tells its rows apart")
+    tree = plan.tree.copy()
+    assert isinstance(tree, exp.Select)
     table = next(t for t in tree.find_all(exp.Table) if t.name.lower() == relation)
     scope = table.find_ancestor(exp.Select)
     assert scope is not None
-    keys = tuple(key.copy() for key in group_keys(tree))
-    unit = thread_unit(tree, relation, key, is_key)
-    ranges = ValueRange(
-        plan.bound.calls, looks.stored, lambda name: looks.rows(name, key if name == relation else None), is_one_row
-    )
-    formulas = Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key)
+    keys = tuple(each.copy() for each in group_keys(tree))
+    unit = thread_unit(tree, relation, key, lambda names: key in names or looks.is_key(media.table, names, key))
+    formulas = empty_formulas(plan, tree, looks, relation, key)
     _refuse_shapes(tree)
     outputs = tuple(formulas.read(projection.unalias()) for projection in tree.expressions)
     having = _having(tree.args["having"].this, formulas) if tree.args.get("having") else None
