@@ -160,7 +160,7 @@ class Connection:
     def explain(self, query: str, *, analyze: bool = False) -> str:
         """The plan of `query` as a tree, with predicted (and, analysed, actual) model calls and seconds."""
         with self._running():
-            lines = self._explain(Explain(query, analyze), Work()).fetchall()
+            lines = self._sql(f"EXPLAIN {'ANALYZE ' if analyze else ''}{query}", None).fetchall()
         return "\n".join(str(line[0]) for line in lines)
 
     @contextmanager

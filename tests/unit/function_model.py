@@ -27,8 +27,18 @@ class FunctionModel:
         self._function = function
         columns = tuple(Column(f"x{i}", kind) for i, kind in enumerate(inputs))
         results = tuple(Column(*each) for each in outputs)
-        self.signature = Signature(name, "1", columns, results, returns, {}, batch_size=batch_size, price=price,
-            rows_max=rows_max, ranges=ranges or {})
+        self.signature = Signature(
+            name,
+            "1",
+            columns,
+            results,
+            returns,
+            {},
+            batch_size=batch_size,
+            price=price,
+            rows_max=rows_max,
+            ranges=ranges or {},
+        )
 
     def prepare(self, *inputs: Any) -> Any:
         return inputs

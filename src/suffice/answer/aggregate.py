@@ -89,9 +89,7 @@ def _refuse_empty(engine: Engine, bound: Bound, query: UnitQuery) -> None:
         )
 
 
-def _exact_within_budget(
-    engine: Engine, bound: Bound, target: Target, seed: int, work: Work, reason: str
-) -> Answer:
+def _exact_within_budget(engine: Engine, bound: Bound, target: Target, seed: int, work: Work, reason: str) -> Answer:
     if target.budget_calls is not None or target.budget_s is not None:
         raise UsageError(f"{reason}: no budget can buy an interval; ask without BUDGET for the exact answer")
     counts = [engine.database.rows(f"SELECT count(*) FROM {m.table}")[0][0] for m in bound.media.values()]
@@ -185,11 +183,8 @@ class AggregateRun:
         return True
 
     def _count(self, panel: Panel) -> int:
-        """Units for the next round: few at first and near the end, so that little is asked in vain."""
-        closeness = max((self._error(panel, group) for group in range(len(panel.groups))), default=np.inf)
-        if closeness < 1.15:
-            return max(ROUND_MIN // 2, panel.n // 16)
-        return max(2 * ROUND_MIN if not panel.n else ROUND_MIN, panel.n // 5)
+        errors = [self._error(panel, group) for group in range(len(panel.groups))]
+        return next_count(panel.n, max(errors, default=np.inf))
 
     # -- what is left to do ---------------------------------------------------------------------------------
 
@@ -298,7 +293,7 @@ class AggregateRun:
                     atoms=self.query.formulas.atoms,
                     delta=(1 - self.confidence) / len(members),
                     error=self.target.error_relative_max or 0.05,
-                    aim=self._aim(chosen.size / self.sample.size),
+                    aim=self.aim_of(chosen.size / self.sample.size),
                     rng=rng,
                     ordered=self.query.plan.bound.media[self.query.relation].function == "frames",
                     grows=grows,
@@ -306,7 +301,7 @@ class AggregateRun:
                 )
             )
 
-    def _aim(self, share: float) -> Aim:
+    def aim_of(self, share: float) -> Aim:
         if self.target.error_relative_max is not None:
             return Aim(relative=self.target.error_relative_max)
         calls = self.target.budget_calls
@@ -358,7 +353,9 @@ class AggregateRun:
                 verdict = True if self.query.having is None else holds(self.query.having, atoms)
                 undecided += verdict is None
                 if verdict is not False:
-                    cells.append(self.columns.cells(label, atoms, estimates, self.target.error_relative_max is not None))
+                    cells.append(
+                        self.columns.cells(label, atoms, estimates, self.target.error_relative_max is not None)
+                    )
         rows, intervals = answer_rows(self.columns, cells, self.query.order)
         return Answer(rows, self._guarantee(intervals, undecided))
 
@@ -403,6 +400,13 @@ class AggregateRun:
             for piece in self.query.formulas.pieces
         ]
         return first, oracle, *dict.fromkeys(ranges)
+
+
+def next_count(n: int, error: float) -> int:
+    """Units for the next round: few at first and near the end, so that little is asked in vain."""
+    if error < 1.15:
+        return max(ROUND_MIN // 2, n // 16)
+    return max(ROUND_MIN if n else 2 * ROUND_MIN, n // 5)
 
 
 def _order(width: float) -> float:

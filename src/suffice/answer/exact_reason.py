@@ -45,4 +45,4 @@ def _ends(values: list[Any]) -> list[tuple[float, float]]:
     numbers = [value for value in values if value is not None]
     if not all(hasattr(value, "__float__") and not isinstance(value, bool) for value in numbers):
         return []
-    return [(float(value), float(value)) if value is not None else (float("nan"),) * 2 for value in values]  # type: ignore[misc]
+    return [(float(value), float(value)) if value is not None else (float("nan"),) * 2 for value in values]

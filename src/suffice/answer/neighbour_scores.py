@@ -12,7 +12,9 @@ import numpy.typing as npt
 NEIGHBOURS = 3
 
 
-def neighbour_scores(size: int, labelled: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def neighbour_scores(
+    size: int, labelled: npt.NDArray[np.int64], labels: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
     """(size,) mean label of the nearest labelled units, weighted by 1 / (1 + distance)."""
     order = np.argsort(labelled)
     places, values = labelled[order], labels[order].astype(np.float64)

@@ -43,7 +43,11 @@ def proxy_scores(
         return np.arange(sample.size, dtype=np.float64), "place in the table"
     sample.choose(np.arange(sample.size), POPULATION)
     name = re.sub(r"^(?:m\d+_)+", "", alias)
-    bound = _bound(engine, media, f"SELECT {quote(key)} AS {UNIT}, ({target.proxy})::DOUBLE AS score FROM suffice_units {quote(name)}")
+    bound = _bound(
+        engine,
+        media,
+        f"SELECT {quote(key)} AS {UNIT}, ({target.proxy})::DOUBLE AS score FROM suffice_units {quote(name)}",
+    )
     rows = engine.database.rows(answer_exactly(engine, bound, work))
     scores = np.full(sample.size, np.nan)
     for unit, score in rows:

@@ -71,7 +71,7 @@ def answer_ranked_limit(engine: Engine, bound: Bound, target: Target, seed: int,
 def ranked(scores: npt.NDArray[np.float64], rng: np.random.Generator) -> Indices:
     """Units by falling score, with a random one in every fifth place."""
     best, random = list(np.argsort(-scores, kind="stable")), list(rng.permutation(scores.size))
-    taken, order = np.zeros(scores.size, dtype=bool), []
+    taken, order = np.zeros(scores.size, dtype=bool), list[int]()
     queues = (iter(best), iter(random))
     while len(order) < scores.size:
         queue = queues[len(order) % EXPLORE_EVERY == EXPLORE_EVERY - 1]

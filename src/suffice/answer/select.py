@@ -109,7 +109,9 @@ class _Selection:
         budget = self._budget(unknown.size)
         scores = self._scores(unknown, budget)
         unknown = np.flatnonzero(np.isnan(self.labels))
-        certificate = self._certify(unknown, scores[unknown], budget - int(np.isfinite(self.labels).sum() - self.known.sum()))
+        certificate = self._certify(
+            unknown, scores[unknown], budget - int(np.isfinite(self.labels).sum() - self.known.sum())
+        )
         return self._settle(unknown, scores[unknown], certificate)
 
     # -- the score ------------------------------------------------------------------------------------------
@@ -232,7 +234,9 @@ class _Selection:
         answer = exact_answer(self.engine, self.bound, asked, self.seed, self.work, reason, self.sample.size)
         rows = answer.rows
         assert not isinstance(rows, str)
-        return Answer(rows.append_column(VOUCHED_BY, [["oracle"] * rows.num_rows]) if rows.num_rows else rows, answer.guarantee)
+        return Answer(
+            rows.append_column(VOUCHED_BY, [["oracle"] * rows.num_rows]) if rows.num_rows else rows, answer.guarantee
+        )
 
     def _guarantee(self, certificate: Certificate, proxied: int) -> Guarantee:
         promised = {"recall": self.target.recall_min, "precision": self.target.precision_min}

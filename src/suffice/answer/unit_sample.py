@@ -56,7 +56,7 @@ class UnitSample:
         """Model calls paid for so far in this statement."""
         return sum(model.done + model.failed for model in self._work.model_calls.values())
 
-    def numbers(self, keys: Sequence[Any]) -> Indices:
+    def numbers(self, keys: Sequence[Any] | Indices) -> Indices:
         """The units that have these keys."""
         return np.searchsorted(self.keys, np.asarray(keys, dtype=np.int64)).astype(np.int64)
 

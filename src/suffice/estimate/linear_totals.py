@@ -126,7 +126,7 @@ class LinearTotals:
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
         """(N,) whether a unit's pieces are known."""
-        return np.isfinite(self.values[0])
+        return np.asarray(np.isfinite(self.values[0]))
 
     @property
     def complete(self) -> bool:
@@ -187,7 +187,11 @@ class LinearTotals:
             units.size for units, queue in zip(plan.units, self._queues, strict=True) if 0 < units.size < queue.size
         ]
         count = sum(units.size for units in plan.units)
-        steps = max(1, min([*chancy, count // max(2, self.n // 16)])) if len(chancy) == len(self._left().nonzero()[0]) else 1
+        steps = (
+            max(1, min([*chancy, count // max(2, self.n // 16)]))
+            if len(chancy) == len(self._left().nonzero()[0])
+            else 1
+        )
         return list(map(list, zip(*(np.array_split(units, steps) for units in plan.units), strict=True)))
 
     def _take(self, plan: _Round, parts: list[Indices], values: Floats) -> None:
@@ -250,7 +254,7 @@ class LinearTotals:
             [predictor(Seen(index, piece[index], share[labels]), self.scores) for piece in self.values]
             for predictor in self._predictors
         ]
-        return np.clip(np.array(rows), low, high)
+        return np.asarray(np.clip(np.array(rows), low, high))
 
     def _best(self, predictions: Floats, focus: Statements) -> int:
         """The predictor whose residuals of the statement in focus spread least."""

@@ -40,7 +40,7 @@ class StudentTotals:
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
-        return np.isfinite(self.values[0])
+        return np.asarray(np.isfinite(self.values[0]))
 
     @property
     def complete(self) -> bool:

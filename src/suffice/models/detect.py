@@ -71,9 +71,7 @@ def squeeze(image: Image, width: int, height: int) -> Prepared:
     return Prepared(np.ascontiguousarray(small.transpose(2, 0, 1)[::-1]), (image.shape[1], image.shape[0]))
 
 
-def _predict(
-    session: OnnxSession, min_score: float, max_objects: int, batch: Sequence[Prepared]
-) -> list[list[Row]]:
+def _predict(session: OnnxSession, min_score: float, max_objects: int, batch: Sequence[Prepared]) -> list[list[Row]]:
     rows = []
     for part in session.parts(batch):
         outputs = session.run({"image": normalise([item.planes for item in part], MEAN_BGR, STD_BGR)})

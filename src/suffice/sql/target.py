@@ -82,8 +82,10 @@ def _last_clause(tokens: list[Token]) -> tuple[str, float | int | str, int] | No
     return None
 
 
-_NOT_BEFORE_PROXY = frozenset("SELECT BY WHERE HAVING ON AND OR NOT AS FROM JOIN CASE WHEN THEN ELSE IN LIKE".split())
-_NOT_IN_PROXY = frozenset("FROM WHERE GROUP HAVING ORDER LIMIT SELECT JOIN UNION QUALIFY".split())
+_NOT_BEFORE_PROXY = frozenset(
+    ["SELECT", "BY", "WHERE", "HAVING", "ON", "AND", "OR", "NOT", "AS", "FROM", "JOIN", "CASE", "WHEN", "THEN", "ELSE"]
+)
+_NOT_IN_PROXY = frozenset(["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "SELECT", "JOIN", "UNION", "QUALIFY"])
 
 
 def _proxy_clause(sql: str, tokens: list[Token]) -> tuple[str, str, int] | None:

@@ -127,10 +127,16 @@ class Formulas:
     def _operation(self, node: exp.Expr) -> Node:
         from sqlglot import exp
 
-        operators = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-        rising = {exp.Round: "round", exp.Floor: "floor", exp.Ceil: "ceil", exp.Sqrt: "sqrt", exp.Exp: "exp"}
+        operators: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+        rising: dict[type[exp.Expr], str] = {
+            exp.Round: "round",
+            exp.Floor: "floor",
+            exp.Ceil: "ceil",
+            exp.Sqrt: "sqrt",
+            exp.Exp: "exp",
+        }
         if type(node) in operators:
-            return Operation(operators[type(node)], (self.read(node.left), self.read(node.right)))
+            return Operation(operators[type(node)], (self.read(node.this), self.read(node.expression)))
         if type(node) in rising:
             digits = [node.args["decimals"]] if isinstance(node, exp.Round) and node.args.get("decimals") else []
             return Operation(rising[type(node)], (self.read(node.this), *(self.read(digit) for digit in digits)))
@@ -151,9 +157,9 @@ class Formulas:
             top, bottom = exp.Sum(this=value.copy()), exp.Count(this=value.copy())
             if isinstance(node, exp.Filter):
                 top, bottom = (exp.Filter(this=f, expression=node.expression.copy()) for f in (top, bottom))  # type: ignore[assignment]
-            parts = self._linear(top), self._linear(bottom)
-            assert parts[0] is not None and parts[1] is not None
-            return Quotient(*parts, self.ranges.of(value, self.scope), self.rows_max)
+            sums, rows = self._linear(top), self._linear(bottom)
+            assert sums is not None and rows is not None
+            return Quotient(sums, rows, self.ranges.of(value, self.scope), self.rows_max)
         if not isinstance(node, exp.Div):
             return None
         top_, bottom_ = self._linear(node.left.unnest()), self._linear(node.right.unnest())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from suffice.sql.plan import ROWS_PREFIX, SCALAR_PREFIX, number_of
 from suffice.sql.rewrite.as_sql import need_sql
 from suffice.sql.rewrite.needs import Needs
@@ -12,9 +10,6 @@ from suffice.sql.units.formula import AtomNode, Linear, Piece
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.thread_unit import UNIT, thread_unit
 from suffice.sql.units.unit_query import Looks, UnitQuery, candidates, empty_formulas, key_of
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 BLOCKING = ("group", "having", "qualify", "windows", "offset", "distinct", "sample")
 

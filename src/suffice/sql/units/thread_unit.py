@@ -68,7 +68,9 @@ def _expose(scope: exp.Select, unit: exp.Column, relation: str, is_key: IsKey) -
         raise NoBoundError("a LIMIT or SAMPLE inside the statement mixes units")
     for window in scope.find_all(exp.Window):
         if window.find_ancestor(exp.Select) is scope:
-            _need_key(window.args.get("partition_by") or [], scope, relation, is_key, "a window over rows of many units")
+            _need_key(
+                window.args.get("partition_by") or [], scope, relation, is_key, "a window over rows of many units"
+            )
     collects = any(_own_aggregate(p) for p in scope.expressions)
     group = scope.args.get("group")
     if scope.args.get("distinct"):
@@ -116,7 +118,8 @@ def _resolved(key: exp.Expr, scope: exp.Select, aliases: dict[str, exp.Expr]) ->
     from sqlglot import exp
 
     if isinstance(key, exp.Literal) and key.is_int:
-        return scope.expressions[int(key.name) - 1].unalias()
+        found: exp.Expr = scope.expressions[int(key.name) - 1].unalias()
+        return found
     if isinstance(key, exp.Column) and not key.table and key.name.lower() in aliases:
         return aliases[key.name.lower()]
     return key

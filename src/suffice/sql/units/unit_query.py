@@ -124,11 +124,11 @@ def unit_query(plan: SparsePlan, looks: Looks) -> UnitQuery:
 
     if not isinstance(plan.tree, exp.Select):
         raise NoBoundError("a set operation has no bound from a sample")
-    candidates = candidates(plan)
-    if not candidates:
+    relations = candidates(plan)
+    if not relations:
         raise NoBoundError("the models hang on no media or table that could be sampled")
     reasons = []
-    for relation in candidates:
+    for relation in relations:
         try:
             return _over(plan, relation, looks)
         except NoBoundError as error:
@@ -261,7 +261,7 @@ def _having(node: exp.Expr, formulas: Formulas) -> Having:
             return Having(operator, (_having(node.left, formulas), _having(node.right, formulas)))
     if type(node) not in comparisons:
         raise NoBoundError(f"HAVING {node.sql('duckdb')} has no bound from a sample")
-    sides = tuple(formulas.read(side) for side in (node.left, node.right))
+    sides = tuple(formulas.read(side) for side in (node.this, node.expression))
     if any(isinstance(side, Key) for side in sides) or all(isinstance(side, Constant) for side in sides):
         raise NoBoundError("HAVING on a column of GROUP BY: put that into WHERE")
     return Having(comparisons[type(node)], sides)

@@ -44,7 +44,7 @@ class ValueRange:
 
         match node:
             case exp.Literal():
-                return (float(node.this),) * 2 if not node.is_string else ANY  # type: ignore[return-value]
+                return (float(node.this),) * 2 if not node.is_string else ANY
             case exp.Boolean() | exp.Predicate() | exp.Not() | exp.Connector():
                 return TRUTH
             case exp.Paren():
