@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from suffice.answer.guarantee import Guarantee
+    from suffice.estimate.coverage import CoverageCell
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
 
@@ -162,6 +163,19 @@ class Connection:
         with self._running():
             lines = self._sql(f"EXPLAIN {'ANALYZE ' if analyze else ''}{query}", None).fetchall()
         return "\n".join(str(line[0]) for line in lines)
+
+    def coverage(self, query: str, *, runs: int = 100, seed: int = 0) -> CoverageCell:
+        """How often the guarantee of an aggregate statement holds here: its exact answer against `runs` samples.
+
+        Everything the exact answer needs is computed and kept first; the samples cost no calls.
+        """
+        from suffice.answer.coverage_lab import query_coverage
+
+        with self._running():
+            text, target = split_target(query)
+            if target is None:
+                raise UsageError("coverage is of a statement with a target: add WITHIN e% CONFIDENCE p%")
+            return query_coverage(self._engine, self._bind(parse_one(text), Work()), target, runs, seed)
 
     @contextmanager
     def _running(self) -> Iterator[None]:

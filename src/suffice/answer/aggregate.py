@@ -107,6 +107,8 @@ class AggregateRun:
     seed: int
     work: Work
     panels: list[Panel] = field(default_factory=list)
+    is_blind: bool = False
+    """Whether what the store knows is drawn like anything else: the coverage lab replays paid results."""
 
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
@@ -122,7 +124,8 @@ class AggregateRun:
 
     def answers(self) -> Iterator[Answer]:
         self._check_budget()
-        self.known = self.sample.known()
+        if not self.is_blind:
+            self.known = self.sample.known()
         scores, self.proxy_name = self._scores()
         self._make_panels(scores)
         if not self._learn():

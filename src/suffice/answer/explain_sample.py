@@ -110,16 +110,15 @@ def _played(run: AggregateRun, found: Contributions, known: int, seed: int) -> i
         False,
         [()],
     )
-    pilot = rng.choice(run.sample.size, min(PILOT_UNITS, run.sample.size), replace=False) if panel.needs_pilot else None
-    if pilot is not None:
-        panel.learn(pilot, _given(pilot, values))
+    kept = rng.choice(run.sample.size, known, replace=False)
+    panel.learn(kept, _given(kept, values))
     panel.start()
     error = np.inf
     while error > 1 and not panel.complete:
         units = panel.draw(next_count(panel.n, error), 0)
         panel.observe(units, _given(units, values))
         error = relative_half_width(*panel.bounds(0)[0]) / goal
-    return panel.seen
+    return panel.seen - known
 
 
 def _given(units: Indices, values: npt.NDArray[np.float64]) -> Contributions:

@@ -45,5 +45,5 @@ def _check_range(signature: Signature, index: int, column: str, value: Any) -> N
     low, high = signature.ranges.get(column, (None, None))
     if low is not None and value is not None and not low <= value <= high:
         raise ModelError(
-            f"{signature.name}, row {index}, column {column!r}: {value!r}, it declares a number from {low:g} to {high:g}"
+            f"{signature.name}, row {index}, column {column!r}: {value!r}, declared to lie in [{low:g}, {high:g}]"
         )

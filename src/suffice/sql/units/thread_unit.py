@@ -102,10 +102,12 @@ def group_keys(scope: exp.Select) -> list[exp.Expr]:
     Raises:
         NoBoundError: grouping sets.
     """
+    from sqlglot import exp
+
     group = scope.args.get("group")
     if group is None:
         return []
-    if any(group.args.get(key) for key in ("grouping_sets", "cube", "rollup", "totals")):
+    if group.find(exp.Rollup, exp.Cube, exp.GroupingSets):
         raise NoBoundError("grouping sets")
     if group.args.get("all"):
         return [p.unalias() for p in scope.expressions if not _own_aggregate(p)]
