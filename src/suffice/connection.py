@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.guaranteed import Answer
     from suffice.answer.question import Question
+    from suffice.estimate.coverage import CoverageCell
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
     from suffice.tables.build_scramble import Built
@@ -194,14 +195,21 @@ class Connection:
     def explain(self, query: str, *, analyze: bool = False) -> str:
         """The plan of `query` as a tree, with predicted (and, analysed, actual) model calls and seconds."""
         with self._running():
+            lines = self._sql(f"EXPLAIN {'ANALYZE ' if analyze else ''}{query}", None).fetchall()
+        return "\n".join(str(line[0]) for line in lines)
+
+    def coverage(self, query: str, *, runs: int = 100, seed: int = 0) -> CoverageCell:
+        """How often the guarantee of an aggregate statement holds here: its exact answer against `runs` samples.
+
+        Everything the exact answer needs is computed and kept first; the samples cost no calls.
+        """
+        from suffice.answer.coverage_lab import query_coverage
+
+        with self._running():
             text, target = split_target(query)
             if target is None:
-                lines = self._explain(Explain(query, analyze), Work()).fetchall()
-            else:
-                explained_text = f"EXPLAIN {'ANALYZE ' if analyze else ''}{text}"
-                *_, plan = self._answers(explained_text, target, None, Work())
-                lines = plan.fetchall()
-        return "\n".join(str(line[0]) for line in lines)
+                raise UsageError("coverage is of a statement with a target: add WITHIN e% CONFIDENCE p%")
+            return query_coverage(self._engine, self._bind(parse_one(text), Work()), target, runs, seed)
 
     @contextmanager
     def _running(self) -> Iterator[None]:

@@ -20,12 +20,25 @@ class FunctionModel:
         returns: Literal["scalar", "rows"] = "scalar",
         batch_size: int = 4,
         price: float = 0.0,
+        rows_max: int | None = None,
+        ranges: dict[str, tuple[float, float]] | None = None,
     ) -> None:
         self.paid = 0
         self._function = function
         columns = tuple(Column(f"x{i}", kind) for i, kind in enumerate(inputs))
         results = tuple(Column(*each) for each in outputs)
-        self.signature = Signature(name, "1", columns, results, returns, {}, batch_size=batch_size, price=price)
+        self.signature = Signature(
+            name,
+            "1",
+            columns,
+            results,
+            returns,
+            {},
+            batch_size=batch_size,
+            price=price,
+            rows_max=rows_max,
+            ranges=ranges or {},
+        )
 
     def prepare(self, *inputs: Any) -> Any:
         return inputs

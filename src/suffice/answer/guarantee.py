@@ -19,7 +19,7 @@ class Guarantee:
         intervals: column to one ``(low, high)`` a row.
         sampled: units looked at, of `population`.
         assumptions: what must hold besides the sampling.
-        details: what else is worth knowing, by kind of answer.
+        details: what else helps to judge or repeat it: units known beforehand, calls, how delta was spent, advice.
     """
 
     target: Mapping[str, float]
@@ -37,10 +37,10 @@ class Guarantee:
         return asdict(self)
 
     def __str__(self) -> str:
+        looked = f"{self.sampled:,} of {self.population:,} looked at, seed {self.seed}"
         if self.tier == "exact":
             return f"exact ({self.method})"
-        words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
-        asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
-        share = f"{self.sampled:,} of {self.population:,} read"
-        promise = f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
-        return f"{promise}, {self.tier}: {self.method}; {share}, seed {self.seed}"
+        shown = [f"{name} in [{ends[0][0]:,.6g}, {ends[0][1]:,.6g}]" for name, ends in self.intervals.items() if ends]
+        more = "" if all(len(ends) <= 1 for ends in self.intervals.values()) else " in the first row, …"
+        promise = ", ".join(shown) or ", ".join(f"{name} {100 * value:g}%" for name, value in self.target.items())
+        return f"{promise}{more} with {100 * self.confidence:g}% confidence ({self.tier}, {self.method}), {looked}"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.work import Work
-from suffice.errors import UsageError
 from suffice.sql.plan import Bound
 from suffice.sql.target import Target
 
@@ -40,25 +39,30 @@ def answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work)
     Raises:
         UsageError: the target does not fit the statement; the message says what can be asked instead.
     """
-    if not bound.calls:
+    if bound.calls:
+        yield from _model_answers(engine, bound, target, seed, work)
+    else:
         from suffice.answer.tables.answers import table_answers
 
         yield from table_answers(engine, bound, target, seed, work)
-        return
-    _refuse(bound)
-    yield from ()
 
 
 def plan_lines(engine: Engine, bound: Bound, target: Target, seed: int, work: Work, *, analyze: bool) -> list[str]:
     """What :func:`answers` would do and what that is predicted to take; with `analyze` also what it took."""
-    if not bound.calls:
-        from suffice.answer.tables.plan_lines import table_plan_lines
-
-        return table_plan_lines(engine, bound, target, seed, work, analyze=analyze)
-    _refuse(bound)
-    return []
-
-
-def _refuse(bound: Bound) -> None:
     if bound.calls:
-        raise UsageError("WITHIN, RECALL, PRECISION and BUDGET over models are not answered yet: leave the clause out")
+        from suffice.answer.explain_sample import explain_sample
+
+        return explain_sample(engine, bound, target, seed, work, analyze=analyze)
+    from suffice.answer.tables.plan_lines import table_plan_lines
+
+    return table_plan_lines(engine, bound, target, seed, work, analyze=analyze)
+
+
+def _model_answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
+    from suffice.answer.aggregate import answer_aggregate
+    from suffice.answer.kinds import kind_of
+    from suffice.answer.ranked_limit import answer_ranked_limit
+    from suffice.answer.select import answer_select
+
+    kinds = {"aggregate": answer_aggregate, "selection": answer_select, "limit": answer_ranked_limit}
+    yield from kinds[kind_of(bound, target)](engine, bound, target, seed, work)

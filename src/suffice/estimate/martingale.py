@@ -70,8 +70,19 @@ class Martingale:
 
     def __init__(self, delta: float, statements: int) -> None:
         self.log_ratio = math.log(1 / delta)
-        self.low = np.full(statements, -math.inf)
-        self._gain, self._stake = np.zeros((statements, 1)), np.zeros((statements, 1))
+        self.low = np.full(0, -math.inf)
+        self._gain, self._stake, self._log_ratios = np.zeros((3, 0, 1))
+        self.extend(delta, statements)
+
+    def extend(self, delta: float, statements: int) -> None:
+        """More statements, each of which fails with probability <= `delta`: they bet from the next round on.
+
+        What was seen before is `known` to them. So a statement may be chosen because of what was seen.
+        """
+        self.low = np.append(self.low, np.full(statements, -math.inf))
+        nothing = np.zeros((statements, 1))
+        self._gain, self._stake = np.concatenate([self._gain, nothing]), np.concatenate([self._stake, nothing])
+        self._log_ratios = np.concatenate([self._log_ratios, nothing + math.log(1 / delta)])
 
     def round(self, known: Floats, groups: Sequence[Group], half_width: Floats) -> None:
         """Bet on one round, in as many equal steps as the group of fewest draws has: each step is one more look.
@@ -95,7 +106,7 @@ class Martingale:
         stakes = np.minimum(half_width / np.maximum(noise, 1e-300), limit)[:, None] * profile
         gains = known[:, None] * stakes + sum(part.gains(stakes) for part in slices)
         gain, stake = self._gain + np.cumsum(gains, axis=1), self._stake + np.cumsum(stakes, axis=1)
-        ends = np.where(stake > 0, (gain - self.log_ratio) / np.maximum(stake, 1e-300), -math.inf)
+        ends = np.where(stake > 0, (gain - self._log_ratios) / np.maximum(stake, 1e-300), -math.inf)
         self.low = np.maximum(self.low, ends.max(axis=1))
         self._gain, self._stake = gain[:, -1:], stake[:, -1:]
 

@@ -21,6 +21,8 @@ def check_rows(signature: Signature, rows: Sequence[Any]) -> list[Row]:
         raise ModelError(f"{signature.name}: {wrong('a list of rows', rows)}")
     if signature.returns == "scalar" and len(rows) != 1:
         raise ModelError(f"{signature.name}: expected exactly one row for an input (it is scalar), got {len(rows)}")
+    if signature.rows_max is not None and len(rows) > signature.rows_max:
+        raise ModelError(f"{signature.name}: {len(rows)} rows for an input, it declares at most {signature.rows_max}")
     return [_checked(signature, index, row) for index, row in enumerate(rows)]
 
 
@@ -35,4 +37,13 @@ def _checked(signature: Signature, index: int, row: Any) -> Row:
             values.append(column_cast(column.type)(value))
         except CastError as error:
             raise ModelError(f"{signature.name}, row {index}, column {column.name!r}: {error}") from None
+        _check_range(signature, index, column.name, values[-1])
     return tuple(values)
+
+
+def _check_range(signature: Signature, index: int, column: str, value: Any) -> None:
+    low, high = signature.ranges.get(column, (None, None))
+    if low is not None and value is not None and not low <= value <= high:
+        raise ModelError(
+            f"{signature.name}, row {index}, column {column!r}: {value!r}, declared to lie in [{low:g}, {high:g}]"
+        )

@@ -20,7 +20,7 @@ from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
 from suffice.models.weights import weights_version
 
 CODE_REVISION = 1
-OPTIONS = {"min_score": Option(0.5, 0.0, 1.0)}
+OPTIONS = {"min_score": Option(0.5, 0.0, 1.0), "max_objects": Option(100, 1, 1000)}
 SIDE = 416
 STRIDES = (8, 16, 32)
 MEAN_BGR = (103.53, 116.28, 123.675)
@@ -38,7 +38,8 @@ class Prepared(NamedTuple):
 def detect(**options: Any) -> Model:
     """Things in a picture: a row each, best score first, its box in pixels of the picture.
 
-    Options: ``min_score`` (0 to 1): leave out what is less certain.
+    Options: ``min_score`` (0 to 1): leave out what is less certain; ``max_objects``: keep the best so many. The
+    smaller that is, the fewer pictures an approximate count has to look at.
     """
     values = read_options("detect", OPTIONS, options)
     path = asset_path("nanodet_g_416.onnx")
@@ -51,11 +52,13 @@ def detect(**options: Any) -> Model:
         options=values,
         concurrency=concurrency(),
         cost_s=0.037,
+        rows_max=int(values["max_objects"]),
+        ranges={"score": (values["min_score"] - 1e-6, 1.0), "object_id": (0, values["max_objects"] - 1)},
     )
     return BatchModel(
         signature,
         prepare=lambda image: squeeze(image, SIDE, SIDE),
-        predict=partial(_predict, shared_session(path), values["min_score"]),
+        predict=partial(_predict, shared_session(path), values["min_score"], int(values["max_objects"])),
     )
 
 
@@ -67,14 +70,14 @@ def squeeze(image: Image, width: int, height: int) -> Prepared:
     return Prepared(np.ascontiguousarray(small.transpose(2, 0, 1)[::-1]), (image.shape[1], image.shape[0]))
 
 
-def _predict(session: OnnxSession, min_score: float, batch: Sequence[Prepared]) -> list[list[Row]]:
+def _predict(session: OnnxSession, min_score: float, max_objects: int, batch: Sequence[Prepared]) -> list[list[Row]]:
     rows = []
     for part in session.parts(batch):
         outputs = session.run({"image": normalise([item.planes for item in part], MEAN_BGR, STD_BGR)})
         for index, item in enumerate(part):
             ours = {name: value[index] for name, value in outputs.items()}
             found = read_gfl_head(ours, SIDE, STRIDES, min_score)
-            rows.append(labelled_rows(settle(found, (SIDE, SIDE), item.picture_wh, IOU_MAX), labels()))
+            rows.append(labelled_rows(settle(found, (SIDE, SIDE), item.picture_wh, IOU_MAX), labels())[:max_objects])
     return rows
 
 

@@ -38,6 +38,7 @@ def nsfw(**options: Any) -> Model:
         options={},
         concurrency=concurrency(),
         cost_s=0.02,
+        ranges={"probability": (0.0, 1.0)},
     )
     return BatchModel(signature, prepare, partial(_predict, shared_session(path)))
 

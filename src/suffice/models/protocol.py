@@ -7,7 +7,7 @@ likes at a time and what one costs; planning, caching, batching, threads and ret
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -48,6 +48,9 @@ class Signature:
         concurrency: how many threads may call :meth:`Model.predict` at the same time.
         cost_s: prior seconds of one input on one core, until measured.
         price: money of one input in `currency` units of the provider (0 for local models).
+        rows_max: the most rows an input can give, None when the model does not say. Held to by
+            :func:`~suffice.models.check.check_rows`; approximate answers with a finite-sample guarantee need it.
+        ranges: output column to the (least, largest) value it can have, for numbers; held to in the same way.
     """
 
     name: str
@@ -60,6 +63,8 @@ class Signature:
     concurrency: int = 1
     cost_s: float = 0.01
     price: float = 0.0
+    rows_max: int | None = None
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +35,8 @@ def model(
     concurrency: int = 1,
     cost_s: float = 0.001,
     price: float = 0.0,
+    rows_max: int | None = None,
+    ranges: Mapping[str, tuple[float, float]] = ...,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], PythonModel]: ...
 def model(function: Callable[..., Any] | None = None, /, *, name: str | None = None, **declared: Any) -> Any:

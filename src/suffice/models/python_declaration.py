@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_type_hints
 
 import numpy as np
@@ -28,7 +28,7 @@ class Declaration:
         batch: whether the function takes columns (a list or array an argument) and gives a result an input.
         version: changes when the same input could give another output; by default
             :func:`~suffice.models.code_version.code_version`.
-        batch_size, concurrency, cost_s, price: as in :class:`~suffice.models.protocol.Signature`.
+        batch_size, concurrency, cost_s, price, rows_max, ranges: as in :class:`~suffice.models.protocol.Signature`.
     """
 
     inputs: Columns | None = None
@@ -40,6 +40,8 @@ class Declaration:
     concurrency: int = 1
     cost_s: float = 0.001
     price: float = 0.0
+    rows_max: int | None = None
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class Shape(NamedTuple):

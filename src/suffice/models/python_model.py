@@ -52,6 +52,8 @@ class PythonModel:
             concurrency=declared.concurrency,
             cost_s=declared.cost_s,
             price=declared.price,
+            rows_max=declared.rows_max,
+            ranges=declared.ranges,
         )
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:

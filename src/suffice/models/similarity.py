@@ -56,6 +56,7 @@ def similarity(**options: Any) -> Model:
         options={},
         concurrency=concurrency(),
         cost_s=0.02,
+        ranges={"similarity": (-1.0001, 1.0001)},
     )
     return BatchModel(signature, prepare, _predict)
 

@@ -1,7 +1,8 @@
 """The clauses that ask for a guarantee, taken off the end of a statement.
 
-``WITHIN e% CONFIDENCE p%``, ``RECALL r%``, ``PRECISION q%``, ``BUDGET n CALLS`` and ``BUDGET t SECONDS`` stand at the
-end of a statement, in any order. They are read from the tokens, so a column called ``confidence`` stays a column.
+``WITHIN e% CONFIDENCE p%``, ``RECALL r%``, ``PRECISION q%``, ``BUDGET n CALLS``, ``BUDGET t SECONDS`` and ``PROXY
+expression`` stand at the end of a statement, in any order. They are read from the tokens, so a column called
+``confidence`` stays a column.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Target:
-    """What was asked for; None where nothing was said. All shares are in (0, 1)."""
+    """What was asked for; None where nothing was said. All shares are in (0, 1); `proxy` is SQL."""
 
     error_relative_max: float | None = None
     confidence: float | None = None
@@ -29,6 +30,7 @@ class Target:
     precision_min: float | None = None
     budget_calls: int | None = None
     budget_s: float | None = None
+    proxy: str | None = None
 
 
 _CLAUSES: dict[tuple[str, ...], str] = {
@@ -56,7 +58,7 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     asked, end = Target(), len(tokens)
-    while (clause := _last_clause(tokens[:end])) is not None:
+    while (clause := _last_clause(tokens[:end]) or _proxy_clause(sql, tokens[:end])) is not None:
         name, value, length = clause
         if getattr(asked, name) is not None:
             raise UsageError(f"{' '.join(t.text for t in tokens[end - length : end])}: this clause is there twice")
@@ -67,7 +69,7 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     return sql[: tokens[end - 1].end + 1] if end else "", asked
 
 
-def _last_clause(tokens: list[Token]) -> tuple[str, float | int, int] | None:
+def _last_clause(tokens: list[Token]) -> tuple[str, float | int | str, int] | None:
     words = [token.text.upper() for token in tokens[-4:]]
     if len(words) >= 3 and words[-3] == "BUDGET" and words[-1] in ("CALLS", "CALL", "SECONDS", "SECOND"):
         name = "budget_calls" if words[-1].startswith("CALL") else "budget_s"
@@ -80,6 +82,37 @@ def _last_clause(tokens: list[Token]) -> tuple[str, float | int, int] | None:
         if tuple(words[-length:-2]) == keywords and len(words) >= length:
             return name, _share(words[-2], " ".join(words[-length:])), length
     return None
+
+
+_NOT_BEFORE_PROXY = frozenset(
+    ["SELECT", "BY", "WHERE", "HAVING", "ON", "AND", "OR", "NOT", "AS", "FROM", "JOIN", "CASE", "WHEN", "THEN", "ELSE"]
+)
+_NOT_IN_PROXY = frozenset(["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "SELECT", "JOIN", "UNION", "QUALIFY"])
+
+
+def _proxy_clause(sql: str, tokens: list[Token]) -> tuple[str, str, int] | None:
+    """``PROXY expression`` at the end; a column called ``proxy`` stays a column."""
+    depth = 0
+    for length, token in enumerate(reversed(tokens), 1):
+        depth += (token.text in (")", "]")) - (token.text in ("(", "["))
+        word = token.text.upper()
+        if depth < 0 or (depth == 0 and word in _NOT_IN_PROXY):
+            return None
+        if depth == 0 and word == "PROXY" and 1 < length < len(tokens):
+            before = tokens[-length - 1].text
+            is_clause = before.upper() not in _NOT_BEFORE_PROXY and (before[-1].isalnum() or before[-1] in "_)\"']*%")
+            text = sql[tokens[-length + 1].start : tokens[-1].end + 1]
+            return ("proxy", text, length) if is_clause and _is_expression(text) else None
+    return None
+
+
+def _is_expression(text: str) -> bool:
+    from suffice.sql.statement import parse_one
+
+    try:
+        return len(parse_one(f"SELECT ({text})").expressions) == 1
+    except UsageError:
+        return False
 
 
 def _number(text: str, clause: str) -> float:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from suffice.errors import UsageError
 from suffice.masks.found import Candidate
-from suffice.masks.promptable.canvas import Resize, restored
 from suffice.masks.prompt import Point, ThingPrompt
+from suffice.masks.promptable.canvas import Resize, restored
 from suffice.media.mask_crop import mask_box
 from suffice.media.mask_rle import Mask, Rle, decode_rle, encode_rle
 from suffice.media.mask_tidy import drop_islands, fill_holes

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError
 from suffice.masks.found import Candidate
+from suffice.masks.prompt import Point, ThingPrompt
 from suffice.masks.promptable.automatic import AutomaticSettings, generate
 from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of, draw, mask_logits, restored
 from suffice.masks.promptable.checkpoint_segmenter import Decoded, Encoded
-from suffice.masks.prompt import Point, ThingPrompt
 from suffice.media.mask_crop import mask_box
 from suffice.models.onnx_session import OnnxSession, Tensor
 from suffice.models.protocol import Image

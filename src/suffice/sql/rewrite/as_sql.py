@@ -212,7 +212,8 @@ def _finds_by_number(node: exp.Expr, bound: Bound) -> str | None:
         return None
     for relation in relations_of(scope):
         if relation.alias == column.table.lower() and isinstance(relation.node, exp.Table):
-            is_media = number_of(relation.node.name, MEDIA_PREFIX) is not None
+            media = bound.media.get(relation.node.name.lower())
+            is_media = media is not None and "blob_id" in media.columns
             return f"{quote(column.table)}.blob_id" if is_media else None
     return None
 

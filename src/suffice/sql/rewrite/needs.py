@@ -134,6 +134,13 @@ class Needs:
         guards = tuple(part.sql("duckdb") for part in where.this.flatten()) if where else ()
         return Need(select.distinct(copy=False), guards)
 
+    def rows_that_matter(self, scope: exp.Select, wanted: Sequence[exp.Expr]) -> exp.Select | None:
+        """``SELECT DISTINCT wanted`` over the rows of `scope` that can give a row of it, given what is known."""
+        from sqlglot import exp
+
+        select = self._rows(scope, wanted, exp.Null())
+        return None if select is None else select.distinct(copy=False)
+
     # -- rows of a scope ------------------------------------------------------------------------------------
 
     def _rows(self, scope: exp.Select, wanted: Sequence[exp.Expr], node: exp.Expr) -> exp.Select | None:

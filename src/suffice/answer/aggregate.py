@@ -1,0 +1,416 @@
+"""COUNT, SUM, AVG and arithmetic of them over what models give, from as few units as the guarantee allows.
+
+Units are frames, pictures, pages or rows of a table: all rows that hang on one unit come together, so they are one
+cluster. Each round asks a few more units, drawn at random where they tell most, and every interval after every round
+holds with all others at the stated confidence. So the loop may stop whenever it likes: at the error that was asked, at
+the end of a budget, or when nothing is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
+from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.check_units import agrees
+from suffice.answer.engine import Engine
+from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
+from suffice.answer.exact_reason import exact_answer
+from suffice.answer.guarantee import Guarantee
+from suffice.answer.guaranteed import Answer
+from suffice.answer.panel import Panel
+from suffice.answer.proxy_scores import proxy_scores
+from suffice.answer.unit_looks import unit_looks
+from suffice.answer.unit_sample import UnitSample
+from suffice.answer.work import Work
+from suffice.errors import UsageError
+from suffice.estimate.aim import Aim
+from suffice.estimate.relative import relative_half_width
+from suffice.sql.plan import Bound
+from suffice.sql.sparse import plan_sparsely
+from suffice.sql.target import Target
+from suffice.sql.units.no_bound import NoBoundError
+from suffice.sql.units.unit_query import UnitQuery, unit_query
+
+Indices = npt.NDArray[np.int64]
+Ends = tuple[float, float]
+
+CONFIDENCE = 0.95
+"""What WITHIN or BUDGET promise when no CONFIDENCE is given."""
+
+PILOT_UNITS = 24
+ROUND_MIN = 8
+BUDGET_CALLS_MIN = 16
+FULL_SCAN_SHARE = 0.9
+"""A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
+
+
+def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
+    """Answers to an aggregate, each closer than the one before.
+
+    Raises:
+        UsageError: the target does not fit; the message says what can be asked instead.
+    """
+    bound = with_numbered_tables(engine, bound)
+    plan = plan_sparsely(bound, engine.describe)
+    asked = asked_of(target)
+    try:
+        query = unit_query(plan, unit_looks(engine, plan.bound))
+    except NoBoundError as reason:
+        yield _exact_within_budget(engine, bound, target, seed, work, str(reason))
+        return
+    run = AggregateRun(engine, bound, query, target, seed, work)
+    if not run.sample.size:
+        _refuse_empty(engine, bound, query)
+        yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
+        return
+    yield from run.answers()
+
+
+def asked_of(target: Target) -> dict[str, float]:
+    """What was asked, for the guarantee."""
+    names = ("error_relative_max", "recall_min", "precision_min", "budget_calls", "budget_s")
+    return {name: getattr(target, name) for name in names if getattr(target, name) is not None}
+
+
+def _refuse_empty(engine: Engine, bound: Bound, query: UnitQuery) -> None:
+    media = bound.media[query.relation]
+    ((rows,),) = engine.database.rows(f"SELECT count(*) FROM {media.table}")
+    if not rows:
+        raise UsageError(
+            f"{media.function}() has no rows, so there is nothing to estimate: look at"
+            " SELECT * FROM problems, or ask without WITHIN and BUDGET for the exact (empty) answer"
+        )
+
+
+def _exact_within_budget(engine: Engine, bound: Bound, target: Target, seed: int, work: Work, reason: str) -> Answer:
+    if target.budget_calls is not None or target.budget_s is not None:
+        raise UsageError(f"{reason}: no budget can buy an interval; ask without BUDGET for the exact answer")
+    counts = [engine.database.rows(f"SELECT count(*) FROM {m.table}")[0][0] for m in bound.media.values()]
+    return exact_answer(engine, bound, asked_of(target), seed, work, reason, max(map(int, map(str, counts)), default=0))
+
+
+@dataclass
+class AggregateRun:
+    """One statement being answered."""
+
+    engine: Engine
+    bound: Bound
+    query: UnitQuery
+    target: Target
+    seed: int
+    work: Work
+    panels: list[Panel] = field(default_factory=list)
+    is_blind: bool = False
+    """Whether what the store knows is drawn like anything else: the coverage lab replays paid results."""
+
+    def __post_init__(self) -> None:
+        self.started = time.perf_counter()
+        self.sample = UnitSample(self.engine, self.query, self.work)
+        self.rng = np.random.default_rng(self.seed)
+        self.confidence = self.target.confidence or CONFIDENCE
+        self.columns = AnswerColumns.of(self.engine, self.bound, self.query)
+        self.dearest = 1.0
+        self.known = np.zeros(self.sample.size, dtype=bool)
+        self.asked_units = 0
+
+    # -- the loop -------------------------------------------------------------------------------------------
+
+    def answers(self) -> Iterator[Answer]:
+        self._check_budget()
+        if not self.is_blind:
+            self.known = self.sample.known()
+        scores, self.proxy_name = self._scores()
+        self._make_panels(scores)
+        if not self._learn():
+            yield self._exact("the statement could not be taken apart by unit")
+            return
+        for panel in self.panels:
+            panel.start()
+        while (open_ := self._open()) and not self._is_hopeless(open_):
+            yield self._answer()
+            if not self._round(open_):
+                break
+        yield self._last()
+
+    def _scores(self) -> tuple[npt.NDArray[np.float64], str]:
+        query = self.query
+        media, before = query.plan.bound.media[query.relation], self.sample.calls_done
+        found = proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
+        self.proxy_calls = self.sample.calls_done - before
+        return found
+
+    def _open(self) -> list[Panel]:
+        return [panel for panel in self.panels if not panel.complete and self._worst(panel) is not None]
+
+    def _last(self) -> Answer:
+        """The answer at the end: exact when all had to be looked at, else the intervals as they are."""
+        unmet = any(self._worst(panel) is not None for panel in self.panels)
+        if all(panel.complete for panel in self.panels):
+            return self._exact("every unit was looked at")
+        if unmet and not self._has_budget():
+            return self._exact("a sample would have needed nearly every unit")
+        self.sample.close(self.known)
+        return self._answer()
+
+    def _exact(self, reason: str) -> Answer:
+        return exact_answer(
+            self.engine, self.bound, asked_of(self.target), self.seed, self.work, reason, self.sample.size
+        )  # fmt: skip
+
+    def _round(self, panels: list[Panel]) -> bool:
+        """Ask some more units; False when the budget does not reach for them."""
+        drawn = []
+        allowed = self._affordable()
+        for panel in panels:
+            worst = self._worst(panel)
+            count = min(self._count(panel), allowed // len(panels))
+            if count < 1 or worst is None:
+                return False
+            drawn.append(panel.draw(count, worst))
+        total = sum(part.size for part in drawn)
+        if total > allowed or not total:
+            return False
+        before = self.sample.calls_done
+        found = self.sample.ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
+        self.dearest = max(self.dearest, (self.sample.calls_done - before) / total)
+        self.asked_units += total
+        for panel, part in zip(panels, drawn, strict=True):
+            panel.observe(part, self._in_panel(panel, found))
+        return True
+
+    def _count(self, panel: Panel) -> int:
+        errors = [self._error(panel, group) for group in range(len(panel.groups))]
+        return next_count(panel.n, max(errors, default=np.inf))
+
+    # -- what is left to do ---------------------------------------------------------------------------------
+
+    def _worst(self, panel: Panel) -> int | None:
+        """The quantity of the panel that needs more units most; None when all of its rows are done."""
+        if not panel.groups:
+            return 0 if panel.grows and not panel.complete else None
+        open_ = [(self._error(panel, g), g) for g in range(len(panel.groups))]
+        error, group = max(open_)
+        return None if error <= 1.0 else panel.worst(group, self._open_atoms(panel, group))
+
+    def _open_atoms(self, panel: Panel, group: int) -> list[int]:
+        """Atoms of the first column or condition of a group that is not settled."""
+        atoms = panel.bounds(group)
+        if self.query.having is not None and holds(self.query.having, atoms) is None:
+            return sorted(atoms_in(self.query.having))
+        outputs = [node for node in self.query.outputs if atoms_in(node)]
+        worst = max(outputs, key=lambda node: _order(relative_half_width(*value_ends(node, atoms))))
+        return sorted(atoms_in(worst))
+
+    def _error(self, panel: Panel, group: int) -> float:
+        """How far a group is from being done: at most 1 when it is."""
+        atoms = panel.bounds(group)
+        if self.query.having is not None:
+            verdict = holds(self.query.having, atoms)
+            if verdict is not True:
+                return float("inf") if verdict is None else 0.0
+        goal = self.target.error_relative_max
+        if goal is None:
+            return float("inf") if any(high > low for low, high in atoms) else 0.0
+        ends = [self._whole(node, value_ends(node, atoms)) for node in self.query.outputs if not is_key(node)]
+        return max((relative_half_width(*each) / goal for each in ends), default=0.0)
+
+    def _whole(self, node: Any, ends: Ends) -> Ends:
+        return self.columns.tightened(self.query.outputs.index(node), ends)
+
+    def _is_hopeless(self, panels: list[Panel]) -> bool:
+        """Whether a sample would need nearly all units anyway, told from what the intervals have reached so far."""
+        if self._has_budget():
+            return False
+        needed, size = 0.0, 0
+        for panel in self.panels:
+            size += panel.size
+            needed += self._needed(panel) if panel in panels else panel.seen
+        return needed >= FULL_SCAN_SHARE * size
+
+    def _needed(self, panel: Panel) -> float:
+        """Units the panel will need in the end: widths fall with the square root of 1/n - 1/N."""
+        n, size = panel.n, panel.size - int(panel.known.size)
+        if n < max(32, 0.25 * size):
+            return float(panel.seen)
+        errors = [self._error(panel, group) for group in range(len(panel.groups))]
+        worst = max(errors, default=np.inf)
+        if not np.isfinite(worst):
+            return float(panel.size)
+        return float(panel.known.size) + 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2)
+
+    # -- budgets --------------------------------------------------------------------------------------------
+
+    def _oracle_calls(self) -> int:
+        """Calls the sample took; those of a proxy, which all units take, are no part of a budget."""
+        return self.sample.calls_done - self.proxy_calls
+
+    def _has_budget(self) -> bool:
+        return self.target.budget_calls is not None or self.target.budget_s is not None
+
+    def _check_budget(self) -> None:
+        calls, seconds = self.target.budget_calls, self.target.budget_s
+        if calls is not None and calls < BUDGET_CALLS_MIN:
+            raise UsageError(
+                f"BUDGET {calls} CALLS buys no interval worth printing: ask for at least {BUDGET_CALLS_MIN} CALLS"
+            )
+        if seconds is not None and not seconds > 0:
+            raise UsageError("BUDGET 0 SECONDS buys nothing: ask for more than 0 SECONDS")
+
+    def _affordable(self) -> int:
+        """Units that what is left of the budget pays for."""
+        most = self.sample.size
+        if self.target.budget_calls is not None:
+            most = min(most, int((self.target.budget_calls - self._oracle_calls()) / self.dearest))
+        if self.target.budget_s is not None:
+            left_s = self.target.budget_s - (time.perf_counter() - self.started)
+            each_s = sum(model.seconds for model in self.work.model_calls.values()) / max(self.asked_units, 1)
+            most = min(most, int(left_s / max(each_s, 1e-3)) if left_s > 0 else 0)
+        return most
+
+    # -- panels ---------------------------------------------------------------------------------------------
+
+    def _make_panels(self, scores: npt.NDArray[np.float64]) -> None:
+        labels = self.sample.labels()
+        members: dict[tuple[Any, ...], list[int]] = {}
+        if labels is None:
+            members[()] = list(range(self.sample.size))
+        else:
+            for unit, label in enumerate(labels):
+                members.setdefault(label, []).append(unit)
+        grows = labels is None and bool(self.query.keys)
+        seeds = self.rng.spawn(len(members))
+        for (label, units), rng in zip(members.items(), seeds, strict=True):
+            chosen = np.array(units, dtype=np.int64)
+            self.panels.append(
+                Panel(
+                    units=chosen,
+                    scores=scores[chosen],
+                    pieces=self.query.formulas.pieces,
+                    atoms=self.query.formulas.atoms,
+                    delta=(1 - self.confidence) / len(members),
+                    error=self.target.error_relative_max or 0.05,
+                    aim=self.aim_of(chosen.size / self.sample.size),
+                    rng=rng,
+                    ordered=self.query.plan.bound.media[self.query.relation].function == "frames",
+                    grows=grows,
+                    groups=[] if grows else [label],
+                )
+            )
+
+    def aim_of(self, share: float) -> Aim:
+        if self.target.error_relative_max is not None:
+            return Aim(relative=self.target.error_relative_max)
+        calls = self.target.budget_calls
+        return Aim(horizon=max(1, int(calls * share))) if calls is not None else Aim()
+
+    def _learn(self) -> bool:
+        """Take in what is kept and ask the pilots; whether the units found so far explain the statement itself."""
+        pilots = [self._pilot(panel) for panel in self.panels]
+        first = np.flatnonzero(self.known)
+        chosen = np.unique(np.concatenate([first, *pilots]))
+        if not chosen.size:
+            chosen = first
+        if chosen.size:
+            before = self.sample.calls_done
+            found = self.sample.ask(chosen)
+            self.asked_units += chosen.size - first.size
+            self.dearest = max(self.dearest, (self.sample.calls_done - before) / max(chosen.size - first.size, 1))
+            if not agrees(self.engine, self.query, found):
+                return False
+            for panel in self.panels:
+                mine = np.flatnonzero(np.isin(panel.units, chosen))
+                panel.learn(mine, self._in_panel(panel, found))
+        return True
+
+    def _pilot(self, panel: Panel) -> Indices:
+        """Units to ask before the first bet, where one is needed."""
+        left = panel.units[~self.known[panel.units]]
+        is_enough = int(self.known[panel.units].sum()) >= PILOT_UNITS and not panel.grows
+        if not panel.needs_pilot or is_enough:
+            return np.zeros(0, dtype=np.int64)
+        count = min(left.size, PILOT_UNITS, max(self._affordable() // (2 * len(self.panels)), 1))
+        return panel.rng.choice(left, count, replace=False)
+
+    def _in_panel(self, panel: Panel, found: Any) -> Any:
+        """Contributions of the panel's own units, numbered by their position in it."""
+        mine = np.isin(found.units, panel.units)
+        where = np.searchsorted(panel.units, found.units[mine])
+        groups = [group for group, keep in zip(found.groups, mine, strict=True) if keep]
+        return type(found)(where.astype(np.int64), groups, found.pieces[:, mine])
+
+    # -- the answer -----------------------------------------------------------------------------------------
+
+    def _answer(self) -> Answer:
+        cells: list[list[Cell]] = []
+        undecided = 0
+        for panel in self.panels:
+            for group, label in enumerate(panel.groups):
+                atoms, estimates = panel.bounds(group), panel.estimates(group)
+                verdict = True if self.query.having is None else holds(self.query.having, atoms)
+                undecided += verdict is None
+                if verdict is not False:
+                    cells.append(
+                        self.columns.cells(label, atoms, estimates, self.target.error_relative_max is not None)
+                    )
+        rows, intervals = answer_rows(self.columns, cells, self.query.order)
+        return Answer(rows, self._guarantee(intervals, undecided))
+
+    def _guarantee(self, intervals: dict[str, list[Ends]], undecided: int) -> Guarantee:
+        bounded = all(panel.is_bounded for panel in self.panels)
+        seen = sum(panel.seen for panel in self.panels)
+        details: dict[str, Any] = {
+            "known_before": int(self.known.sum()),
+            "drawn": int(seen - self.known.sum()),
+            "delta": {"all": 1 - self.confidence, "statements": self._statements()},
+            "proxy": self.proxy_name,
+        }
+        if undecided:
+            details["groups_not_decided_by_having"] = undecided
+        if any(panel.grows for panel in self.panels):
+            details["groups"] = "those met in the sample; groups no sampled unit is in are not in the answer"
+        return Guarantee(
+            target=asked_of(self.target),
+            confidence=self.confidence,
+            tier="finite-sample" if bounded else "asymptotic",
+            method="betting over clusters, strata and predictions" if bounded else "t intervals at doubling looks",
+            intervals=intervals,
+            sampled=seen,
+            population=self.sample.size,
+            seed=self.seed,
+            assumptions=self._assumptions(bounded),
+            details=details,
+        )
+
+    def _statements(self) -> int:
+        return sum(len(panel.groups) * len(panel.atoms) for panel in self.panels)
+
+    def _assumptions(self, bounded: bool) -> tuple[str, ...]:
+        media = self.query.plan.bound.media[self.query.relation].function
+        first = f"units ({media}) drawn at random by the seed"
+        oracle = "the models' answers are the truth"
+        if not bounded:
+            return first, oracle, "n large enough for a normal limit: no range is declared, so no bound is proved"
+        ranges = [
+            f"a unit's {piece.sql.removeprefix('coalesce(').removesuffix(', 0)::DOUBLE')} lies in"
+            f" [{piece.low:g}, {piece.high:g}]"
+            for piece in self.query.formulas.pieces
+        ]
+        return first, oracle, *dict.fromkeys(ranges)
+
+
+def next_count(n: int, error: float) -> int:
+    """Units for the next round: few at first and near the end, so that little is asked in vain."""
+    if error < 1.15:
+        return max(ROUND_MIN // 2, n // 16)
+    return max(ROUND_MIN if n else 2 * ROUND_MIN, n // 5)
+
+
+def _order(width: float) -> float:
+    return width if np.isfinite(width) else 1e300

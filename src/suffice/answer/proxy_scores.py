@@ -1,0 +1,77 @@
+"""A cheap number for every unit: what a statement names with PROXY, else the unit's place in its table.
+
+A score may be anything: a stored column, a small model, similarity to words. It decides where to look and what to
+expect there, never whether an interval holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.engine import Engine
+from suffice.answer.exact import answer_exactly
+from suffice.answer.unit_sample import UnitSample
+from suffice.answer.work import Work
+from suffice.errors import UsageError
+from suffice.sql.bind import bind
+from suffice.sql.plan import Bound
+from suffice.sql.statement import parse_one
+from suffice.sql.target import Target
+from suffice.sql.units.thread_unit import UNIT
+from suffice.store.catalogue import MediaTable
+from suffice.store.database import quote
+
+Floats = npt.NDArray[np.float64]
+
+POPULATION = "temp.suffice_population"
+
+
+def proxy_scores(
+    engine: Engine, media: MediaTable, key: str, alias: str, target: Target, sample: UnitSample, work: Work
+) -> tuple[Floats, str]:
+    """(N,) a score a unit, higher or lower for more, and what it is.
+
+    Raises:
+        UsageError: PROXY is no number of each unit.
+    """
+    if target.proxy is None:
+        return np.arange(sample.size, dtype=np.float64), "place in the table"
+    sample.choose(np.arange(sample.size), POPULATION)
+    name = re.sub(r"^(?:m\d+_)+", "", alias)
+    bound = _bound(
+        engine,
+        media,
+        f"SELECT {quote(key)} AS {UNIT}, ({target.proxy})::DOUBLE AS score FROM suffice_units {quote(name)}",
+    )
+    rows = engine.database.rows(answer_exactly(engine, bound, work))
+    scores = np.full(sample.size, np.nan)
+    for unit, score in rows:
+        at = int(sample.numbers([unit])[0])
+        scores[at] = np.fmax(scores[at], np.nan if score is None else float(str(score)))
+    return _filled(scores, target.proxy), target.proxy
+
+
+def _bound(engine: Engine, media: MediaTable, sql: str) -> Bound:
+    units = MediaTable(media.function, POPULATION, media.columns, None)
+
+    def system(name: str) -> MediaTable | None:
+        return units if name == "suffice_units" else None
+
+    def sync(function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
+        return engine.catalogue.sync(function, pattern, options, lambda path: None)
+
+    return bind(parse_one(sql), engine.registry, engine.results, {}, sync, system)
+
+
+def _filled(scores: Floats, proxy: str) -> Floats:
+    """NULL is as little as the least."""
+    known = np.isfinite(scores)
+    if not known.any():
+        raise UsageError(f"PROXY {proxy}: it is NULL or no number for every unit, so it orders nothing: leave it out")
+    scores[~known] = scores[known].min()
+    return scores

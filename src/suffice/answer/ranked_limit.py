@@ -1,0 +1,92 @@
+"""LIMIT k with a PROXY: units in the order of the score, a share of them at random, until there are rows enough.
+
+The rows are exact: the score decides where to look first, never what is in the answer. A bad score costs at most the
+exploration: every fifth unit is a random one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.engine import Engine
+from suffice.answer.guaranteed import Answer
+from suffice.answer.proxy_scores import proxy_scores
+from suffice.answer.unit_looks import unit_looks
+from suffice.answer.unit_sample import CHOSEN, UnitSample
+from suffice.answer.work import Work
+from suffice.errors import UsageError
+from suffice.sql.plan import Bound
+from suffice.sql.sparse import plan_sparsely
+from suffice.sql.target import Target
+from suffice.sql.units.no_bound import NoBoundError
+from suffice.sql.units.selection_query import selection_query, unit_rows_sql
+from suffice.sql.units.thread_unit import UNIT
+
+Indices = npt.NDArray[np.int64]
+
+EXPLORE_EVERY = 5
+"""One unit in so many is drawn at random from those left."""
+
+FIRST_UNITS = 16
+
+
+def answer_ranked_limit(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
+    """The first rows found; raises UsageError without a LIMIT, or with an ORDER BY that the score would not keep."""
+    bound = with_numbered_tables(engine, bound)
+    plan = plan_sparsely(bound, engine.describe)
+    limit, order = plan.tree.args.get("limit"), plan.tree.args.get("order")
+    if limit is None or order is not None or not limit.expression.is_int:
+        raise UsageError(
+            "PROXY helps WITHIN, RECALL, PRECISION, BUDGET, or a LIMIT k without ORDER BY: add one of them, or leave"
+            " PROXY out"
+        )
+    try:
+        query = selection_query(plan, unit_looks(engine, plan.bound))
+    except NoBoundError as reason:
+        raise UsageError(f"PROXY cannot rank the units of this statement ({reason}): leave it out") from None
+    sample = UnitSample(engine, query, work)
+    media = plan.bound.media[query.relation]
+    scores, _ = proxy_scores(engine, media, query.key, query.alias, target, sample, work)
+    wanted, found, asked = int(limit.expression.name), 0, 0
+    order_ = ranked(scores, np.random.default_rng(seed))
+    step = max(FIRST_UNITS, wanted)
+    while found < wanted and asked < sample.size:
+        part = order_[asked : asked + step]
+        found += int(sample.ask(part).pieces[0].sum())
+        asked += part.size
+        step = max(FIRST_UNITS, min(2 * step, _needed(found, wanted, asked)))
+    sample.choose(np.sort(order_[:asked]))
+    names = [str(row[0]) for row in engine.database.rows(f"DESCRIBE {_plain(bound)}")]
+    sql = f"SELECT * EXCLUDE ({UNIT}) FROM ({unit_rows_sql(query, CHOSEN)}) LIMIT {wanted}"
+    with engine.database.lock:
+        rows = engine.database.connection.execute(sql).to_arrow_table().rename_columns(names)
+    sample.close(np.zeros(sample.size, dtype=bool))
+    yield Answer(rows)
+
+
+def ranked(scores: npt.NDArray[np.float64], rng: np.random.Generator) -> Indices:
+    """Units by falling score, with a random one in every fifth place."""
+    best, random = list(np.argsort(-scores, kind="stable")), list(rng.permutation(scores.size))
+    taken, order = np.zeros(scores.size, dtype=bool), list[int]()
+    queues = (iter(best), iter(random))
+    while len(order) < scores.size:
+        queue = queues[len(order) % EXPLORE_EVERY == EXPLORE_EVERY - 1]
+        unit = next(unit for unit in queue if not taken[unit])
+        taken[unit] = True
+        order.append(unit)
+    return np.array(order, dtype=np.int64)
+
+
+def _needed(found: int, wanted: int, asked: int) -> int:
+    """Units that the rest will take, as the yield so far says."""
+    return int(1.2 * (wanted - found) * asked / found) if found else 2 * asked
+
+
+def _plain(bound: Bound) -> str:
+    from suffice.sql.rewrite.as_sql import answer_sql
+
+    return answer_sql(bound)

@@ -1,0 +1,315 @@
+"""Totals of linear functions of what each unit holds, all bounded from one sample, with any number of statements.
+
+A unit (frame, page, row) holds a vector of pieces: rows of an aggregate, their sum, the same for each group. A
+statement is a row of weights: its total is the sum over all units of weights times pieces. Counts and sums are totals
+themselves; the ratio R = sum y / sum m is at least r exactly if the total of y - r m is not below zero
+(:mod:`suffice.estimate.ratio_steps`).
+
+Sources: :mod:`suffice.estimate.martingale` for the bound; difference estimators (Cassel, Sarndal & Wretman, Biometrika
+1976) and stratification by score (Neyman 1934; ABae, VLDB 2021) inside it. Each round's strata, predictions, draws and
+stakes are functions of what was seen before it, so a random, inverted or lying score leaves every bound valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import UsageError
+from suffice.estimate.aim import Aim
+from suffice.estimate.guesses import guesses
+from suffice.estimate.martingale import Group, Martingale
+from suffice.estimate.neyman import neyman
+from suffice.estimate.predictors import Predictor, Seen, interpolated_regression, interpolation, nothing, regression
+from suffice.estimate.score_strata import score_strata
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+_LEVELS_MAX = 7
+_SEEN_A_LEVEL, _DRAWS_A_LEVEL = 50, 8
+_EXACT_ENDS_MAX = 4_000_000
+"""Statements x units up to which each statement's largest prediction is looked up; above, it is bounded by pieces."""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """C statements. `low` and `high` (C,) are the range of one unit's weighted sum.
+
+    `is_sign` says what a statement is for: True, to show that its total is not below zero (stakes aim at its distance
+    from there); False, to know the total closely (stakes aim at the share of it that was asked).
+    """
+
+    weights: Floats  # (C, P)
+    low: Floats
+    high: Floats
+    is_sign: bool = False
+
+    @property
+    def count(self) -> int:
+        return int(self.weights.shape[0])
+
+
+@dataclass(frozen=True)
+class _Round:
+    """What was decided before the draws of a round are answered."""
+
+    units: list[Indices]
+    predictions: Floats  # (predictors, P, N)
+    chosen: int
+
+
+class LinearTotals:
+    """Draws units of a table of N and bounds C totals from below, at every round at once.
+
+    Args:
+        low, high: (P,) range of each piece.
+        scores: (N,) a number a unit, known for all, of any quality and scale.
+        rng: where the randomness of the draws comes from; every guarantee is over it.
+        aim: what is wanted of the statements that are no sign tests.
+        ordered: neighbours in the table are alike (frames of a video): predict from them as well.
+        known: (k,) units whose pieces `known_values` (P, k) are known already, however they were chosen.
+    """
+
+    def __init__(
+        self,
+        low: Floats,
+        high: Floats,
+        scores: Floats,
+        rng: np.random.Generator,
+        aim: Aim,
+        *,
+        ordered: bool = False,
+        known: Indices | None = None,
+        known_values: Floats | None = None,
+    ) -> None:
+        if not np.isfinite(scores).all():
+            raise UsageError("a proxy gave scores that are not finite numbers")
+        self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
+        self.values = np.full((low.size, scores.size), np.nan)
+        if known is not None:
+            self.values[:, known] = known_values
+        line = (nothing, regression)
+        self._predictors: tuple[Predictor, ...] = (*line, interpolation, interpolated_regression) if ordered else line
+        self._drawn = np.zeros(0, dtype=np.int64)
+        self._errors = np.zeros((len(self._predictors), low.size, 0))
+        self._level, self._labels = -1, np.zeros(scores.size, dtype=np.int64)
+        self._queues: list[Indices] = []
+        self._round: _Round | None = None
+        self._step = np.zeros(0, dtype=np.int64)  # units whose bets are being made
+        self._statements: list[Statements] = []
+        self._bets: list[Martingale] = []
+
+    def add(self, statements: Statements, delta: float) -> int:
+        """Statements that bet from the next round on, each failing with probability <= `delta`; their number."""
+        self._statements.append(statements)
+        self._bets.append(Martingale(delta, statements.count))
+        return len(self._statements) - 1
+
+    def add_pieces(self, low: Floats, high: Floats) -> None:
+        """More pieces, all zero in every unit seen so far (a group that was just met is shown by :meth:`set`)."""
+        more = low.size
+        self.low, self.high = np.append(self.low, low), np.append(self.high, high)
+        self.values = np.concatenate([self.values, np.where(np.isnan(self.values[:1]), np.nan, 0.0).repeat(more, 0)])
+        self._errors = np.concatenate([self._errors, np.zeros((self._errors.shape[0], more, self.n))], axis=1)
+        self._statements = [
+            Statements(np.pad(s.weights, ((0, 0), (0, more))), s.low, s.high, s.is_sign) for s in self._statements
+        ]
+
+    @property
+    def n(self) -> int:
+        """Units drawn; those `known` beforehand not included."""
+        return self._drawn.size
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether a unit's pieces are known."""
+        return np.asarray(np.isfinite(self.values[0]))
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.seen.all())
+
+    def total(self, weights: Floats) -> float:
+        """Best guess of one total."""
+        left = ~self.seen
+        if not left.any():
+            return float((weights @ self.values).sum())
+        predictions = self._predict()
+        j = self._best(predictions, Statements(weights[None], weights[None] @ self.low, weights[None] @ self.high))
+        rows = weights @ predictions[j]
+        errors = weights @ self._errors[j]
+        labels = self._labels[self._drawn]
+        known = float((weights @ self.values[:, ~left]).sum())
+        centre = sum(
+            float((left & (self._labels == h)).sum()) * float(errors[labels == h].mean())
+            for h in range(int(self._labels.max()) + 1)
+            if (labels == h).any()
+        )
+        return known + float(rows[left].sum()) + centre
+
+    # -- rounds ---------------------------------------------------------------------------------------------
+
+    def draw(self, count: int, family: int, statement: int) -> Indices:
+        """The units to ask next, about `count` of them, as `statement` of a family needs them most."""
+        self._split(count)
+        focus = self._one(family, statement)
+        predictions = self._predict()
+        chosen = self._best(predictions, focus)
+        low, high, centre, variance = self._guess(chosen, predictions, focus)
+        width = self._half_width(focus, self._bets[family].log_ratio, predictions[chosen], centre, variance)
+        reach = np.maximum(centre - low, high - centre)[0]
+        counts = neyman(self._left(), np.sqrt(variance[0]), reach, float(width[0]), count)
+        units = [queue[:draws] for queue, draws in zip(self._queues, counts, strict=True)]
+        self._round = _Round(units, predictions, chosen)
+        return np.concatenate(units)
+
+    def observe(self, values: Floats) -> None:
+        """The pieces (P, k) of the units last drawn, in the same order."""
+        plan = self._round
+        if plan is None:
+            raise UsageError("observe() answers a draw()")
+        units, pieces = np.concatenate(plan.units), plan.predictions.shape[1]
+        slack = 1e-9 * (1 + np.abs(self.high - self.low))[:pieces, None]
+        if ((values < self.low[:pieces, None] - slack) | (values > self.high[:pieces, None] + slack)).any():
+            raise UsageError("a value lies outside its declared range")
+        column = {int(unit): k for k, unit in enumerate(units)}
+        for parts in self._parts(plan):
+            drawn = np.concatenate(parts)
+            self._take(plan, parts, values[:, [column[int(unit)] for unit in drawn]])
+        self._round = None
+
+    def _parts(self, plan: _Round) -> list[list[Indices]]:
+        """The round in smaller steps, each with draws of every stratum: guesses are sharpened between them."""
+        chancy = [
+            units.size for units, queue in zip(plan.units, self._queues, strict=True) if 0 < units.size < queue.size
+        ]
+        count = sum(units.size for units in plan.units)
+        steps = (
+            max(1, min([*chancy, count // max(2, self.n // 16)]))
+            if len(chancy) == len(self._left().nonzero()[0])
+            else 1
+        )
+        return list(map(list, zip(*(np.array_split(units, steps) for units in plan.units), strict=True)))
+
+    def _take(self, plan: _Round, parts: list[Indices], values: Floats) -> None:
+        before, units = np.nansum(self.values, axis=1), np.concatenate(parts)
+        self._step = units
+        self.values[:, units] = values
+        for statements, bets in zip(self._statements, self._bets, strict=True):
+            self._bet(plan, parts, statements, bets, before)
+        self._drawn = np.append(self._drawn, units)
+        self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
+        self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
+        self._step = np.zeros(0, dtype=np.int64)
+
+    def lower(self, family: int) -> Floats:
+        """(C,) lower bounds of a family's totals now."""
+        statements, left = self._statements[family], int((~self.seen).sum())
+        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low
+        return np.asarray(np.maximum(self._bets[family].low, certain))
+
+    # -- one round ------------------------------------------------------------------------------------------
+
+    def _bet(
+        self, plan: _Round, parts: list[Indices], statements: Statements, bets: Martingale, before: Floats
+    ) -> None:
+        predictions = plan.predictions[plan.chosen]
+        low, _, centre, variance = self._guess(plan.chosen, plan.predictions, statements)
+        width = self._half_width(statements, bets.log_ratio, predictions, centre, variance)
+        groups = []
+        for h, (queue, units) in enumerate(zip(self._queues, parts, strict=True)):
+            if queue.size:
+                residuals = statements.weights @ (self.values[:, units] - predictions[:, units])
+                predicted = statements.weights @ predictions[:, queue].sum(axis=1)
+                groups.append(Group(queue.size, predicted, residuals, low[:, h], centre[:, h], variance[:, h]))
+        bets.round(statements.weights @ before, groups, width)
+
+    def _one(self, family: int, statement: int) -> Statements:
+        whole, at = self._statements[family], slice(statement, statement + 1)
+        return Statements(whole.weights[at], whole.low[at], whole.high[at], whole.is_sign)
+
+    def _split(self, count: int) -> None:
+        """Split or merge the strata when it is time; what is left of each is shuffled anew."""
+        level = min(_LEVELS_MAX, self.n // _SEEN_A_LEVEL, count // _DRAWS_A_LEVEL)
+        if level == self._level:
+            return
+        self._level, self._labels = level, score_strata(self.scores, level)
+        left = self._rng.permutation(np.flatnonzero(~self.seen))
+        self._queues = [left[self._labels[left] == stratum] for stratum in range(self._labels.max() + 1)]
+
+    def _left(self) -> Indices:
+        return np.array([queue.size for queue in self._queues], dtype=np.int64)
+
+    def _predict(self) -> Floats:
+        """(predictors, P, N) predictions inside the range of each piece."""
+        index, low, high = np.flatnonzero(self.seen), self.low[:, None], self.high[:, None]
+        if not index.size:
+            return np.broadcast_to(np.clip(0.0, low, high), (len(self._predictors), *self.values.shape)).copy()
+        labels = self._labels[index]
+        share = np.bincount(self._labels) / np.maximum(np.bincount(labels, minlength=self._labels.max() + 1), 1)
+        rows = [
+            [predictor(Seen(index, piece[index], share[labels]), self.scores) for piece in self.values]
+            for predictor in self._predictors
+        ]
+        return np.asarray(np.clip(np.array(rows), low, high))
+
+    def _best(self, predictions: Floats, focus: Statements) -> int:
+        """The predictor whose residuals of the statement in focus spread least."""
+        if not self.n:
+            return 0
+        spreads = [
+            float(self._left() @ np.sqrt(self._guess(j, predictions, focus)[3][0])) for j in range(len(predictions))
+        ]
+        return int(np.argmin(spreads))
+
+    def _guess(
+        self, predictor: int, predictions: Floats, statements: Statements
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """(C, H) range, mean and variance of a predictor's residuals, from errors on units it had not seen."""
+        start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
+        errors, labels = self._errors[predictor, :, start:], self._labels[self._drawn[start:]]
+        strata = len(self._queues)
+        member = (labels[None] == np.arange(strata)[:, None]).astype(np.float64)  # (H, n)
+        weighted = statements.weights @ errors  # (C, n)
+        least, most = self._ends(predictions[predictor], statements)
+        low, high = statements.low[:, None] - most, statements.high[:, None] - least
+        return low, high, *guesses(member.sum(axis=1), weighted @ member.T, weighted**2 @ member.T, low, high)
+
+    def _ends(self, predictions: Floats, statements: Statements) -> tuple[Floats, Floats]:
+        """(C, H) least and largest prediction of a stratum's units that are left."""
+        least, most = np.zeros((2, statements.count, len(self._queues)))
+        for h, queue in enumerate(self._queues):
+            if not queue.size:
+                continue
+            part = predictions[:, queue]
+            if statements.count * queue.size <= _EXACT_ENDS_MAX:
+                rows = statements.weights @ part
+                least[:, h], most[:, h] = rows.min(axis=1), rows.max(axis=1)
+            else:
+                up, down = np.maximum(statements.weights, 0), np.minimum(statements.weights, 0)
+                least[:, h] = up @ part.min(axis=1) + down @ part.max(axis=1)
+                most[:, h] = up @ part.max(axis=1) + down @ part.min(axis=1)
+        return least, most
+
+    def _half_width(
+        self, statements: Statements, log_ratio: float, predictions: Floats, centre: Floats, variance: Floats
+    ) -> Floats:
+        """(C,) of the totals: what the stakes aim at."""
+        left, size = self._left().astype(np.float64), float(self.scores.size)
+        known, unseen = self._before(), np.concatenate([*self._queues, np.zeros(0, dtype=np.int64)])
+        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left
+        spread = np.sqrt(variance) @ left
+        if statements.is_sign:
+            error = spread / np.sqrt(max(self.n, 1))
+            return np.asarray(np.maximum(total - error / 2, error / 2))
+        seen = np.full(total.size, float(self.n))
+        return np.asarray(size * self._aim.half_width(total / size, (spread / size) ** 2, seen, size, log_ratio))
+
+    def _before(self) -> Floats:
+        """(P,) sums of the pieces that were known before the current step."""
+        values = self.values
+        total = np.nansum(values, axis=1)
+        return np.asarray(total - values[:, self._step].sum(axis=1) if self._step.size else total)

@@ -1,0 +1,145 @@
+"""Totals and ratios of values without a known range: t intervals at a few looks, labelled asymptotic.
+
+Units are drawn uniformly. Looks are at sizes fixed in advance (64, 128, 256, …), look k spends ``1 / (k (k + 1))`` of
+the failure probability, so that stopping at a look is allowed for. A look only counts when no single unit carries the
+interval: a unit whose share of the estimate alone exceeds half the interval says that the tail has not been seen, and
+the answer waits for the next look. That check is a precaution and no proof.
+
+Sources: Cochran 1977, chapters 2 and 6, through :mod:`suffice.estimate.student`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.estimate.spending import look_share
+from suffice.estimate.student import student_mean, student_ratio
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+Ends = tuple[float, float]
+
+FIRST_LOOK = 64
+
+
+class StudentTotals:
+    """A uniform sample of N units with P pieces each, `known` ones set apart as a certainty stratum."""
+
+    def __init__(self, pieces: int, size: int, rng: np.random.Generator, known: Indices, known_values: Floats) -> None:
+        self.values = np.full((pieces, size), np.nan)
+        if known.size:
+            self.values[:, known] = known_values
+        self._certain = known_values.sum(axis=1) if known.size else np.zeros(pieces)
+        self._order = rng.permutation(np.flatnonzero(~np.isfinite(self.values[0])))
+        self._population, self.n, self.look = int(self._order.size), 0, 0
+        self._next = FIRST_LOOK
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(np.isfinite(self.values[0]))
+
+    @property
+    def complete(self) -> bool:
+        return self.n == self._population
+
+    def draw(self, count: int) -> Indices:
+        """The next units: up to the next look."""
+        return self._order[self.n : self.n + min(count, self._next - self.n)]
+
+    def observe(self, values: Floats) -> None:
+        units = self._order[self.n : self.n + values.shape[1]]
+        self.values[:, units] = values
+        self.n += units.size
+        self.look_now = self.n == self._next
+        if self.look_now:
+            self.look, self._next = self.look + 1, 2 * self._next
+
+    def sample(self, weights: Floats) -> Floats:
+        return np.asarray(weights @ self.values[:, self._order[: self.n]])
+
+    def certain(self, weights: Floats) -> float:
+        return float(weights @ self._certain)
+
+    @property
+    def population(self) -> int:
+        return self._population
+
+
+@dataclass
+class StudentTotal:
+    """A total; `bounds` are those of the last look that counted."""
+
+    totals: StudentTotals
+    weights: Floats
+    delta: float
+    _looked: int = 0
+    _bounds: Ends = (-math.inf, math.inf)
+
+    def bounds(self) -> Ends:
+        totals = self.totals
+        if totals.complete:
+            value = self.estimate()
+            return value, value
+        if totals.look > self._looked:
+            self._looked = totals.look
+            values = totals.sample(self.weights)
+            one = student_mean(values, totals.population, 1 - self.delta * look_share(totals.look))
+            half = (one.high - one.low) / 2 * values.size
+            if float(np.max(np.abs(values - one.estimate))) <= half / 2:
+                shift = totals.certain(self.weights)
+                self._bounds = (shift + one.low * totals.population, shift + one.high * totals.population)
+        return self._bounds
+
+    def estimate(self) -> float:
+        values = self.totals.sample(self.weights)
+        mean = float(values.mean()) if values.size else 0.0
+        return self.totals.certain(self.weights) + mean * self.totals.population
+
+
+@dataclass
+class StudentRatio:
+    """A ratio of totals by linearisation; known units join as what they are."""
+
+    totals: StudentTotals
+    top: Floats
+    bottom: Floats
+    delta: float
+    _looked: int = 0
+    _bounds: Ends = (-math.inf, math.inf)
+
+    def bounds(self) -> Ends:
+        totals = self.totals
+        if totals.complete:
+            value = self.estimate()
+            return value, value
+        if totals.look > self._looked:
+            self._looked = totals.look
+            self._look()
+        return self._bounds
+
+    def _look(self) -> None:
+        y, m = self.totals.sample(self.top), self.totals.sample(self.bottom)
+        confidence = 1 - self.delta * look_share(self.totals.look)
+        one = student_ratio(y, m, self.totals.population, confidence)
+        if not math.isfinite(one.low):
+            return
+        residuals = y - one.estimate * m
+        if float(np.max(np.abs(residuals))) > (one.high - one.low) / 2 * float(m.sum()) / 2:
+            return
+        ends = [self._with_certain(end, y, m) for end in (one.low, one.high)]
+        self._bounds = (min(ends), max(ends))
+
+    def _with_certain(self, ratio: float, y: Floats, m: Floats) -> float:
+        rows = float(m.mean()) * self.totals.population
+        known = self.totals.certain(self.bottom)
+        return (ratio * rows + self.totals.certain(self.top)) / (rows + known)
+
+    def estimate(self) -> float:
+        scale = self.totals.population / max(self.totals.n, 1)
+        top = self.totals.certain(self.top) + scale * float(self.totals.sample(self.top).sum())
+        bottom = self.totals.certain(self.bottom) + scale * float(self.totals.sample(self.bottom).sum())
+        return top / bottom if bottom else math.nan

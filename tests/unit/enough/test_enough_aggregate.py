@@ -1,0 +1,229 @@
+"""Aggregates over models with a target: every form is answered, holds what it promises, and says what it took."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from enough_town import town
+from function_model import FunctionModel
+
+import suffice
+from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.check_units import agrees
+from suffice.answer.unit_looks import unit_looks
+from suffice.answer.unit_sample import UnitSample
+from suffice.answer.work import Work
+from suffice.errors import UsageError
+from suffice.sql.sparse import plan_sparsely
+from suffice.sql.statement import parse_one
+from suffice.sql.units.no_bound import NoBoundError
+from suffice.sql.units.unit_query import unit_query
+
+FORMS = [
+    "SELECT count(*) AS n FROM objects WHERE label = 'person'",
+    "SELECT count(*) FROM frames_seen f, things(f.frame) o WHERE o.label = 'person' AND f.time_s < 12",
+    "SELECT avg(score) AS s FROM objects",
+    "SELECT sum(score) AS s, count(*) AS n, sum(score) / count(*) AS m FROM objects",
+    "SELECT round(100 * avg(score), 1) - 3 AS s FROM objects",
+    "SELECT count(*) FILTER (WHERE label = 'person') / count(*) AS share FROM objects",
+    "SELECT part, count(*) AS n FROM objects GROUP BY part ORDER BY n DESC",
+    "SELECT label, count(*) AS n, avg(score) AS s FROM objects GROUP BY label",
+    "SELECT count(*) AS n FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame) o WHERE label = 'person') >= 6",
+    "SELECT count(*) AS n FROM (SELECT frame FROM objects WHERE label = 'person' GROUP BY frame HAVING count(*) >= 6)",
+    "SELECT avg(n) AS n FROM (SELECT frame, count(*) AS n FROM objects GROUP BY frame) t",
+    "SELECT count(label) / count(DISTINCT f.frame) AS n FROM frames_seen f LEFT JOIN things(f.frame) o ON score > 0.6",
+    "SELECT count(*) AS n FROM frames_seen f WHERE mood(f.frame) = 'glad'",
+    "SELECT sum(CASE WHEN label = 'car' THEN 2 ELSE 1 END) AS n FROM objects WHERE mood(frame) = 'glad'",
+    "WITH o AS (SELECT * FROM objects) SELECT count(*) AS n FROM o WHERE score > 0.6",
+    "SELECT count(DISTINCT frame) AS n FROM objects WHERE label = 'car'",
+]
+
+
+@pytest.mark.parametrize("statement", FORMS)
+def test_units_add_up_to_the_statement(statement: str) -> None:
+    """What all units contribute, put together, is DuckDB's own answer over them."""
+    con, _ = town(60)
+    con.sql("SELECT 1")  # takes in the view
+    engine = con._engine
+    bound = with_numbered_tables(engine, con._bind(parse_one(statement), Work()))
+    plan = plan_sparsely(bound, engine.describe)
+    query = unit_query(plan, unit_looks(engine, plan.bound))
+    sample = UnitSample(engine, query, Work())
+    assert agrees(engine, query, sample.ask(np.arange(sample.size)))
+    assert agrees(engine, query, sample.ask(np.arange(0, sample.size, 3)))
+
+
+MIXED = [
+    ("SELECT count(*) FROM (SELECT label FROM objects LIMIT 10) t", "LIMIT"),
+    ("SELECT count(*) FROM (SELECT DISTINCT label FROM objects) t", "DISTINCT"),
+    ("SELECT count(*) FROM (SELECT label FROM objects GROUP BY label) t", "aggregate"),
+    ("SELECT max(score) FROM objects", "max"),
+    ("SELECT median(score) FROM objects", "median"),
+    ("SELECT count(DISTINCT label) FROM objects", "different values"),
+    ("SELECT sum(count(*)) OVER () FROM objects GROUP BY label", "window|bound"),
+    ("SELECT label, count(*) FROM objects GROUP BY label ORDER BY 2 LIMIT 1", "come first"),
+    ("SELECT label, count(*) FROM objects GROUP BY ROLLUP (label)", "grouping sets"),
+]
+
+
+@pytest.mark.parametrize(("statement", "reason"), MIXED)
+def test_what_has_no_bound_is_exact_and_says_why(statement: str, reason: str) -> None:
+    con, _ = town(60)
+    result = con.sql(f"{statement} WITHIN 10%", seed=1)
+    assert result.fetchall() == con.sql(statement).fetchall()
+    assert result.guarantee is not None and result.guarantee.tier == "exact"
+    assert re.search(reason, result.guarantee.method, re.IGNORECASE), result.guarantee.method
+
+
+def test_within_is_met_and_counted() -> None:
+    con, detector = town()
+    result = con.sql("SELECT count(*) AS n FROM objects WHERE label = 'person' WITHIN 15% CONFIDENCE 90%", seed=5)
+    guarantee, ((n,),) = result.guarantee, result.fetchall()
+    ((low, high),) = guarantee.intervals["n"]
+    truth = town()[0].sql("SELECT count(*) FROM objects WHERE label = 'person'").fetchone()[0]
+    assert low <= truth <= high and abs(n - truth) <= 0.15 * truth and isinstance(n, int)
+    assert max(n - low, high - n) <= 0.16 * n
+    assert guarantee.tier == "finite-sample" and guarantee.confidence == 0.9 and guarantee.seed == 5
+    work = result.work.model_calls["things"]
+    assert detector.paid == work.done == guarantee.sampled < 240 and work.skipped == 240 - work.done
+    assert any("[0, 12]" in each for each in guarantee.assumptions)
+
+
+def test_same_seed_same_answer_and_no_seed_says_which() -> None:
+    question = "SELECT avg(score) AS s FROM objects WITHIN 8%"
+    first, second = (town()[0].sql(question, seed=3) for _ in range(2))
+    assert first.fetchall() == second.fetchall() and first.guarantee == second.guarantee
+    assert town()[0].sql(question).guarantee.seed != town()[0].sql(question).guarantee.seed
+
+
+def test_kept_units_are_a_certainty_stratum() -> None:
+    """A cache of the fullest frames moves nothing: they count as what they are, and are not paid again."""
+    con, detector = town()
+    con.sql("SELECT count(*) FROM objects WHERE frame % 10 < 3")
+    paid = detector.paid
+    result = con.sql("SELECT count(*) AS n FROM objects WITHIN 10%", seed=2)
+    ((low, high),) = result.guarantee.intervals["n"]
+    truth = con.sql("SELECT count(*) FROM objects").fetchone()[0]
+    assert low <= truth <= high
+    assert result.guarantee.details["known_before"] == paid == result.work.model_calls["things"].cached
+    assert result.work.model_calls["things"].done < 240 - paid
+
+
+def test_when_all_is_kept_the_answer_is_exact_and_free() -> None:
+    con, detector = town(120)
+    exact = con.sql("SELECT count(*) AS n FROM objects").fetchall()
+    paid = detector.paid
+    result = con.sql("SELECT count(*) AS n FROM objects WITHIN 5%")
+    assert (result.fetchall(), result.guarantee.tier, detector.paid) == (exact, "exact", paid)
+
+
+def test_a_target_out_of_reach_is_a_full_scan() -> None:
+    con, detector = town(80)
+    result = con.sql("SELECT count(*) AS n FROM objects WHERE label = 'unicorn' WITHIN 5%", seed=1)
+    assert result.fetchall() == [(0,)] and result.guarantee.tier == "exact" and detector.paid == 80
+    work = result.work.model_calls["things"]
+    assert (work.done, work.cached, work.skipped) == (80, 0, 0)
+
+
+def test_a_budget_is_kept_and_buys_an_interval() -> None:
+    con, detector = town()
+    result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label ORDER BY label BUDGET 60 CALLS", seed=4)
+    assert detector.paid <= 60 and result.guarantee.target == {"budget_calls": 60}
+    truth = dict(con.sql("SELECT label, count(*) FROM objects GROUP BY label").fetchall())
+    for (label, _), (low, high) in zip(result.fetchall(), result.guarantee.intervals["n"], strict=True):
+        assert low <= truth[label] <= high
+    timed = town()[0].sql("SELECT count(*) AS n FROM objects BUDGET 0.2 SECONDS", seed=4)
+    assert timed.guarantee.sampled <= 240
+
+
+def test_having_keeps_the_groups_that_are_certain() -> None:
+    con, _ = town()
+    result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label HAVING count(*) > 300 WITHIN 20%", seed=1)
+    assert [label for label, _ in result.fetchall()] == ["person"]
+
+
+def test_no_declared_range_is_labelled_asymptotic() -> None:
+    con, _ = town()
+    result = con.sql("SELECT avg(glance(frame)) AS n FROM frames_seen WITHIN 10%", seed=1)
+    assert result.guarantee.tier == "asymptotic"
+    assert any("no range is declared" in each for each in result.guarantee.assumptions)
+    loose = con.sql("SELECT count(*) AS n FROM frames_seen f, loose(f.frame) o WITHIN 10%", seed=1)
+    assert loose.guarantee.tier == "asymptotic"
+
+
+def test_a_proxy_is_asked_of_all_and_is_no_part_of_the_budget() -> None:
+    con, detector = town()
+    result = con.sql("SELECT count(*) AS n FROM objects WITHIN 12% BUDGET 100 CALLS PROXY glance(frame)", seed=1)
+    assert result.work.model_calls["glance"].done == 240 and detector.paid <= 100
+    ((low, high),) = result.guarantee.intervals["n"]
+    assert low <= con.sql("SELECT count(*) FROM objects").fetchone()[0] <= high
+
+
+def test_answers_stream_and_shrink() -> None:
+    con, _ = town()
+    question = "SELECT count(*) AS n FROM objects WITHIN 12%"
+    widths, last = [], None
+    for partial in con.stream(question, seed=6):
+        ((low, high),) = partial.guarantee.intervals["n"]
+        widths.append(high - low)
+        last = partial
+    assert len(widths) > 2 and widths == sorted(widths, reverse=True)
+    assert last.fetchall() == town()[0].sql(question, seed=6).fetchall()
+
+
+def test_explain_predicts_before_anything_is_spent() -> None:
+    con, detector = town()
+    question = "SELECT count(*) AS n FROM objects WHERE label = 'person' WITHIN 10%"
+    plan = con.explain(question)
+    assert detector.paid == 0 and "COUNT(*) in [0, 12]" in plan and "24 to 240 of 240 units" in plan
+    con.sql("SELECT count(*) FROM objects WHERE frame % 6 = 0")
+    paid = detector.paid
+    assert "played through on 40 known units" in con.explain(question) and detector.paid == paid
+    assert "actual" in con.explain(question, analyze=True) and detector.paid > paid
+
+
+WRONG = [
+    ("SELECT frame FROM objects WITHIN 5%", "RECALL"),
+    ("SELECT frame FROM objects BUDGET 100 CALLS", "SELECT count"),
+    ("SELECT count(*) FROM objects RECALL 90%", "WITHIN e%"),
+    ("SELECT count(*) FROM objects WITHIN 5% RECALL 90%", "one of the two"),
+    ("SELECT count(*) FROM objects WITHIN 0%", "between 0 and 100"),
+    ("SELECT count(*) FROM objects WITHIN 5% CONFIDENCE 100%", "between 0 and 100"),
+    ("SELECT count(*) FROM objects BUDGET 3 CALLS", "at least 16"),
+    ("SELECT count(*) FROM objects BUDGET 0 SECONDS", "more than 0"),
+    ("SELECT count(*) FROM objects CONFIDENCE 95%", "add WITHIN"),
+    ("SELECT max(score) FROM objects BUDGET 100 CALLS", "without BUDGET"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY no_such_thing(frame)", "no_such_thing"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY NULL", "leave it out"),
+]
+
+
+@pytest.mark.parametrize(("statement", "advice"), WRONG)
+def test_what_cannot_be_asked_says_what_can(statement: str, advice: str) -> None:
+    con, detector = town(60)
+    with pytest.raises(suffice.errors.SufficeError, match=advice):
+        con.sql(statement, seed=1)
+    assert detector.paid == 0
+
+
+def test_empty_media_and_nothing_left_by_a_predicate() -> None:
+    con, detector = town(60)
+    con.sql("CREATE TABLE nothing (frame INTEGER)")
+    with pytest.raises(UsageError, match="has no rows"):
+        con.sql("SELECT count(*) FROM nothing n, things(n.frame) o WITHIN 5%")
+    result = con.sql("SELECT count(*) AS n FROM objects WHERE time_s < 0 WITHIN 5%")
+    assert result.fetchall() == [(0,)] and result.guarantee.tier == "exact" and detector.paid == 0
+
+
+def test_a_model_that_breaks_its_word_is_found_out() -> None:
+    con, _ = town(60)
+    liar = FunctionModel("liar", lambda i: [(float(i),)], ["INTEGER"], [("v", "DOUBLE")], ranges={"v": (0.0, 30.0)})
+    con.register("liar", liar)
+    with pytest.raises(suffice.errors.SufficeError, match="declared to lie in .0, 30."):
+        con.sql("SELECT avg(liar(frame)) FROM frames_seen WITHIN 5%", seed=1)
+
+
+def test_no_bound_error_is_not_an_error_of_the_user() -> None:
+    assert not issubclass(NoBoundError, suffice.errors.SufficeError)

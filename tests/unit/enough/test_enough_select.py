@@ -1,0 +1,91 @@
+"""Rows with a promised recall or precision: who vouches for each, and what cannot be asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from enough_town import people, town
+
+from suffice.answer.ranked_limit import ranked
+from suffice.errors import UsageError
+
+CROWDED = "FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame) o WHERE label = 'person') >= 6"
+
+
+def crowded(size: int) -> set[int]:
+    return {i for i in range(size) if sum(label == "person" for label, _ in people(i)) >= 6}
+
+
+def test_recall_with_rows_that_need_no_model() -> None:
+    con, detector = town(900)
+    con.sql("SELECT count(*) FROM objects WHERE frame < 30")
+    paid = detector.paid
+    result = con.sql(
+        f"SELECT f.frame {CROWDED} RECALL 85% CONFIDENCE 90% BUDGET 300 CALLS PROXY glance(f.frame)", seed=1
+    )
+    rows, truth = result.fetchall(), crowded(900)
+    assert result.columns == ["frame", "vouched_by"]
+    assert {who for _, who in rows} == {"oracle", "proxy", "cache"}
+    assert len({frame for frame, _ in rows} & truth) >= 0.85 * len(truth)
+    assert all(frame in truth for frame, who in rows if who != "proxy")
+    assert all(frame < 30 for frame, who in rows if who == "cache")
+    assert detector.paid - paid <= 300 and result.guarantee.intervals == {"recall": [(0.85, 1.0)]}
+    assert result.guarantee.details["units"]["proxy"] == sum(who == "proxy" for _, who in rows)
+
+
+def test_rows_made_by_models_are_all_vouched_by_the_oracle() -> None:
+    con, detector = town(900)
+    statement = (
+        "SELECT frame, score FROM objects WHERE label = 'car' RECALL 80% PROXY (frame % 9 = 0)::INTEGER + frame / 1e4"
+    )
+    result = con.sql(statement, seed=2)
+    rows = result.fetchall()
+    assert {row[2] for row in rows} == {"oracle"} and all(row[0] % 9 == 0 for row in rows)
+    assert len(rows) >= 80 and detector.paid < 900
+
+
+def test_joint_targets_split_delta_openly() -> None:
+    con, _ = town(900)
+    result = con.sql(f"SELECT f.frame {CROWDED} RECALL 80% PRECISION 80% CONFIDENCE 80% PROXY glance(f.frame)", seed=3)
+    rows, truth = {frame for frame, _ in result.fetchall()}, crowded(900)
+    assert len(rows & truth) >= 0.8 * len(truth) and len(rows & truth) >= 0.8 * len(rows)
+    assert result.guarantee.details["delta"]["promises"] == 2
+
+
+def test_few_units_are_all_asked() -> None:
+    con, _ = town(60)
+    result = con.sql(f"SELECT f.frame {CROWDED} RECALL 80% PROXY glance(f.frame)", seed=3)
+    assert {frame for frame, _ in result.fetchall()} == crowded(60) and result.guarantee.tier == "exact"
+
+
+def test_limit_goes_by_the_proxy_and_its_rows_are_exact() -> None:
+    con, detector = town(900)
+    result = con.sql("SELECT frame FROM objects WHERE label = 'car' LIMIT 5 PROXY (frame % 9 = 0)::INTEGER", seed=1)
+    assert len(result) == 5 and all(frame % 9 == 0 for (frame,) in result.fetchall())
+    assert result.guarantee is None and detector.paid <= 32
+    con, detector = town(900)
+    lying = con.sql("SELECT frame FROM objects WHERE label = 'car' LIMIT 5 PROXY -(frame % 9 = 0)::INTEGER", seed=1)
+    assert len(lying) == 5 and detector.paid < 500
+
+
+def test_every_fifth_unit_is_a_random_one() -> None:
+    order = ranked(np.arange(100.0), np.random.default_rng(0))
+    assert sorted(order) == list(range(100)) and order[:4].tolist() == [99, 98, 97, 96]
+    assert not np.array_equal(order, np.arange(100)[::-1])
+
+
+WRONG = [
+    ("SELECT frame, score FROM objects PRECISION 90% PROXY frame", "ask RECALL"),
+    (f"SELECT f.frame {CROWDED} RECALL 90%", "add PROXY"),
+    (f"SELECT f.frame {CROWDED} RECALL 90% BUDGET 5 CALLS PROXY f.frame", "at least 100"),
+    ("SELECT DISTINCT label FROM objects RECALL 90% PROXY frame", "WITHIN e%"),
+    ("SELECT frame FROM objects ORDER BY score LIMIT 3 PROXY frame", "without ORDER BY"),
+    ("SELECT frame FROM objects PROXY frame", "LIMIT k"),
+]
+
+
+@pytest.mark.parametrize(("statement", "advice"), WRONG)
+def test_what_cannot_be_selected_says_what_can(statement: str, advice: str) -> None:
+    con, _ = town(300)
+    with pytest.raises(UsageError, match=advice):
+        con.sql(statement, seed=1)
