@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,9 @@ from suffice.diffusion.pocket.random_folder import (
     motion_targets,
     save_half,
     save_lora,
+    save_text,
     write_plain_parts,
 )
-
-
-def _save_text(work: Path, folder: Path) -> None:
-    """Save the text encoder; its config must not say float16, or it would load as that even on a CPU."""
-    save_half(trained.text_encoder(work)[0], folder)
-    path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "float32"}, indent=2) + "\n")
 
 
 def _controlnet(work: Path) -> Any:
@@ -63,7 +56,7 @@ def _save_pan(work: Path, folder: Path) -> None:
 
 PARTS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
     "vae": ("vae", lambda work, folder: save_half(trained.vae(work), folder)),
-    "text_encoder": ("text", _save_text),
+    "text_encoder": ("text", lambda work, folder: save_text(trained.text_encoder(work)[0], folder)),
     "unet": ("unet", lambda work, folder: save_half(trained.unet(work), folder)),
     "motion": ("motion", lambda work, folder: save_half(_motion(work), folder)),
     "controlnet_edge": ("controlnet", lambda work, folder: save_half(_controlnet(work), folder)),

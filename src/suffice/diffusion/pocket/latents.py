@@ -8,7 +8,7 @@ from typing import Any
 
 from suffice.diffusion.pocket.caption import caption
 from suffice.diffusion.pocket.data import as_pixels, scenes
-from suffice.diffusion.pocket.scene import Scene
+from suffice.diffusion.pocket.scene import SHAPES, Scene
 
 COUNT, SEED, _AT_ONCE = 30000, 31, 100
 
@@ -39,6 +39,10 @@ def read(encoder: Any, tokenize: Any, captions: list[str]) -> Any:
         return encoder(tokenize(captions)).last_hidden_state.half()
 
 
+def _is_easy(told: Scene) -> bool:
+    return len(told.things) == 1 and told.things[0].kind in SHAPES
+
+
 def _make(folder: Path) -> dict[str, Any]:
     import torch
 
@@ -51,7 +55,7 @@ def _make(folder: Path) -> dict[str, Any]:
         some = told[first : first + _AT_ONCE]
         clean.append(encode(eyes, some))
         states.append(read(encoder, tokenize, [caption(one) for one in some]))
-    singles = torch.tensor([n for n, one in enumerate(told) if len(one.things) == 1])
+    singles = torch.tensor([n for n, one in enumerate(told) if _is_easy(one)])
     nothing = read(encoder, tokenize, [""])[0]
     return {"clean": torch.cat(clean), "states": torch.cat(states), "nothing": nothing, "singles": singles}
 

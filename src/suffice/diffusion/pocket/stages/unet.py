@@ -11,9 +11,8 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.latents import Latents, load_latents
 from suffice.diffusion.pocket.noise import v_loss
 
-PLAN = Plan("unet", steps=2300, rate=1.2e-3, seed=3, average=0.997)
-_BATCH = 64
-_EASY = 0.15  # the first share of the steps sees single things only
+PLAN = Plan("unet", steps=4000, rate=1.2e-3, seed=3, average=0.997)
+_EASY_STEPS, _ROUGH_STEPS = 1400, 600  # single shapes only; large batches, any timestep
 UNTOLD = 0.1  # captions replaced by nothing, for classifier-free guidance
 
 
@@ -30,9 +29,18 @@ def batch(latents: Latents, chosen: Any, generator: Any) -> tuple[Any, Any]:
 def _chosen(latents: Latents, step: int, generator: Any) -> Any:
     import torch
 
-    pool = latents.singles if step < _EASY * PLAN.steps else None
-    picked = torch.randint(len(latents.clean) if pool is None else len(pool), (_BATCH,), generator=generator)
+    size = 64 if step < _ROUGH_STEPS else 32
+    pool = latents.singles if step < _EASY_STEPS else None
+    picked = torch.randint(len(latents.clean) if pool is None else len(pool), (size,), generator=generator)
     return picked if pool is None else pool[picked]
+
+
+def _timesteps(step: int, count: int, generator: Any) -> Any:
+    """Return timesteps; after the first steps half of them from where words matter, above 300."""
+    import torch
+
+    low = 300 * (torch.rand(count, generator=generator) < (0.0 if step < _ROUGH_STEPS else 0.5)).long()
+    return low + (torch.rand(count, generator=generator) * (1000 - low)).long()
 
 
 def train(folder: Path) -> Any:
@@ -46,7 +54,8 @@ def train(folder: Path) -> Any:
 
     def loss(step: int, generator: Any) -> Any:
         clean, states = batch(latents, _chosen(latents, step, generator), generator)
-        return v_loss(lambda noisy, t: unet(noisy, t, states).sample, clean, generator)
+        steps = _timesteps(step, len(clean), generator)
+        return v_loss(lambda noisy, t: unet(noisy, t, states).sample, clean, generator, steps)
 
     fit(PLAN, unet, loss, folder)
     return unet.eval()
