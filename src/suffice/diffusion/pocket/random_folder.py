@@ -1,4 +1,4 @@
-"""Write the whole pocket folder with random weights: the exact architecture, for tests and for code that needs no meaning."""
+"""Write the whole pocket folder with random weights: the exact architecture, for code that needs no meaning."""
 
 from __future__ import annotations
 
@@ -32,10 +32,16 @@ def make_controlnet(unet: Any) -> Any:
 
 
 def make_motion() -> Any:
-    """Return an untrained motion adapter; its last layers are zero, so it changes nothing yet."""
+    """Return an untrained motion adapter that changes nothing: its last layers are zero (diffusers' are random)."""
+    import torch
     from diffusers import MotionAdapter
 
-    return MotionAdapter(**configs.MOTION)
+    adapter = MotionAdapter(**configs.MOTION)
+    with torch.no_grad():
+        for name, weight in adapter.named_parameters():
+            if ".proj_out." in name:
+                weight.zero_()
+    return adapter
 
 
 def add_lora(model: Any, targets: tuple[str, ...], name: str) -> None:
@@ -66,6 +72,13 @@ def save_half(model: Any, folder: Path) -> None:
     copy.deepcopy(model).half().save_pretrained(folder, safe_serialization=True)
 
 
+def save_text(encoder: Any, folder: Path) -> None:
+    """Save a text encoder in half precision, with a config that does not make it load as that on a CPU."""
+    save_half(encoder, folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "float32"}, indent=2) + "\n")
+
+
 def write_plain_parts(folder: Path) -> None:
     """Write what holds no trained weight: the index, the tokenizer, the scheduler."""
     from diffusers import DDIMScheduler
@@ -84,8 +97,8 @@ def init_random(seed: int, folder: Path) -> None:
     torch.manual_seed(seed)
     write_plain_parts(folder)
     unet = UNet2DConditionModel(**configs.UNET)
+    save_text(CLIPTextModel(text_config()), folder / "text_encoder")
     parts = {
-        "text_encoder": CLIPTextModel(text_config()),
         "vae": AutoencoderKL(**configs.VAE),
         "unet": unet,
         "unet_inpaint": UNet2DConditionModel(**inpaint_config()),
