@@ -76,6 +76,7 @@ class Planner:
         self._store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         self._requests: dict[int, Running] = {}
         self._submitted = 0
+        self._tile_s = 0.0
         self._stepped: Callable[[int, StepPlan], None] = lambda number, plan: None
         self._await(say.Ready, fleet.ranks)
         self._meet()
@@ -120,10 +121,8 @@ class Planner:
 
     def _hand_out(self) -> None:
         for rank in self.fleet.ranks:
-            if self.board.free(rank) and (taken := self.board.next_for(rank)) is not None:
-                unit, takers = taken
-                for taker in takers:
-                    self._order(self._requests[unit.request], taker)
+            if self.board.free(rank) and (unit := self.board.next_for(rank, time.perf_counter())) is not None:
+                self._order(self._requests[unit.request], rank)
 
     def _order(self, running: Running, rank: int) -> None:
         plan, course = running.plan, running.course
@@ -171,8 +170,11 @@ class Planner:
     def _unit(self, running: Running, takers: tuple[int, ...], together: bool) -> Unit:
         plan, course = running.plan, running.course
         assert plan is not None
-        left = float(course.settings.steps - plan.step)
-        return Unit(running.number, plan.step, plan.kind, takers, together, running.deadline_s, left)
+        tiles = max((len(running.tiles[rank]) for rank in takers), default=course.grid.count)
+        left_s = self._tile_s * course.grid.count * (course.settings.steps - plan.step)
+        return Unit(
+            running.number, plan.step, plan.kind, takers, together, running.deadline_s, left_s, self._tile_s * tiles
+        )
 
     def _tell_resting(self, running: Running, takers: Sequence[int]) -> None:
         """Who rests must know who ran, to make sense of what it is sent."""
@@ -196,11 +198,13 @@ class Planner:
         running = self._requests[reply.request]
         self._count(rank, reply)
         running.parts[rank] = reply
-        if self.board.done(rank, reply.request, reply.step):
+        if self.board.done(rank):
             self._absorb(running)
 
     def _count(self, rank: int, reply: say.Done) -> None:
         tally = self.tally
+        tiles = reply.noise.shape[1]
+        self._tile_s = 0.8 * self._tile_s + 0.2 * reply.seconds / tiles if self._tile_s else reply.seconds / tiles
         tally.flops += reply.flops
         tally.bytes_sent += reply.bytes_sent
         tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds
