@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +20,7 @@ from suffice.regional.denoiser import opened  # noqa: E402
 from suffice.regional.local import LocalEngine  # noqa: E402
 from suffice.regional.model import Model, load  # noqa: E402
 from suffice.regional.settings import RequestSettings, SkipSettings  # noqa: E402
-from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet, WorkerError  # noqa: E402
+from suffice.regional.workers.fleet import ThreadFleet  # noqa: E402
 from suffice.regional.workers.planner import Planner  # noqa: E402
 
 BUDGET = SkipSettings(mode="budget", active_fraction=0.75, warmup_steps=2, reset_every=3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from suffice.regional.fill.history import History
     from torch import Tensor
+
+    from suffice.regional.fill.history import History
 
 
 def zero_order(history: History, time: float) -> Tensor:

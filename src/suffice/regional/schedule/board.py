@@ -96,4 +96,4 @@ class Board:
     def clear(self) -> None:
         """Drop everything (workers were lost), but remember which requests have begun."""
         for kept in (self.ready, self.current, self.meetings, self._left, self.busy_until_s):
-            kept.clear()  # type: ignore[attr-defined]
+            kept.clear()

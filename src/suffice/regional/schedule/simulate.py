@@ -50,9 +50,7 @@ class Outcome:
 class Simulation:
     """`speeds` of one group of workers (1 is the device of `cost`); requests go through `policy`."""
 
-    def __init__(
-        self, trace: Sequence[TraceRequest], speeds: Sequence[float], policy: Policy, cost: StepCost
-    ) -> None:
+    def __init__(self, trace: Sequence[TraceRequest], speeds: Sequence[float], policy: Policy, cost: StepCost) -> None:
         self.trace, self.speeds, self.cost = trace, speeds, cost
         self.board = Board(policy, range(len(speeds)))
         self.busy_s = [0.0] * len(speeds)

@@ -1,4 +1,4 @@
-"""Requests to schedule, known beforehand: when each arrives and what fraction of each worker's tiles runs in each step."""
+"""Requests to schedule, known beforehand: when each arrives, and what each worker runs of it in each step."""
 
 from __future__ import annotations
 

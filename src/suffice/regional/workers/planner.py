@@ -46,9 +46,10 @@ class Running:
 
 @dataclass
 class Tally:
-    """What all requests took. busy_s: of each rank."""
+    """What all requests took. busy_s: of each rank. flops_dense: of one whole step."""
 
     flops: int = 0
+    flops_dense: int = 0
     bytes_sent: int = 0
     bytes_by_kind: dict[str, int] = field(default_factory=dict)
     bytes_by_step: list[int] = field(default_factory=list)
@@ -70,7 +71,8 @@ class Planner:
         import torch.distributed as dist
 
         self.fleet, self.sync, self.lost_max, self.speeds = fleet, exchange == "sync", lost_max, speeds
-        self.board = Board(policy or GapFilling(), fleet.ranks)
+        policy = policy or GapFilling()
+        self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
         self.epoch = 0
         self._store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -206,6 +208,8 @@ class Planner:
         tiles = reply.noise.shape[1]
         self._tile_s = 0.8 * self._tile_s + 0.2 * reply.seconds / tiles if self._tile_s else reply.seconds / tiles
         tally.flops += reply.flops
+        if tiles == self._requests[reply.request].course.grid.count and not reply.attention:
+            tally.flops_dense = reply.flops
         tally.bytes_sent += reply.bytes_sent
         tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds
         for kind, sent in reply.bytes_by_kind.items():
