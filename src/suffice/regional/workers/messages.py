@@ -98,13 +98,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Done:
-    """The noise of a rank's tiles (of all tiles after :class:`Warm`), and what it took."""
+    """The noise of a rank's tiles (of all tiles after :class:`Warm`), and what it took; waited_s: for others."""
 
     request: int
     step: int
     noise: NDArray[Any]
     seconds: float
     flops: int
+    waited_s: float = 0.0
     bytes_sent: int = 0
     bytes_by_kind: dict[str, int] = field(default_factory=dict)
     attention: dict[int, tuple[NDArray[Any], int]] = field(default_factory=dict)

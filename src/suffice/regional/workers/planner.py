@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from suffice.regional.course import Course, StepPlan
 
 LOST_MAX = 3
+UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from which on regions are shared out anew
 
 
 @dataclass
@@ -66,11 +67,10 @@ class Planner:
         exchange: str = "sync",
         policy: Policy | None = None,
         lost_max: int = LOST_MAX,
-        speeds: Sequence[float] | None = None,
     ) -> None:
         import torch.distributed as dist
 
-        self.fleet, self.sync, self.lost_max, self.speeds = fleet, exchange == "sync", lost_max, speeds
+        self.fleet, self.sync, self.lost_max = fleet, exchange == "sync", lost_max
         policy = policy or GapFilling()
         self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
@@ -79,6 +79,7 @@ class Planner:
         self._requests: dict[int, Running] = {}
         self._submitted = 0
         self._tile_s = 0.0
+        self._rank_tile_s: dict[int, float] = {}
         self._stepped: Callable[[int, StepPlan], None] = lambda number, plan: None
         self._await(say.Ready, fleet.ranks)
         self._meet()
@@ -154,7 +155,7 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        if not running.begun:
+        if not running.begun or (plan.kind == "whole" and self._uneven(running)):
             self._begin(running)
         if plan.kind == "whole":
             running.safe = running.course.snapshot()
@@ -185,10 +186,21 @@ class Planner:
                 self._order(running, rank)
                 running.parts.pop(rank, None)
 
+    def _uneven(self, running: Running) -> bool:
+        """Whether some worker is so slow that sharing the regions out anew pays; a whole step makes that free."""
+        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in self.fleet.ranks]
+        return min(slow_s) > 0 and max(slow_s) > UNEVEN * sum(slow_s) / len(slow_s)
+
+    def _speeds(self) -> list[float] | None:
+        """Of each rank, once all have been seen at work."""
+        if len(self._rank_tile_s) < len(self.fleet.ranks):
+            return None
+        return [1 / self._rank_tile_s[rank] for rank in self.fleet.ranks]
+
     def _begin(self, running: Running) -> None:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
-        shares = share_out(weights, len(self.fleet.ranks), self.speeds)
+        shares = share_out(weights, len(self.fleet.ranks), self._speeds())
         running.owned = tuple(tuple(sorted(t for r in share for t in course.regions[r])) for share in shares)
         grid, told, running.begun = course.grid, course.condition, True
         for rank in self.fleet.ranks:
@@ -206,12 +218,14 @@ class Planner:
     def _count(self, rank: int, reply: say.Done) -> None:
         tally = self.tally
         tiles = reply.noise.shape[1]
-        self._tile_s = 0.8 * self._tile_s + 0.2 * reply.seconds / tiles if self._tile_s else reply.seconds / tiles
+        each_s = (reply.seconds - reply.waited_s) / tiles
+        self._tile_s = _smoothed(self._tile_s, each_s)
+        self._rank_tile_s[rank] = _smoothed(self._rank_tile_s.get(rank, 0.0), each_s)
         tally.flops += reply.flops
         if tiles == self._requests[reply.request].course.grid.count and not reply.attention:
             tally.flops_dense = reply.flops
         tally.bytes_sent += reply.bytes_sent
-        tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds
+        tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds - reply.waited_s
         for kind, sent in reply.bytes_by_kind.items():
             tally.bytes_by_kind[kind] = tally.bytes_by_kind.get(kind, 0) + sent
 
@@ -298,6 +312,10 @@ def _add_attention(recorder: Any, reply: say.Done) -> None:
         seen = torch.as_tensor(words)
         recorder.sums[cells] = recorder.sums[cells] + seen if cells in recorder.sums else seen
         recorder.counts[cells] += count
+
+
+def _smoothed(before: float, now: float) -> float:
+    return 0.7 * before + 0.3 * now if before else now
 
 
 def _array(tensor: Any) -> Any:

@@ -98,7 +98,7 @@ class Worker:
         mine = message.tiles[self.mail.rank]
         if not mine:
             return None
-        started, sent = time.perf_counter(), dict(self.mail.bytes_sent)
+        started, waited_s, sent = time.perf_counter(), self.mail.waited_s, dict(self.mail.bytes_sent)
         exchange = PeerExchange(self.mail, holding, message.request, message.step, message.sync)
         exchange.catch_up()
         before = self.meter.executed
@@ -106,7 +106,9 @@ class Worker:
         exchange.finish()
         by_kind = {kind: total - sent.get(kind, 0) for kind, total in self.mail.bytes_sent.items()}
         taken, work = time.perf_counter() - started, self.meter.executed - before
-        return say.Done(message.request, message.step, _array(noise), taken, work, sum(by_kind.values()), by_kind)
+        waited_s = self.mail.waited_s - waited_s
+        sent_now = sum(by_kind.values())
+        return say.Done(message.request, message.step, _array(noise), taken, work, waited_s, sent_now, by_kind)
 
     def _run(self, message: say.Step, holding: Holding, mine: say.Tiles, exchange: PeerExchange) -> Tensor:
         import torch
