@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from suffice.diffusion.pocket import configs
-from suffice.diffusion.pocket.vocabulary import START, END, tokens, write_tokenizer
+from suffice.diffusion.pocket.vocabulary import END, START, tokens, write_tokenizer
 
 
 def text_config() -> Any:

@@ -52,7 +52,10 @@ def _background(rng: Generator) -> str:
 def one(rng: Generator) -> Scene:
     """One thing, half of the time at a named place."""
     place = pick(rng, tuple(PLACES)) if rng.random() < 0.5 else ""
-    return Scene(_background(rng), (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),))
+    return Scene(
+        _background(rng),
+        (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),),
+    )
 
 
 def moving(rng: Generator) -> Scene:
@@ -68,7 +71,9 @@ def moving(rng: Generator) -> Scene:
 def _posed(rng: Generator, seen: Thing) -> Thing:
     if seen.motion == "spinning":
         return replace(seen, turn_deg=float(rng.uniform(0, 120)))
-    return replace(seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24)))
+    return replace(
+        seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24))
+    )
 
 
 _CENTRES = {
