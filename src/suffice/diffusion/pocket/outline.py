@@ -22,9 +22,7 @@ _STROKES = {
     "f": (-_W, -_H, -_W + _T, _T / 2),
     "g": (-_W, -_T / 2, _W, _T / 2),
 }
-_LIT = dict(
-    zip(DIGITS, ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"), strict=True)
-)
+_LIT = dict(zip(DIGITS, ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"), strict=True))
 
 
 def _around(count: int, radii: tuple[float, ...] = (1.0,), start_deg: float = -90.0) -> Polygon:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from suffice.diffusion.pocket import configs
-from suffice.diffusion.pocket.vocabulary import END, START, tokens, write_tokenizer
+from suffice.diffusion.pocket.vocabulary import START, END, tokens, write_tokenizer
 
 
 def text_config() -> Any:
@@ -32,10 +32,16 @@ def make_controlnet(unet: Any) -> Any:
 
 
 def make_motion() -> Any:
-    """Return an untrained motion adapter; its last layers are zero, so it changes nothing yet."""
+    """Return an untrained motion adapter; its last layers are zero (diffusers leaves them random): it changes nothing yet."""
+    import torch
     from diffusers import MotionAdapter
 
-    return MotionAdapter(**configs.MOTION)
+    adapter = MotionAdapter(**configs.MOTION)
+    with torch.no_grad():
+        for name, weight in adapter.named_parameters():
+            if ".proj_out." in name:
+                weight.zero_()
+    return adapter
 
 
 def add_lora(model: Any, targets: tuple[str, ...], name: str) -> None:
@@ -66,6 +72,13 @@ def save_half(model: Any, folder: Path) -> None:
     copy.deepcopy(model).half().save_pretrained(folder, safe_serialization=True)
 
 
+def save_text(encoder: Any, folder: Path) -> None:
+    """Save a text encoder in half precision; its config must not say float16, or it would load as that even on a CPU."""
+    save_half(encoder, folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "float32"}, indent=2) + "\n")
+
+
 def write_plain_parts(folder: Path) -> None:
     """Write what holds no trained weight: the index, the tokenizer, the scheduler."""
     from diffusers import DDIMScheduler
@@ -84,8 +97,8 @@ def init_random(seed: int, folder: Path) -> None:
     torch.manual_seed(seed)
     write_plain_parts(folder)
     unet = UNet2DConditionModel(**configs.UNET)
+    save_text(CLIPTextModel(text_config()), folder / "text_encoder")
     parts = {
-        "text_encoder": CLIPTextModel(text_config()),
         "vae": AutoencoderKL(**configs.VAE),
         "unet": unet,
         "unet_inpaint": UNet2DConditionModel(**inpaint_config()),

@@ -45,17 +45,15 @@ def thing(rng: Generator, kind: str, size: str, xy: tuple[float | None, float | 
     return Thing(kind, pick(rng, tuple(COLOURS)), size, centre, radius, **more)
 
 
-def _background(rng: Generator) -> str:
+def background(rng: Generator) -> str:
+    """Return a background by lot."""
     return pick(rng, tuple(BACKGROUNDS))
 
 
 def one(rng: Generator) -> Scene:
     """One thing, half of the time at a named place."""
     place = pick(rng, tuple(PLACES)) if rng.random() < 0.5 else ""
-    return Scene(
-        _background(rng),
-        (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),),
-    )
+    return Scene(background(rng), (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),))
 
 
 def moving(rng: Generator) -> Scene:
@@ -65,15 +63,13 @@ def moving(rng: Generator) -> Scene:
     seen = thing(rng, pick(rng, kinds), "", (None, None), motion=motion)
     if motion in ("growing", "shrinking", "spinning"):
         seen = _posed(rng, seen)
-    return Scene(_background(rng), (seen,))
+    return Scene(background(rng), (seen,))
 
 
 def _posed(rng: Generator, seen: Thing) -> Thing:
     if seen.motion == "spinning":
         return replace(seen, turn_deg=float(rng.uniform(0, 120)))
-    return replace(
-        seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24))
-    )
+    return replace(seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24)))
 
 
 _CENTRES = {
@@ -90,13 +86,13 @@ def two(rng: Generator) -> Scene:
     first, second = (thing(rng, _kind(rng), pick(rng, ("", "", "small")), xy) for xy in _CENTRES[relation])
     while second.colour == first.colour:
         second = thing(rng, second.kind, second.size, _CENTRES[relation][1])
-    return Scene(_background(rng), (first, second), relation)
+    return Scene(background(rng), (first, second), relation)
 
 
 def three(rng: Generator) -> Scene:
     """Three small things in a row, told from left to right."""
     things = [thing(rng, _kind(rng), "small", (x, 0.5)) for x in (0.18, 0.5, 0.82)]
-    return Scene(_background(rng), tuple(things), "in a row")
+    return Scene(background(rng), tuple(things), "in a row")
 
 
 MIX = ((one, 0.40), (moving, 0.22), (two, 0.34), (three, 0.04))

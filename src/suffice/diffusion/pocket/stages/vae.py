@@ -38,11 +38,7 @@ def _loss(vae: Any, pixels: Any, generator: Any) -> Any:
     shown = vae.decode(latent.mean + latent.std * noise).sample
     small = f.avg_pool2d(pixels, 4)
     rebuilt = f.mse_loss(shown, pixels) + 0.1 * f.l1_loss(shown, pixels)
-    return (
-        rebuilt
-        + 0.05 * f.mse_loss(latent.mean[:, :3], 1.5 * small)
-        + 1e-4 * latent.kl().mean() / latent.mean[0].numel()
-    )
+    return rebuilt + 0.05 * f.mse_loss(latent.mean[:, :3], 1.5 * small) + 1e-4 * latent.kl().mean() / latent.mean[0].numel()
 
 
 def train(folder: Path) -> Any:
