@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, models, regional, sql, store
+from suffice.cli import animate, bench, check, demo, explain, inpaint, models, regional, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -20,4 +20,6 @@ app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.add_typer(regional.app, name="regional")
 app.command("check")(check.check)
+app.command("animate")(animate.animate)
+app.command("inpaint")(inpaint.inpaint)
 app.command("bench")(bench.bench)

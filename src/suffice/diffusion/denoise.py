@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.diffusion.windows.blend import shares
+from suffice.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,10 @@ class Steps:
 
 def set_steps(scheduler: Any, count: int, device: Any, generator: torch.Generator, strength: float = 1.0) -> Steps:
     """The steps of a whole run, or its last share `strength` when it starts from a picture."""
-    scheduler.set_timesteps(count, device=device)
+    try:
+        scheduler.set_timesteps(count, device=device)
+    except (ValueError, IndexError) as error:
+        raise UsageError(f"{type(scheduler).__name__} cannot take {count} steps: {error}") from None
     order = getattr(scheduler, "order", 1)
     skipped = max(count - min(int(count * strength), count), 0) * order
     if skipped and hasattr(scheduler, "set_begin_index"):

@@ -26,7 +26,16 @@ _FLAT_RENAMED = (
     ("_attention_blocks_1_", "_attn2_"),
     ("_processor_", "_"),
 )
-_PREFIXES = ("lora_unet_", "lora_te1_", "lora_te2_", "lora_te_", "unet_", "text_encoder_2_", "text_encoder_", "base_model_model_")
+_PREFIXES = (
+    "lora_unet_",
+    "lora_te1_",
+    "lora_te2_",
+    "lora_te_",
+    "unet_",
+    "text_encoder_2_",
+    "text_encoder_",
+    "base_model_model_",
+)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from suffice.errors import UsageError, nearest
 
-SHORT = {
+SHORT: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "ddpm": ("DDPMScheduler", {}),
     "dpm++": ("DPMSolverMultistepScheduler", {}),
@@ -37,7 +37,7 @@ def make_scheduler(base: Any, name: str | None, changes: Mapping[str, Any] | Non
     """
     import diffusers
 
-    kind, own = (type(base).__name__, {}) if name is None else SHORT.get(name.lower(), (name, {}))
+    kind, own = (type(base).__name__, dict[str, Any]()) if name is None else SHORT.get(name.lower(), (name, {}))
     if kind not in _names():
         known = [*SHORT, *_names()]
         raise UsageError(f"there is no scheduler {name!r}{nearest(str(name), known)}; short names: {', '.join(SHORT)}")

@@ -10,7 +10,9 @@ from typing import Any, Literal
 from suffice.errors import UsageError
 
 Family = Literal["sd15", "sdxl"]
-_WIDTH = re.compile(r"down_blocks\.(\d+)\.(?:motion_modules|temporal_attentions)\.0\.(?:temporal_transformer\.)?norm\.weight")
+_WIDTH = re.compile(
+    r"down_blocks\.(\d+)\.(?:motion_modules|temporal_attentions)\.0\.(?:temporal_transformer\.)?norm\.weight"
+)
 _WIDTHS = (320, 640, 1280, 1280)
 
 
@@ -24,8 +26,8 @@ class MotionKind:
         frames: of a window in training, and at most.
         frames_max: positions it knows.
         scheduler: what its noise schedule changes in the checkpoint's.
-        norm_each_frame: whether the module's own first norm saw each frame alone (AnimateDiff's code) or all frames of a
-            window together (diffusers' code).
+        norm_each_frame: whether the module's own first norm saw each frame alone (AnimateDiff's code) or all
+            frames of a window together (diffusers' code).
         norm_over_frames: whether the UNet's own group norms saw all frames of a clip as one when it was trained.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,9 @@ def load_motion(path: Path, *, device: Any = "cpu", dtype: Any = None) -> Motion
         raise UsageError(f"{path}: {error}") from None
     length = positions_of(shapes) or kind.frames_max
     adapter = _adapter(path, _renamed(state), length, config)
-    adapter.to(device=device, dtype=dtype).requires_grad_(False).eval()
+    adapter.requires_grad_(False).eval().to(device)
+    if dtype is not None and dtype != adapter.dtype:
+        adapter.to(dtype)
     corrections = {name: config[name] for name in _CORRECTED if name in config}
     return Motion(str(path), replace(kind, **{"frames_max": length, **corrections}), adapter)
 
@@ -84,13 +87,9 @@ def _locate(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _renamed(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    renamed = {}
-    for key, value in state.items():
-        for old, new in _RENAMED:
-            key = key.replace(old, new)
-        if ".pos_encoder." not in key and ".pos_embed." not in key:  # sinusoids: made, not stored
-            renamed[key] = value
-    return renamed
+    names = {key: reduce(lambda name, pair: name.replace(*pair), _RENAMED, key) for key in state}
+    # Positions are sinusoids: made, not stored.
+    return {new: state[old] for old, new in names.items() if ".pos_encoder." not in new and ".pos_embed." not in new}
 
 
 def _adapter(path: Path, state: Mapping[str, torch.Tensor], length: int, config: Mapping[str, Any]) -> Any:
@@ -113,7 +112,9 @@ def _shape_of(state: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """What a MotionAdapter must be like to hold these tensors."""
     norms = {key: len(value) for key, value in state.items() if key.endswith("motion_modules.0.norm.weight")}
     widths = [norms[key] for key in sorted(norms) if key.startswith("down_blocks.")]
-    first = [key for key in state if key.startswith("down_blocks.0.motion_modules.") and key.endswith(".proj_in.weight")]
+    first = [
+        key for key in state if key.startswith("down_blocks.0.motion_modules.") and key.endswith(".proj_in.weight")
+    ]
     return {
         "block_out_channels": tuple(widths),
         "motion_layers_per_block": len(first),

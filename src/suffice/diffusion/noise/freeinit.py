@@ -57,10 +57,16 @@ _OF_DISTANCE: dict[str, Callable[[torch.Tensor, FreeInit], torch.Tensor]] = {
 FILTERS = (*_OF_DISTANCE, "box")
 
 
-def low_pass(frames: int, height: int, width: int, how: FreeInit) -> torch.Tensor:
-    """The share of each frequency that is kept, ``[frames, height, width]``, the lowest in the middle."""
+def low_pass(shape: tuple[int, int, int], how: FreeInit) -> torch.Tensor:
+    """The share of each frequency that is kept, ``[frames, height, width]``, the lowest in the middle.
+
+    Args:
+        shape: frames, height and width.
+        how: which are kept.
+    """
     import torch
 
+    frames, height, width = shape
     if how.stop_space == 0 or how.stop_time == 0:
         return torch.zeros(frames, height, width)
     if how.filter == "box":

@@ -46,8 +46,8 @@ class PromptTravel:
 
     def _at(self, frame: int, *, pooled: bool) -> torch.Tensor:
         place = self.track.between(frame, self.length, closed=self.closed, hold=self.travel == "hold")
-        ends = [self._vector(self.track.values[key], pooled=pooled) for key in (place.before, place.after)]
-        return mix(*ends, place.share, spherical=self.travel == "slerp")
+        before, after = (self._vector(self.track.values[key], pooled=pooled) for key in (place.before, place.after))
+        return mix(before, after, place.share, spherical=self.travel == "slerp")
 
     def _vector(self, prompt: str, *, pooled: bool) -> torch.Tensor:
         embedding = self.embeddings[prompt]

@@ -171,7 +171,7 @@ def _set_travel(settings: dict[str, object], of: str, value: str, length: int) -
         if word in ("open", "closed"):
             settings["closed"] = word == "closed"
         elif word in TRAVELS:
-            settings["travel"] = cast(Travel, word)
+            settings["travel"] = word
         else:
             raise UsageError(f"travel: {word!r} is no way to travel{nearest(word, (*TRAVELS, 'open', 'closed'))}")
 

@@ -15,7 +15,7 @@ def looped(frames: int, size: int, overlap: int, stride: int, step: int) -> list
     if frames <= size:
         return [_around(round(frames * turn), 1, frames, frames)]
     hop = size - overlap
-    found = []
+    found: list[tuple[int, ...]] = []
     for distance in (2**exponent for exponent in range(stride)):
         if distance * (size - 1) + 1 > frames:
             break

@@ -11,12 +11,11 @@ def uniform(frames: int, size: int, overlap: int, stride: int, step: int) -> lis
     if frames <= size:
         return [tuple(range(frames))]
     hop = size - overlap
-    found = []
+    found: list[tuple[int, ...]] = []
     for distance in (2**exponent for exponent in range(stride)):
         span = distance * (size - 1) + 1
         if span > frames:
             break
         first = round(hop * distance * halving(step)) - hop * distance
-        for start in starts(frames, span, hop * distance, first):
-            found.append(tuple(range(start, start + span, distance)))
+        found += [tuple(range(s, s + span, distance)) for s in starts(frames, span, hop * distance, first)]
     return found

@@ -1,0 +1,1 @@
+"""Painting within masks only."""

@@ -1,0 +1,17 @@
+"""Attention for training on a CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def plain(model: Any) -> Any:
+    """Make a diffusers model compute attention by plain matrix products, and return it.
+
+    On a CPU the backward pass of PyTorch's fused attention takes most of a step when sequences are as short as ours:
+    plain products made the UNet's step 1.35 times and the motion adapter's 1.8 times as fast.
+    """
+    from diffusers.models.attention_processor import AttnProcessor
+
+    model.set_attn_processor(AttnProcessor())
+    return model

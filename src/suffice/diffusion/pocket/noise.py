@@ -1,0 +1,36 @@
+"""The noise schedule and the v-prediction loss (Salimans & Ho 2022) that every stage trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from suffice.diffusion.pocket import configs
+
+
+@cache
+def kept() -> Any:
+    """Return the share of signal variance left at each of the 1000 steps (alphas_cumprod)."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(**configs.SCHEDULER).alphas_cumprod
+
+
+def signal_and_noise(timesteps: Any, like: Any) -> tuple[Any, Any]:
+    """Return the factors of signal and of noise at `timesteps`, shaped to multiply `like`."""
+    share = kept()[timesteps].reshape(-1, *[1] * (like.ndim - 1))
+    return share.sqrt(), (1 - share).sqrt()
+
+
+def v_loss(predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None) -> Any:
+    """Return the mean squared error of v at random timesteps. The network runs in bfloat16, the loss in float32."""
+    import torch
+
+    if timesteps is None:
+        timesteps = torch.randint(0, 1000, (len(clean),), generator=generator)
+    signal, noise = signal_and_noise(timesteps, clean)
+    drawn = torch.randn(clean.shape, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        v = predict(signal * clean + noise * drawn, timesteps)
+    return torch.nn.functional.mse_loss(v.float(), signal * drawn - noise * clean)

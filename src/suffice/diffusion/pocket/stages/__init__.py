@@ -1,0 +1,1 @@
+"""One training stage a file, in the order they run."""
