@@ -27,6 +27,7 @@ class Board:
     running: list[int] = field(default_factory=list)
     last: dict[int, int] = field(default_factory=dict)
     _left: dict[tuple[int, int], int] = field(default_factory=dict)
+    _attending: dict[Unit, set[int]] = field(default_factory=dict)
 
     def put_up(self, units: Iterable[Unit]) -> None:
         """Offer the units of one step."""
@@ -70,13 +71,22 @@ class Board:
         return next((one for one in self.meetings if worker in one.workers), None)
 
     def _take(self, unit: Unit, worker: int, now_s: float) -> Unit:
-        if not unit.together:
+        if unit.together:
+            self._attend(unit, worker)
+        else:
             self.ready.remove(unit)
         self.current[worker], self.last[worker] = unit, unit.request
         self.busy_until_s[worker] = now_s + unit.seconds
         if unit.request not in self.running:
             self.running.append(unit.request)
         return unit
+
+    def _attend(self, meeting: Unit, worker: int) -> None:
+        """The last to come ends the waiting."""
+        attending = self._attending.setdefault(meeting, set())
+        attending.add(worker)
+        if attending == set(meeting.workers):
+            del self.meetings[meeting], self._attending[meeting]
 
     def done(self, worker: int) -> bool:
         """Take back what `worker` did; whether that was the last part of its step."""
@@ -85,7 +95,6 @@ class Board:
         self._left[key] -= 1
         if self._left[key]:
             return False
-        self.meetings.pop(unit, None)
         del self._left[key]
         return True
 
@@ -95,5 +104,5 @@ class Board:
 
     def clear(self) -> None:
         """Drop everything (workers were lost), but remember which requests have begun."""
-        for kept in (self.ready, self.current, self.meetings, self._left, self.busy_until_s):
+        for kept in (self.ready, self.current, self.meetings, self._attending, self._left, self.busy_until_s):
             kept.clear()

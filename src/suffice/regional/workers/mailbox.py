@@ -112,11 +112,11 @@ class Mailbox:
         with self._news:
             self._until(lambda: (request, step, source) in self._finished)
 
-    def forget(self, request: int) -> None:
-        """Drop what is left of a request."""
+    def forget(self, request: int, before: float = float("inf")) -> None:
+        """Drop what is left of a request from before a step."""
         with self._news:
-            self._arrived = {key: value for key, value in self._arrived.items() if key.request != request}
-            self._finished = {one for one in self._finished if one[0] != request}
+            self._arrived = {k: value for k, value in self._arrived.items() if k.request != request or k.step >= before}
+            self._finished = {one for one in self._finished if one[0] != request or one[1] >= before}
 
     def lose(self, why: str) -> None:
         """From now on every wait fails."""

@@ -22,7 +22,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Begin:
-    """A request: shape of its latents, tile, what the prompt says, and which tiles each rank owns."""
+    """A request: shape of its latents, tile, what the prompt says, and which tiles each rank owns from `step` on."""
 
     request: int
     height: int
@@ -31,6 +31,7 @@ class Begin:
     text: NDArray[Any]
     added: dict[str, NDArray[Any]] | None
     owned: tuple[Tiles, ...]
+    step: int = 0
 
 
 @dataclass(frozen=True)

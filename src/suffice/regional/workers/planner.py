@@ -205,7 +205,9 @@ class Planner:
         grid, told, running.begun = course.grid, course.condition, True
         for rank in self.fleet.ranks:
             text, added = _array(told.text), _arrays(told.added)
-            begin = say.Begin(running.number, grid.height, grid.width, grid.tile, text, added, running.owned)
+            begin = say.Begin(
+                running.number, grid.height, grid.width, grid.tile, text, added, running.owned, course.step
+            )
             self.fleet.send(rank, begin)
 
     def _hear(self, rank: int, reply: say.Done) -> None:

@@ -64,6 +64,8 @@ class Worker:
         grid = TileGrid(message.height, message.width, message.tile)
         condition = self._condition(message.text, message.added)
         self.conditions[message.request] = condition
+        if self.mail is not None:
+            self.mail.forget(message.request, message.step)
         self.holdings[message.request] = Holding(grid, condition.batch, message.owned, Cache(), self.layers, self.names)
 
     def _end(self, message: say.End) -> None:
