@@ -44,6 +44,10 @@ def animate(
     only_masked: Annotated[bool | None, typer.Option(help="Paint the part around the mask, enlarged.")] = None,
     feather_px: Annotated[float | None, typer.Option(help="Soft edge inside the mask.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="MASK:PROMPT.")] = None,
+    ip_adapter: Annotated[str | None, typer.Option(help="Folder of one; pictures are in the timeline.")] = None,
+    split: Annotated[bool | None, typer.Option(help="One prompt a call: slower, less memory.")] = None,
+    x: Annotated[str | None, typer.Option(help="A grid: SETTING=V1,V2 across.", metavar="AXIS")] = None,
+    y: Annotated[str | None, typer.Option(help="And down.", metavar="AXIS")] = None,
     interpolate: Annotated[int | None, typer.Option(help="Frames for each frame.")] = None,
     storage: Annotated[str | None, typer.Option(help="float8 holds weights in 8 bits.")] = None,
     like: Annotated[Path | None, typer.Option(help="Take all that is not said from this clip.")] = None,
@@ -58,7 +62,7 @@ def animate(
     given = {name: value for name, value in locals().items() if name in NAMES and name != "control"}
     wanted = {name: value for name, value in {**given, **said}.items() if value is not None}
     with warnings_on_stderr():
-        answer = make(wanted, out, like=like, device=device)
+        answer = make(wanted, out, like=like, device=device, axes=(x, y))
     if json:
         print_json(answer)
     else:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from suffice.diffusion.animator import Animator
+    from suffice.diffusion.denoise import OnStep
     from suffice.diffusion.settings import Settings
+    from suffice.media.image import Image
 
 
 def make(
-    wanted: Mapping[str, Any], out: Path, *, like: Path | None = None, device: str | None = None
+    wanted: Mapping[str, Any],
+    out: Path,
+    *,
+    like: Path | None = None,
+    device: str | None = None,
+    axes: tuple[str | None, str | None] = (None, None),
 ) -> dict[str, Any]:
     """Make the clip and write it; returns the command's JSON.
 
@@ -23,7 +31,7 @@ def make(
     from suffice.diffusion.settings import settings_from
 
     base = settings_from(read_settings(like)) if like is not None else None
-    return write(settings_from(_with_file(wanted), base), out, device)
+    return write(settings_from(_with_file(wanted), base), out, device, axes)
 
 
 def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,8 +41,10 @@ def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {**wanted, "timeline": Path(text).expanduser().read_text("utf-8")} if is_file else dict(wanted)
 
 
-def write(settings: Settings, out: Path, device: str | None) -> dict[str, Any]:
-    """The clip of `settings` in `out`."""
+def write(
+    settings: Settings, out: Path, device: str | None, axes: tuple[str | None, str | None] = (None, None)
+) -> dict[str, Any]:
+    """The clip of `settings`, or a grid of clips, in `out`."""
     from suffice.diffusion.animator import Animator
     from suffice.diffusion.clip.write import check_format, write_clip
     from suffice.diffusion.memory.peak import PeakMemory
@@ -48,16 +58,33 @@ def write(settings: Settings, out: Path, device: str | None) -> dict[str, Any]:
         def on_step(done: int, of: int, latents: Any) -> None:
             progress.update(task, completed=done, total=of)
 
-        clip = animator.animate(settings, on_step)
-        frames = progress.track(clip.frames, total=clip.count, description="frames")
-        count = write_clip(out, frames, clip.fps, clip.settings.as_json())
+        if any(axes):
+            frames, total, fps, made = _grid(animator, settings, axes, on_step), None, settings.fps, settings
+        else:
+            clip = animator.animate(settings, on_step)
+            frames, total, fps, made = clip.frames, clip.count, clip.fps, clip.settings
+        count = write_clip(out, progress.track(frames, total=total, description="frames"), fps, made.as_json())
     return {
         "frames": count,
         "file": str(out),
         "seconds": round(time.perf_counter() - started, 3),
         "peak_memory_bytes": peak.bytes,
-        "settings": clip.settings.as_json(),
+        "settings": made.as_json(),
     }
+
+
+def _grid(
+    animator: Animator, settings: Settings, axes: tuple[str | None, str | None], on_step: OnStep
+) -> Iterator[Image]:
+    from suffice.diffusion.clip.strip import Strip, make_strip
+    from suffice.diffusion.grid import make_grid, read_axis
+
+    def one(settings: Settings) -> Strip:
+        clip = animator.animate(settings, on_step)
+        return make_strip(clip.frames, clip.count)
+
+    across, *down = (read_axis(text) for text in axes if text)
+    return make_grid(settings, across, down[0] if down else None, one)
 
 
 def _progress() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,36 @@ def run(
         _print(report)
 
 
+@app.command("serve")
+def serve(
+    model: Annotated[str, typer.Option(help="pocket, a folder in the diffusers layout, or a hub id.")] = "pocket",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 2,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8766,
+    waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are refused with a time.")] = 16,
+    exchange: Annotated[str, typer.Option(help="sync or stale.")] = "stale",
+    control: Annotated[str, typer.Option(help="processes or ray.")] = "processes",
+) -> None:
+    """Serve pictures over HTTP: POST /pictures {"prompt": …} gives a PNG, GET /queue the state."""
+    import threading
+
+    from suffice.regional.http import server
+    from suffice.regional.model import load
+    from suffice.regional.run import started_fleet
+    from suffice.regional.service import Service
+    from suffice.regional.workers.planner import Planner
+
+    loaded, fleet = load(model), started_fleet(control, workers, model)
+    try:
+        service = Service(loaded, Planner(fleet, exchange), waiting)
+        listener = server(service, host, port)
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        print(f"http://{host}:{listener.server_address[1]} with {workers} workers", file=sys.stderr, flush=True)
+        service.serve()
+    finally:
+        fleet.stop()
+
+
 @contextmanager
 def _steps_shown(steps: int, quiet: bool) -> Iterator[Any]:
     """A bar on stderr; nobody reads it beside --json."""
@@ -88,7 +119,9 @@ def _print(report: Report) -> None:
     executed = report.flops_executed / max(1, report.flops_dense)
     parts = ", ".join(f"{name} {taken:.2f} s" for name, taken in report.seconds_of.items())
     print(f"{report.file}: {executed:.0%} of the work of a whole run ({report.flops_executed / 1e9:.2f} GFLOP)")
-    print(f"{report.regions} regions of {report.tiles} tiles, {report.workers} workers, {report.bytes_sent:,} bytes sent")
+    print(
+        f"{report.regions} regions of {report.tiles} tiles, {report.workers} workers, {report.bytes_sent:,} bytes sent"
+    )
     print("active: " + " ".join(f"{one:.0%}" for one in report.active_fraction))
     print(f"{report.seconds:.2f} s: {parts}")
     if report.explain:

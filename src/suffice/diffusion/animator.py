@@ -13,9 +13,18 @@ from suffice.diffusion.clip.source import open_source, resized
 from suffice.diffusion.conditions import added_conditions, embed_prompts, guidance_of, values_of
 from suffice.diffusion.controls import make_controls, split_weight
 from suffice.diffusion.denoise import OnStep, Steps, denoise, set_steps
+from suffice.diffusion.interpolate import interpolated
+from suffice.diffusion.ip_adapter import IpAdapter, adapted, load_ip_adapter, picture_conditions
 from suffice.diffusion.load import load_parts
 from suffice.diffusion.lora import Lora, attached, layer_names, load_lora
 from suffice.diffusion.masked.latent_mask import latent_mask
+from suffice.diffusion.memory.estimate import (
+    activation_bytes,
+    available_bytes,
+    refuse_if_too_large,
+    rough_bytes,
+    vae_bytes,
+)
 from suffice.diffusion.memory.float8 import store_in_float8
 from suffice.diffusion.motion.inject import Frames, check_fits, injected
 from suffice.diffusion.motion.load import Motion, load_motion
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
 
     from suffice.media.image import Image
 
+LESS = "try --split, a smaller --context, or a smaller --width and --height"
 MASKED_STRENGTH, INIT_STRENGTH = 1.0, 0.75
 
 
@@ -84,9 +94,13 @@ class Animator:
         motion = self._motion(settings)
         plan = make_plan(settings, motion)
         job = _Job(self, settings, timeline, canvas, motion, plan)
-        latents = job.sample(on_step)
+        latents = job.sample_or_refuse(on_step)
         made = replace(settings, width=settings.width or canvas.width, height=settings.height or canvas.height)
-        return Clip(latents, _finished(self.parts.vae, latents, canvas), canvas.frames, settings.fps, made)
+        frames, factor, closed = _finished(self.parts.vae, latents, canvas), settings.interpolate, settings.loop == "A"
+        if factor > 1:
+            frames = interpolated(frames, factor, closed=closed)
+        count = canvas.frames * factor if closed else (canvas.frames - 1) * factor + 1
+        return Clip(latents, frames, count, settings.fps * factor, made)
 
     def unet(self, settings: Settings) -> Any:
         """The UNet for `settings`: one with mask channels where there is a mask and the checkpoint has such."""
@@ -146,6 +160,14 @@ class _Job:
     motion: Motion | None
     plan: Plan
 
+    def sample_or_refuse(self, on_step: OnStep | None) -> torch.Tensor:
+        import torch
+
+        try:
+            return self.sample(on_step)
+        except (torch.OutOfMemoryError, MemoryError):
+            raise UsageError(f"the memory of {self.animator.parts.device} is too small for this clip: {LESS}") from None
+
     def sample(self, on_step: OnStep | None) -> torch.Tensor:
         import torch
 
@@ -156,7 +178,10 @@ class _Job:
             unet = self.animator.unet(self.settings)
             self._attach(stack, unet, loras)
             frames = stack.enter_context(injected(unet, self.motion))
-            predict = self._predict(unet, frames, loras)
+            adapter = self._adapter()
+            stack.enter_context(adapted(unet, adapter))
+            self._check_memory(unet, frames)
+            predict = self._predict(unet, frames, loras, adapter)
             return self._passes(predict, noise, generator, on_step)
 
     def _noise(self, generator: torch.Generator) -> torch.Tensor:
@@ -196,8 +221,9 @@ class _Job:
             layers |= layer_names([encoder], "te")
         stack.enter_context(attached(loras, layers))
 
-    def _predict(self, unet: Any, frames: Frames, loras: list[Lora]) -> UNetPredict:
+    def _predict(self, unet: Any, frames: Frames, loras: list[Lora], adapter: IpAdapter | None) -> UNetPredict:
         settings, parts, canvas = self.settings, self.animator.parts, self.canvas
+        images = picture_conditions(adapter, self.timeline) if adapter else None
         prompts = embed_prompts(settings, self.timeline, parts, canvas.width, canvas.height)
         return UNetPredict(
             unet,
@@ -209,10 +235,29 @@ class _Job:
             inputs=self._inputs(unet),
             controls=make_controls(settings, self.timeline, parts, canvas.width, canvas.height),
             regions=prompts.regions,
-            added=added_conditions(parts, canvas.width, canvas.height, None),
+            added=added_conditions(parts, canvas.width, canvas.height, images),
             before=self._set_lora_weights(loras),
             split=settings.split,
         )
+
+    def _adapter(self) -> IpAdapter | None:
+        if not self.settings.ip_adapter:
+            if self.timeline.images is not None:
+                raise UsageError("the timeline has pictures, but the clip no IP-Adapter: name one with --ip-adapter")
+            return None
+        return load_ip_adapter(Path(self.settings.ip_adapter).expanduser(), self.animator.parts)
+
+    def _check_memory(self, unet: Any, frames: Frames) -> None:
+        """Refuse what will not fit. Most clips are far below what is free: then the rough bound is enough."""
+        parts, canvas = self.animator.parts, self.canvas
+        frames.count = min(self.plan.size, canvas.frames)
+        sides = 1 if self.settings.split else 2 + len(self.settings.regions)
+        size = (canvas.height // parts.latent_scale, canvas.width // parts.latent_scale)
+        free = available_bytes(parts.device)
+        if rough_bytes(unet, sides * frames.count, *size) < free:
+            return
+        peak = activation_bytes(unet, sides, frames.count, *size)
+        refuse_if_too_large(max(peak, vae_bytes(parts, canvas.height, canvas.width)), free, LESS)
 
     def _set_lora_weights(self, loras: list[Lora]) -> Any:
         tracks = {

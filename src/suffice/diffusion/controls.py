@@ -11,11 +11,13 @@ from suffice.diffusion.clip.source import open_source
 from suffice.diffusion.conditions import values_of
 from suffice.diffusion.control.controlnet import ControlNet
 from suffice.diffusion.control.hints import ANNOTATORS, make_hints
+from suffice.diffusion.control.make_sparse import SPARSE, make_sparse
 from suffice.diffusion.timeline.track import constant
 from suffice.errors import ModelError, UsageError, nearest
 
 if TYPE_CHECKING:
     from suffice.diffusion.load import Parts
+    from suffice.diffusion.predict import Control
     from suffice.diffusion.settings import Settings
     from suffice.diffusion.timeline.parse import Timeline
 
@@ -35,8 +37,9 @@ def read_spec(text: str) -> ControlSpec:
     source, strength = split_weight(rest)
     if not found or not source:
         raise UsageError(f"control {text!r} is not KIND:SOURCE")
-    if kind not in ANNOTATORS:
-        raise UsageError(f"there is no control {kind!r}{nearest(kind, ANNOTATORS)}; there are {', '.join(ANNOTATORS)}")
+    known = (*ANNOTATORS, SPARSE)
+    if kind not in known:
+        raise UsageError(f"there is no control {kind!r}{nearest(kind, known)}; there are {', '.join(known)}")
     return ControlSpec(kind, source, strength)
 
 
@@ -49,13 +52,16 @@ def split_weight(text: str) -> tuple[str, float]:
         return text, 1.0
 
 
-def make_controls(settings: Settings, timeline: Timeline, parts: Parts, width: int, height: int) -> list[ControlNet]:
+def make_controls(settings: Settings, timeline: Timeline, parts: Parts, width: int, height: int) -> list[Control]:
     """The ControlNets of `settings` with their hints."""
-    controls = []
+    controls: list[Control] = []
     for spec in map(read_spec, settings.control):
-        hints = make_hints(open_source(spec.source), ANNOTATORS[spec.kind], settings.frames, width, height)
-        track = timeline.controls.get(spec.kind, constant(spec.strength))
-        controls.append(ControlNet(_load(settings, spec.kind, parts), hints.window, values_of(track, timeline)))
+        strengths = values_of(timeline.controls.get(spec.kind, constant(spec.strength)), timeline)
+        if spec.kind == SPARSE:
+            controls.append(make_sparse(_place(settings, SPARSE, parts), spec.source, parts, width, height, strengths))
+        else:
+            hints = make_hints(open_source(spec.source), ANNOTATORS[spec.kind], settings.frames, width, height)
+            controls.append(ControlNet(_load(settings, spec.kind, parts), hints.window, strengths))
     _check_names(timeline.controls, [read_spec(text).kind for text in settings.control], "control")
     return controls
 

@@ -20,7 +20,7 @@ class AttentionRecorder:
         self.counts: dict[int, int] = defaultdict(int)
 
     def record(self, module: Any, query: Tensor, key: Tensor) -> None:
-        """`query` ``[b, cells, c]``, `key` ``[b, words, c]``; of a guided batch only the half with the prompt counts."""
+        """`query` ``[b, cells, c]``, `key` ``[b, words, c]``; only the half with the prompt counts."""
         query, key = (one[-self.pictures :].unflatten(-1, (module.heads, -1)).transpose(1, 2) for one in (query, key))
         scores = (query.float() @ key.float().transpose(-1, -2)) * query.shape[-1] ** -0.5
         words = scores.softmax(-1).mean((0, 1))

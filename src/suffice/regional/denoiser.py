@@ -72,9 +72,7 @@ class Denoiser:
         self.stage.frame = frame
         try:
             with torch.no_grad():
-                return self.unet(  # type: ignore[no-any-return]
-                    sample, time, condition.text, added_cond_kwargs=condition.added, return_dict=False
-                )[0]
+                return self.unet(sample, time, condition.text, added_cond_kwargs=condition.added, return_dict=False)[0]
         finally:
             self.stage.frame = None
 

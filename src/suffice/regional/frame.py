@@ -1,4 +1,4 @@
-"""What every operator is told about the pass it is part of: which tiles run, what is kept of the others, who else runs."""
+"""What every operator is told about the pass it is part of: which tiles run, what is kept of the others."""
 
 from __future__ import annotations
 

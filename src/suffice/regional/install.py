@@ -17,12 +17,12 @@ from suffice.regional.frame import Stage
 
 
 class UnsupportedLayerError(SufficeError):
-    """The network has a layer whose active tiles cannot be run alone; run it dense instead (`skip off`, one worker)."""
+    """The network has a layer that cannot run on some tiles only; run it dense instead."""
 
 
 @contextmanager
 def installed(unet: Any) -> Iterator[Stage]:
-    """Within the block `unet` obeys the frame set on the stage. Raises :class:`UnsupportedLayerError` naming a layer."""
+    """Within the block `unet` obeys the frame set on the stage. :class:`UnsupportedLayerError` names a layer."""
     stage = Stage()
     touched = []
     try:

@@ -56,4 +56,4 @@ class LocalEngine:
         if not len(active):
             return grid.cut(latents)[:, active]
         work = lambda: self.denoiser.sparse(latents, time, told, grid, cache, active)  # noqa: E731
-        return self.meter.run(grid.count, len(active), False, work)  # type: ignore[no-any-return]
+        return self.meter.run(grid.count, len(active), False, work)

@@ -60,13 +60,17 @@ def _cut_at(tiles: Sequence[int], costs: Sequence[float], part: float, least: in
     return best[1]
 
 
-def share_out(costs: Sequence[float], workers: int, speeds: Sequence[float] | None = None) -> tuple[tuple[int, ...], ...]:
+def share_out(
+    costs: Sequence[float], workers: int, speeds: Sequence[float] | None = None
+) -> tuple[tuple[int, ...], ...]:
     """Consecutive regions for each worker, cost in proportion to its speed (neighbours in number are so in place).
 
     Raises :class:`UsageError` when there are more workers than regions.
     """
     if not 1 <= workers <= len(costs):
-        raise UsageError(f"{workers} workers for {len(costs)} regions: ask for at most {len(costs)}, or for more regions")
+        raise UsageError(
+            f"{workers} workers for {len(costs)} regions: ask for at most {len(costs)}, or for more regions"
+        )
     speeds = list(speeds or [1.0] * workers)
     shares, start = [], 0
     for worker in range(workers):

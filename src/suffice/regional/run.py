@@ -77,7 +77,7 @@ def run_to_file(
         exchange: ``sync`` (every layer waits for its neighbours; the same picture for any number of workers) or
             ``stale`` (what others computed in the step before).
         control: what starts the workers: ``processes`` or ``ray``.
-        whole_above: the active fraction from which a step runs whole; None measures it when `settings` skip by ``auto``.
+        whole_above: active fraction from which a step runs whole; None measures it when `settings` skip by ``auto``.
         explain: write ``NAME.explain.png`` beside `out`.
         picture: with `mask` (booleans ``[h, w]``), repaint only there.
         stepped: hears of every step.
@@ -88,6 +88,8 @@ def run_to_file(
     from suffice.regional.model import load
 
     settings.check()
+    if exchange not in ("sync", "stale"):
+        raise UsageError(f"--exchange {exchange!r} is none of sync, stale{nearest(exchange, ['sync', 'stale'])}")
     if out.suffix.lower() not in PICTURES:
         raise UsageError(f"{out.name}: write to a file that ends in {', '.join(PICTURES)}")
     report, started = Report(workers=workers), time.perf_counter()
@@ -128,10 +130,48 @@ def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable
     from suffice.regional.local import LocalEngine
 
     engine = LocalEngine(denoiser)
+    with report.stage("steps"):
+        engine.run(course, stepped)
+    report.flops_executed = engine.meter.executed
+    report.flops_dense = engine.meter.dense(course.grid.count) * len(course.plans)
+
+
+def _shared(
+    report: Report,
+    course: Course,
+    name: str,
+    workers: int,
+    exchange: str,
+    control: str,
+    stepped: Callable[[StepPlan], None],
+) -> None:
+    from suffice.regional.workers.planner import Planner
+
+    with report.stage("start workers"):
+        fleet = started_fleet(control, workers, name)
+    try:
+        with report.stage("start workers"):
+            planner = Planner(fleet, exchange)
         with report.stage("steps"):
-            engine.run(course, stepped)
-        report.flops_executed = engine.meter.executed
-        report.flops_dense = engine.meter.dense(course.grid.count) * len(course.plans)
+            planner.run([course], lambda number, plan: stepped(plan))
+    finally:
+        fleet.stop()
+    tally = planner.tally
+    report.flops_executed, report.flops_dense = tally.flops, tally.flops_dense * len(course.plans)
+    report.bytes_sent, report.replaced_workers = tally.bytes_sent, tally.replaced
+
+
+def started_fleet(control: str, workers: int, model: str) -> Fleet:
+    """Workers that load `model`. Raises :class:`UsageError` for an unknown `control`."""
+    if control == "processes":
+        from suffice.regional.workers.fleet import ProcessFleet
+
+        return ProcessFleet(workers, model)
+    if control == "ray":
+        from suffice.regional.workers.ray_fleet import RayFleet
+
+        return RayFleet(workers, model)
+    raise UsageError(f"--control {control!r} is none of processes, ray{nearest(control, ['processes', 'ray'])}")
 
 
 def _whole_above(report: Report, denoiser: Any, course: Course, asked: float | None, workers: int) -> float:

@@ -43,7 +43,9 @@ class SkipSettings:
     def check(self, steps: int) -> None:
         """Raises :class:`UsageError` for what cannot be."""
         if self.mode not in ("off", "auto", "budget", "random"):
-            raise UsageError(f"--skip {self.mode!r} is none of off, auto, budget=F{nearest(self.mode, ['off', 'auto'])}")
+            raise UsageError(
+                f"--skip {self.mode!r} is none of off, auto, budget=F{nearest(self.mode, ['off', 'auto'])}"
+            )
         if self.fill not in FILLS:
             raise UsageError(f"fill {self.fill!r} is none of {', '.join(FILLS)}{nearest(self.fill, FILLS)}")
         if not 1 <= self.warmup_steps < steps:

@@ -14,7 +14,7 @@ from suffice.diffusion.clip.source import natural, open_source
 from suffice.diffusion.clip.write import write_clip
 from suffice.errors import MediaError, UsageError
 
-SETTINGS = {"timeline": "0: ä \"quoted\", with: colons\n8: b", "seed": 7, "loras": ["x=0.5"]}
+SETTINGS = {"timeline": '0: ä "quoted", with: colons\n8: b', "seed": 7, "loras": ["x=0.5"]}
 SUFFIXES = (".mp4", ".webm", ".gif", ".webp", ".png", "")
 
 

@@ -207,7 +207,7 @@ def test_what_does_not_fit_is_said(tmp_path: Path, unet: torch.nn.Module, motion
     with pytest.raises(UsageError, match="no motion module"):
         load_motion(tmp_path / "x.safetensors")
     (tmp_path / "mm.ckpt").write_bytes(b"")
-    with pytest.raises(UsageError, match="only .safetensors files are read"):
+    with pytest.raises(UsageError, match=r"only \.safetensors files are read"):
         load_motion(tmp_path / "mm.ckpt")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -60,7 +62,7 @@ def test_shares_are_positive_and_add_up_to_one(plan: Plan, step: int, blend: str
 @settings(max_examples=100, deadline=None)
 def test_a_closed_loop_brings_every_pair_of_neighbours_together(frames: int, size: int, step: int) -> None:
     windows = Plan(frames, size, overlap=1, loop="A").at(step)
-    pairs = {(a, b) for window in windows for a, b in zip(window, window[1:], strict=False)}
+    pairs = {(a, b) for window in windows for a, b in pairwise(window)}
     assert {(frame, (frame + 1) % frames) for frame in range(frames)} <= pairs
 
 

@@ -45,3 +45,153 @@ def test_all_active_equals_dense(unet: Any, shape: tuple[int, int, int]) -> None
     expected = plain(unet, new, 100, condition)
     assert (sparse - expected).abs().max() <= CLOSE
     assert (dense - expected).abs().max() > 0.01
+
+
+def test_none_new_equals_the_cache() -> None:
+    unet = tiny_unet()
+    old, _, condition = setting(unet)
+    grid, cache = TileGrid(16, 16, 4), Cache()
+    with opened(unet) as denoiser:
+        dense = denoiser.dense(old, 500, condition, grid, cache)
+        kept = {name: tensor.clone() for name, tensor in cache.tensors.items()}
+        some = torch.tensor([0, 5, 15])
+        again = denoiser.sparse(old, 500, condition, grid, cache, some)
+    assert (again - grid.cut(dense)[:, some]).abs().max() <= CLOSE
+    assert all((cache.tensors[name] - tensor).abs().max() <= 1e-4 for name, tensor in kept.items())
+
+
+def change_at(tiles: list[int], old: Any, new: Any, grid: TileGrid) -> Any:
+    """`old` with the tiles of `new`."""
+    cut = grid.cut(old)
+    cut[:, tiles] = grid.cut(new)[:, tiles]
+    return grid.joined(cut)
+
+
+def test_resting_tiles_are_untouched_and_running_ones_see_them() -> None:
+    """The cache moves where tiles ran and nowhere else; all of them run in turn twice come close to a dense pass."""
+    unet = tiny_unet()
+    old, new, condition = setting(unet)
+    grid, cache = TileGrid(16, 16, 4), Cache()
+    run, rest = [5, 6, 9], [tile for tile in range(16) if tile not in (5, 6, 9)]
+    with opened(unet) as denoiser:
+        denoiser.dense(old, 500, condition, grid, cache)
+        name = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.key"
+        before = cache.tensors[name].clone()
+        denoiser.sparse(change_at(run, old, new, grid), 500, condition, grid, cache, torch.tensor(run))
+    assert torch.equal(cache.tensors[name][:, rest], before[:, rest])
+    assert (cache.tensors[name][:, run] - before[:, run]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("broken", ["halo", "moments", "keys"])
+def test_a_broken_operator_is_caught(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative controls: windows without their surroundings, moments of the step before, keys of the step before."""
+    import suffice.regional.operators.convolution as convolution
+    import suffice.regional.operators.group_norm as group_norm
+    from suffice.regional.frame import Frame
+
+    unet = tiny_unet()
+    old, new, condition = setting(unet)
+    grid, cache = TileGrid(16, 16, 4), Cache()
+    with opened(unet) as denoiser:
+        denoiser.dense(old, 500, condition, grid, cache)
+        if broken == "halo":
+            monkeypatch.setattr(convolution, "read_windows", without_surroundings(convolution.read_windows))
+        elif broken == "moments":
+            monkeypatch.setattr(group_norm, "merged", stale_moments(group_norm.merged))
+        else:
+            kept = Frame.kept
+            monkeypatch.setattr(
+                Frame, "kept", lambda f, name, *a: kept(f, name, *a).clone() if "attn1" in name else kept(f, name, *a)
+            )
+            monkeypatch.setattr("suffice.regional.operators.self_attention.attended", stale_attention(cache))
+        sparse = grid.joined(denoiser.sparse(new, 100, condition, grid, cache, torch.arange(16)))
+    assert (sparse - plain(unet, new, 100, condition)).abs().max() > 100 * CLOSE
+
+
+def without_surroundings(read: Any) -> Any:
+    def broken(padded: Any, grid: Any, frame: Any, halo: int) -> Any:
+        windows = read(padded, grid, frame, halo).clone()
+        windows[:, :, [0, -1]] = 0
+        windows[:, :, :, [0, -1]] = 0
+        return windows
+
+    return broken
+
+
+def stale_moments(merged: Any) -> Any:
+    first: dict[tuple[int, ...], Any] = {}
+
+    def broken(table: Any, cells: int) -> Any:
+        return merged(first.setdefault(tuple(table.shape), table.clone() * 0.5), cells)
+
+    return broken
+
+
+def stale_attention(cache: Cache) -> Any:
+    from suffice.regional.operators.self_attention import attended
+
+    old = {id(one): one for name, one in cache.tensors.items() if name.endswith((".key", ".value"))}
+    by_shape = {tuple(one.flatten(1, 2).shape): one.flatten(1, 2).clone() for one in old.values()}
+
+    def broken(module: Any, query: Any, key: Any, value: Any) -> Any:
+        return attended(module, query, by_shape.get(tuple(key.shape), key), value)
+
+    return broken
+
+
+def test_removed_without_trace() -> None:
+    unet = tiny_unet()
+    old, _, condition = setting(unet)
+    before = {name: dict(module.__dict__) for name, module in unet.named_modules()}
+    expected = plain(unet, old, 500, condition)
+    with pytest.raises(ZeroDivisionError), opened(unet):
+        raise ZeroDivisionError
+    after = {name: dict(module.__dict__) for name, module in unet.named_modules()}
+    assert {name: set(one) for name, one in before.items()} == {name: set(one) for name, one in after.items()}
+    assert torch.equal(plain(unet, old, 500, condition), expected)
+
+
+def test_an_unsupported_layer_is_named_and_nothing_is_touched() -> None:
+    from suffice.regional.install import UnsupportedLayerError
+
+    unet = tiny_unet()
+    unet.conv_out.dilation = (2, 2)
+    with pytest.raises(UnsupportedLayerError, match=r"conv_out.*run it dense"), opened(unet):
+        pass
+    assert not any("forward" in module.__dict__ for module in unet.modules())
+
+
+def test_tiles_before_any_whole_pass_are_refused() -> None:
+    from suffice.regional.frame import StaleCacheError
+
+    unet = tiny_unet()
+    old, _, condition = setting(unet)
+    with opened(unet) as denoiser, pytest.raises(StaleCacheError):
+        denoiser.sparse(old, 500, condition, TileGrid(16, 16, 4), Cache(), torch.tensor([1]))
+
+
+def test_work_is_linear_in_the_active_fraction() -> None:
+    """Within 5%, by PyTorch's own counter, on a network wide enough that the time embedding does not count."""
+    from diffusers import UNet2DConditionModel
+
+    from suffice.regional.flops import counted
+
+    torch.manual_seed(0)
+    unet = UNet2DConditionModel(
+        sample_size=32, block_out_channels=(32, 64, 64), layers_per_block=1, cross_attention_dim=16,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"), attention_head_dim=4,
+    ).eval()  # fmt: skip
+    latents, condition, grid, cache = (
+        torch.randn(1, 4, 32, 32),
+        Condition(torch.randn(1, 5, 16)),
+        TileGrid(32, 32, 4),
+        Cache(),
+    )
+    with opened(unet) as denoiser:
+        dense, _ = counted(lambda: denoiser.dense(latents, 9, condition, grid, Cache()))
+        denoiser.dense(latents, 9, condition, grid, cache)
+        for active in (4, 16, 32, 48, 64):
+            tiles = torch.arange(active)
+            some, _ = counted(lambda a=tiles: denoiser.sparse(latents, 9, condition, grid, cache, a))
+            assert some / dense == pytest.approx(active / 64, rel=0.05)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tiny_diffusion import tiny_checkpoint  # noqa: E402
 
+from suffice.errors import UsageError  # noqa: E402
 from suffice.regional.denoiser import opened  # noqa: E402
 from suffice.regional.local import LocalEngine  # noqa: E402
 from suffice.regional.model import Model, load  # noqa: E402
@@ -61,3 +63,104 @@ def test_workers_in_sync_equal_one_process(model: Model, alone: Any, ranks: int)
     assert any(0 < len(plan.tiles) < course.grid.count for plan in course.plans)
     assert (course.latents - alone.latents).abs().max() <= 1e-4
     assert (planner.tally.bytes_sent > 0) is (ranks > 1)
+
+
+def test_stale_parts_are_near_and_the_same_every_time(model: Model, alone: Any) -> None:
+    """What is one step old is another picture than what is new, but a near and a certain one."""
+    pictures = []
+    for _ in range(2):
+        fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+        course = model.course(ASKED)
+        Planner(fleet, "stale").run([course])
+        fleet.stop()
+        pictures.append(course.latents)
+    assert torch.equal(*pictures)
+    apart = (pictures[0] - alone.latents).abs()
+    assert apart.max() > 1e-4 and apart.mean() < 0.1 * alone.latents.abs().mean()
+
+
+def test_requests_share_the_workers_and_a_resting_one_sends_nothing(model: Model, alone: Any) -> None:
+    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    courses = [model.course(replace(ASKED, seed=seed)) for seed in (3, 4)]
+    planner = Planner(fleet)
+    planner.run(courses)
+    fleet.stop()
+    assert (courses[0].latents - alone.latents).abs().max() <= 1e-4
+    assert (courses[1].latents - alone.latents).abs().max() > 0.01
+    by_step = dict(zip([len(plan.tiles) for plan in alone.plans], planner.tally.bytes_by_step, strict=False))
+    assert planner.tally.bytes_sent == sum(planner.tally.bytes_by_step) and by_step
+
+
+def test_what_a_resting_worker_sends_is_nothing(model: Model) -> None:
+    """Two ranks, one whole step, then steps in which only tiles of rank 0 run."""
+    from suffice.regional.workers import messages as say
+
+    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    planner, course = Planner(fleet), model.course(ASKED)
+    text = course.condition.text.numpy()
+    latents = course.latents.numpy()
+    halves = (tuple(range(12)), tuple(range(12, 24)))
+    for rank in (0, 1):
+        fleet.send(rank, say.Begin(0, 8, 12, 2, text, None, halves))
+        fleet.send(rank, say.Step(0, 0, 900, latents, halves, True, True))
+        fleet.send(rank, say.Step(0, 1, 800, latents, (halves[0], ()), True, False))
+        fleet.send(rank, say.Step(0, 2, 700, latents, ((0,), halves[1]), True, False))
+    heard: list[tuple[int, Any]] = []
+    while len(heard) < 5:
+        heard += fleet.poll(1.0)
+    fleet.stop()
+    sent = {(rank, reply.step): reply.bytes_by_kind for rank, reply in heard}
+    assert set(sent) == {(0, 0), (1, 0), (0, 1), (0, 2), (1, 2)}
+    assert sent[0, 2]["tokens"] == sent[0, 1]["tokens"] // 12  # one tile's keys and values instead of twelve
+    assert sent[0, 2]["halo"] == 0 < sent[0, 1]["halo"]  # tile 0 has no neighbour at the other worker
+    assert planner.epoch == 0
+
+
+def test_a_slow_worker_gets_less(model: Model) -> None:
+    import time
+
+    slow = copy.deepcopy(model.unet)
+    slow.conv_in.register_forward_pre_hook(lambda *_: time.sleep(0.4))
+    fleet = ThreadFleet([copy.deepcopy(model.unet), slow])
+    asked = replace(ASKED, skip=SkipSettings(mode="off", warmup_steps=2))
+    course, planner = model.course(asked), Planner(fleet)
+    (running,) = planner.run([course])
+    fleet.stop()
+    assert len(running.owned[1]) < len(running.owned[0])
+
+
+def test_more_workers_than_regions_are_refused(model: Model) -> None:
+    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    with pytest.raises(UsageError, match="2 workers for 1 regions"):
+        Planner(fleet).run([model.course(replace(ASKED, regions=1))])
+    fleet.stop()
+
+
+def test_an_error_in_a_worker_is_told(model: Model) -> None:
+    broken = copy.deepcopy(model.unet)
+    broken.conv_out.register_forward_pre_hook(lambda *_: 1 / 0)
+    fleet = ThreadFleet([broken])
+    with pytest.raises(WorkerError, match="worker 0: ZeroDivisionError"):
+        Planner(fleet).run([model.course(ASKED)])
+    fleet.stop()
+
+
+def test_a_killed_worker_is_replaced_and_the_picture_is_the_same(model: Model, alone: Any) -> None:
+    """Real processes; one is killed while the other waits for its part of a step, and once more, beyond the limit."""
+    fleet = ProcessFleet(2, model.parts.where)
+    try:
+        planner, course, killed = Planner(fleet, lost_max=1), model.course(ASKED), []
+
+        def kill_once(number: int, plan: Any) -> None:
+            if plan.step == 3 and not killed:
+                killed.append(fleet.pids[1])
+                os.kill(fleet.pids[1], signal.SIGKILL)
+
+        planner.run([course], kill_once)
+        assert killed and fleet.pids[1] != killed[0] and planner.tally.replaced == 1
+        assert course.plans == alone.plans
+        assert (course.latents - alone.latents).abs().max() <= 1e-4
+        with pytest.raises(WorkerError, match="more than 1"):
+            planner.run([model.course(ASKED)], lambda number, plan: os.kill(fleet.pids[0], signal.SIGKILL))
+    finally:
+        fleet.stop()

@@ -44,10 +44,13 @@ class ControlNet:
             added_cond_kwargs=call.added,
             return_dict=False,
         )
-        return [_scaled(each, strengths, call.sides) for each in down], _scaled(middle, strengths, call.sides)
+        return [scaled_by_frame(each, strengths, call.sides) for each in down], scaled_by_frame(
+            middle, strengths, call.sides
+        )
 
 
-def _scaled(states: torch.Tensor, strengths: list[float], sides: int) -> torch.Tensor:
+def scaled_by_frame(states: torch.Tensor, strengths: list[float], sides: int) -> torch.Tensor:
+    """`states`, ``[sides * frames, …]``, each frame by its strength."""
     import torch
 
     if len(set(strengths)) == 1:

@@ -53,7 +53,7 @@ def _first_input(frame: Frame, halo: int) -> Tensor:
 
 def write_tiles(padded: Tensor, maps: Tensor, grid: TileGrid, frame: Frame, halo: int) -> None:
     """Put the active tiles into the kept map."""
-    rows, columns = grid.places(frame.active)  # type: ignore[arg-type]
+    rows, columns = grid.places(frame.active)
     inner = padded[:, :, halo : halo + grid.height, halo : halo + grid.width]
     tiles = maps.reshape(frame.batch, -1, *maps.shape[1:]).transpose(1, 2)
     grid.windows(inner, 0)[:, :, rows, columns] = tiles
@@ -61,7 +61,7 @@ def write_tiles(padded: Tensor, maps: Tensor, grid: TileGrid, frame: Frame, halo
 
 def read_windows(padded: Tensor, grid: TileGrid, frame: Frame, halo: int) -> Tensor:
     """The active tiles with their halo, ``[b·active, c, t + 2·halo, t + 2·halo]``."""
-    rows, columns = grid.places(frame.active)  # type: ignore[arg-type]
+    rows, columns = grid.places(frame.active)
     windows = grid.windows(padded, halo)[:, :, rows, columns].transpose(1, 2)
     return windows.reshape(-1, *windows.shape[2:])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,19 +11,23 @@ from suffice.regional.schedule.unit import Unit
 
 @dataclass
 class Board:
-    """Units are put up when their step is decided; :meth:`next_for` hands one out, :meth:`done` takes it back.
+    """Units are put up when their step is decided; :meth:`next_for` hands one to a free worker, :meth:`done` takes it
+    back.
 
-    A unit with several workers that need not start together is put up once a worker. One whose workers start together
-    is handed to all of them at once: they finish what they do, then meet.
+    A unit that its workers do together becomes a meeting: it is held when the last of them is free. Who is free earlier
+    takes what is sure to be done before then (backfilling), else it waits there.
     """
 
     policy: Policy
     workers: Sequence[int]
     ready: list[Unit] = field(default_factory=list)
-    queues: dict[int, deque[Unit]] = field(default_factory=dict)
+    current: dict[int, Unit] = field(default_factory=dict)
+    busy_until_s: dict[int, float] = field(default_factory=dict)
+    meetings: dict[Unit, float] = field(default_factory=dict)
     running: list[int] = field(default_factory=list)
     last: dict[int, int] = field(default_factory=dict)
     _left: dict[tuple[int, int], int] = field(default_factory=dict)
+    _attending: dict[Unit, set[int]] = field(default_factory=dict)
 
     def put_up(self, units: Iterable[Unit]) -> None:
         """Offer the units of one step."""
@@ -35,28 +38,60 @@ class Board:
 
     def free(self, worker: int) -> bool:
         """Whether `worker` has nothing to do."""
-        return not self.queues.get(worker)
+        return worker not in self.current
 
-    def next_for(self, worker: int) -> tuple[Unit, tuple[int, ...]] | None:
-        """What free `worker` takes now, and all who take it with it; None: nothing for it."""
-        fitting = [unit for unit in self.ready if not unit.workers or worker in unit.workers]
-        unit = self.policy.choose(worker, fitting, self.last.get(worker), self.running)
-        if unit is None:
-            return None
+    def next_for(self, worker: int, now_s: float) -> Unit | None:
+        """What free `worker` takes now; None: nothing for it."""
+        meeting = self._meeting_of(worker)
+        if meeting is not None:
+            return self._until(meeting, worker, now_s)
+        unit = self._choose([one for one in self.ready if self._open_to(one, worker)], worker)
+        if unit is None or not unit.together:
+            return unit and self._take(unit, worker, now_s)
         self.ready.remove(unit)
-        takers = unit.workers if unit.together else (worker,)
-        for taker in takers:
-            self.queues.setdefault(taker, deque()).append(unit)
-            self.last[taker] = unit.request
+        self.meetings[unit] = max(self.busy_until_s.get(one, now_s) for one in unit.workers)
+        return self._until(unit, worker, now_s)
+
+    def _until(self, meeting: Unit, worker: int, now_s: float) -> Unit | None:
+        """A unit that ends before the meeting, or the meeting."""
+        start_s = self.meetings[meeting]
+        short = [one for one in self.ready if not one.together and now_s + one.seconds <= start_s]
+        unit = self._choose([one for one in short if self._open_to(one, worker)], worker)
+        return self._take(unit or meeting, worker, now_s)
+
+    def _choose(self, units: Sequence[Unit], worker: int) -> Unit | None:
+        return self.policy.choose(worker, units, self.last.get(worker), self.running)
+
+    def _open_to(self, unit: Unit, worker: int) -> bool:
+        if unit.workers and worker not in unit.workers:
+            return False
+        return not unit.together or all(self._meeting_of(one) is None for one in unit.workers)
+
+    def _meeting_of(self, worker: int) -> Unit | None:
+        return next((one for one in self.meetings if worker in one.workers), None)
+
+    def _take(self, unit: Unit, worker: int, now_s: float) -> Unit:
+        if unit.together:
+            self._attend(unit, worker)
+        else:
+            self.ready.remove(unit)
+        self.current[worker], self.last[worker] = unit, unit.request
+        self.busy_until_s[worker] = now_s + unit.seconds
         if unit.request not in self.running:
             self.running.append(unit.request)
-        return unit, takers
+        return unit
 
-    def done(self, worker: int, request: int, step: int) -> bool:
-        """Take back what `worker` did; whether that was the last part of the step."""
-        queue = self.queues[worker]
-        queue.remove(next(unit for unit in queue if (unit.request, unit.step) == (request, step)))
-        key = (request, step)
+    def _attend(self, meeting: Unit, worker: int) -> None:
+        """The last to come ends the waiting."""
+        attending = self._attending.setdefault(meeting, set())
+        attending.add(worker)
+        if attending == set(meeting.workers):
+            del self.meetings[meeting], self._attending[meeting]
+
+    def done(self, worker: int) -> bool:
+        """Take back what `worker` did; whether that was the last part of its step."""
+        unit = self.current.pop(worker)
+        key = (unit.request, unit.step)
         self._left[key] -= 1
         if self._left[key]:
             return False
@@ -67,9 +102,7 @@ class Board:
         """A request is over."""
         self.running.remove(request)
 
-    def clear(self) -> list[int]:
-        """Drop everything (workers were lost); the requests that were running."""
-        self.ready.clear()
-        self.queues.clear()
-        self._left.clear()
-        return list(self.running)
+    def clear(self) -> None:
+        """Drop everything (workers were lost), but remember which requests have begun."""
+        for kept in (self.ready, self.current, self.meetings, self._attending, self._left, self.busy_until_s):
+            kept.clear()

@@ -24,7 +24,7 @@ class GapFilling:
     in_flight_max: requests that have caches at one time; a warm-up of a further one waits.
     """
 
-    in_flight_max: int = 4
+    in_flight_max: int = 8
 
     def choose(self, worker: int, ready: Sequence[Unit], last: int | None, running: Sequence[int]) -> Unit | None:
         """See :class:`Policy`."""

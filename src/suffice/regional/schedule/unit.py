@@ -18,3 +18,4 @@ class Unit:
     together: bool = False
     deadline_s: float = float("inf")
     left_s: float = 0.0
+    seconds: float = 0.0

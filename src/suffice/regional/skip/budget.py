@@ -9,10 +9,14 @@ from suffice.regional.skip.standing import Standing, score
 
 
 def budget(standings: Sequence[Standing], settings: SkipSettings, fraction: float, step: int) -> frozenset[int]:
-    """The regions that run: about `fraction` of the tiles; who rested longest allowed goes first."""
+    """The regions that run: about `fraction` of the tiles; who rested for as long as allowed goes first.
+
+    A small budget stretches what is allowed: were it ``1 / fraction`` steps, all would only take turns.
+    """
+    longest = max(settings.rest_steps_max, 2 / max(fraction, 0.05))
     order = sorted(
         range(len(standings)),
-        key=lambda r: (standings[r].rested_steps < settings.rest_steps_max, -score(standings[r], settings), r),
+        key=lambda r: (standings[r].rested_steps < longest, -score(standings[r], settings), r),
     )
     return fill_up(order, standings, fraction)
 

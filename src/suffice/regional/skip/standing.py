@@ -19,6 +19,6 @@ class Standing:
 
 
 def score(standing: Standing, settings: SkipSettings) -> float:
-    """``attention^a · change^b · (1 + starvation · rested)``: the higher, the sooner it runs; resting only raises it."""
+    """``attention^a · change^b · (1 + starvation · rested)``: the higher, the sooner it runs. Resting raises it."""
     wanted = max(standing.attention, 1e-6) ** settings.attention_power * standing.change**settings.change_power
-    return wanted * (1 + settings.starvation * standing.rested_steps)
+    return float(wanted * (1 + settings.starvation * standing.rested_steps))

@@ -81,8 +81,9 @@ class ProcessFleet:
 
     def poll(self, seconds: float) -> list[tuple[int, Any]]:
         """What was said."""
-        by_line = {line: rank for rank, line in self._lines.items() if rank not in self._lost}
-        return [(by_line[line], self._read(by_line[line], line)) for line in wait(list(by_line), seconds)]  # type: ignore[index,arg-type]
+        lines = {rank: line for rank, line in self._lines.items() if rank not in self._lost}
+        heard = wait(list(lines.values()), seconds)
+        return [(rank, self._read(rank, line)) for rank, line in lines.items() if line in heard]
 
     def _read(self, rank: int, line: Any) -> Any:
         try:
@@ -118,8 +119,8 @@ class ThreadFleet:
         self._lines[rank].send(message)
 
     def poll(self, seconds: float) -> list[tuple[int, Any]]:
-        by_line = {line: rank for rank, line in self._lines.items()}
-        return [(by_line[line], line.recv()) for line in wait(list(by_line), seconds)]  # type: ignore[index,union-attr,arg-type]
+        heard = wait(list(self._lines.values()), seconds)
+        return [(rank, line.recv()) for rank, line in self._lines.items() if line in heard]
 
     def replace(self, rank: int) -> None:
         raise WorkerError("a thread cannot be replaced")

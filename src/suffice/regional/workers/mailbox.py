@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,6 +53,7 @@ class Mailbox:
     def __init__(self, epoch: int, rank: int, ranks: int, port: int) -> None:
         self.rank, self.peers = rank, [peer for peer in range(ranks) if peer != rank]
         self.bytes_sent: dict[str, int] = defaultdict(int)
+        self.waited_s = 0.0
         self._group = _group(epoch, rank, ranks, port) if self.peers else None
         self._arrived: dict[Key, Tensor] = {}
         self._finished: set[tuple[int, int, int]] = set()
@@ -90,10 +91,15 @@ class Mailbox:
     def take(self, key: Key) -> Tensor:
         """The bytes of one tensor, when they are here."""
         with self._news:
-            while key not in self._arrived:
-                self._check()
-                self._news.wait(0.5)
+            self._until(lambda: key in self._arrived)
             return self._arrived.pop(key)
+
+    def _until(self, here: Callable[[], bool]) -> None:
+        started = time.perf_counter()
+        while not here():
+            self._check()
+            self._news.wait(0.5)
+        self.waited_s += time.perf_counter() - started
 
     def take_older(self, request: int, step: int) -> list[tuple[Key, Tensor]]:
         """Everything of a request from before `step`, oldest first."""
@@ -104,15 +110,13 @@ class Mailbox:
     def wait_finished(self, request: int, step: int, source: int) -> None:
         """Until `source` has said all it has to say of a step."""
         with self._news:
-            while (request, step, source) not in self._finished:
-                self._check()
-                self._news.wait(0.5)
+            self._until(lambda: (request, step, source) in self._finished)
 
-    def forget(self, request: int) -> None:
-        """Drop what is left of a request."""
+    def forget(self, request: int, before: float = float("inf")) -> None:
+        """Drop what is left of a request from before a step."""
         with self._news:
-            self._arrived = {key: value for key, value in self._arrived.items() if key.request != request}
-            self._finished = {one for one in self._finished if one[0] != request}
+            self._arrived = {k: value for k, value in self._arrived.items() if k.request != request or k.step >= before}
+            self._finished = {one for one in self._finished if one[0] != request or one[1] >= before}
 
     def lose(self, why: str) -> None:
         """From now on every wait fails."""

@@ -22,7 +22,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Begin:
-    """A request: shape of its latents, tile, what the prompt says, and which tiles each rank owns."""
+    """A request: shape of its latents, tile, what the prompt says, and which tiles each rank owns from `step` on."""
 
     request: int
     height: int
@@ -31,6 +31,7 @@ class Begin:
     text: NDArray[Any]
     added: dict[str, NDArray[Any]] | None
     owned: tuple[Tiles, ...]
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,14 @@ class Joined:
 
 @dataclass(frozen=True)
 class Done:
-    """The noise of a rank's tiles (of all tiles after :class:`Warm`), and what it took."""
+    """The noise of a rank's tiles (of all tiles after :class:`Warm`), and what it took; waited_s: for others."""
 
     request: int
     step: int
     noise: NDArray[Any]
     seconds: float
     flops: int
+    waited_s: float = 0.0
     bytes_sent: int = 0
     bytes_by_kind: dict[str, int] = field(default_factory=dict)
     attention: dict[int, tuple[NDArray[Any], int]] = field(default_factory=dict)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from suffice.regional.course import Course, StepPlan
 
 LOST_MAX = 3
+UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from which on regions are shared out anew
 
 
 @dataclass
@@ -46,9 +47,10 @@ class Running:
 
 @dataclass
 class Tally:
-    """What all requests took. busy_s: of each rank."""
+    """What all requests took. busy_s: of each rank. flops_dense: of one whole step."""
 
     flops: int = 0
+    flops_dense: int = 0
     bytes_sent: int = 0
     bytes_by_kind: dict[str, int] = field(default_factory=dict)
     bytes_by_step: list[int] = field(default_factory=list)
@@ -65,17 +67,19 @@ class Planner:
         exchange: str = "sync",
         policy: Policy | None = None,
         lost_max: int = LOST_MAX,
-        speeds: Sequence[float] | None = None,
     ) -> None:
         import torch.distributed as dist
 
-        self.fleet, self.sync, self.lost_max, self.speeds = fleet, exchange == "sync", lost_max, speeds
-        self.board = Board(policy or GapFilling(), fleet.ranks)
+        self.fleet, self.sync, self.lost_max = fleet, exchange == "sync", lost_max
+        policy = policy or GapFilling()
+        self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
         self.epoch = 0
         self._store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         self._requests: dict[int, Running] = {}
         self._submitted = 0
+        self._tile_s = 0.0
+        self._rank_tile_s: dict[int, float] = {}
         self._stepped: Callable[[int, StepPlan], None] = lambda number, plan: None
         self._await(say.Ready, fleet.ranks)
         self._meet()
@@ -120,10 +124,8 @@ class Planner:
 
     def _hand_out(self) -> None:
         for rank in self.fleet.ranks:
-            if self.board.free(rank) and (taken := self.board.next_for(rank)) is not None:
-                unit, takers = taken
-                for taker in takers:
-                    self._order(self._requests[unit.request], taker)
+            if self.board.free(rank) and (unit := self.board.next_for(rank, time.perf_counter())) is not None:
+                self._order(self._requests[unit.request], rank)
 
     def _order(self, running: Running, rank: int) -> None:
         plan, course = running.plan, running.course
@@ -153,7 +155,7 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        if not running.begun:
+        if not running.begun or (plan.kind == "whole" and self._uneven(running)):
             self._begin(running)
         if plan.kind == "whole":
             running.safe = running.course.snapshot()
@@ -171,8 +173,11 @@ class Planner:
     def _unit(self, running: Running, takers: tuple[int, ...], together: bool) -> Unit:
         plan, course = running.plan, running.course
         assert plan is not None
-        left = float(course.settings.steps - plan.step)
-        return Unit(running.number, plan.step, plan.kind, takers, together, running.deadline_s, left)
+        tiles = max((len(running.tiles[rank]) for rank in takers), default=course.grid.count)
+        left_s = self._tile_s * course.grid.count * (course.settings.steps - plan.step)
+        return Unit(
+            running.number, plan.step, plan.kind, takers, together, running.deadline_s, left_s, self._tile_s * tiles
+        )
 
     def _tell_resting(self, running: Running, takers: Sequence[int]) -> None:
         """Who rests must know who ran, to make sense of what it is sent."""
@@ -181,29 +186,48 @@ class Planner:
                 self._order(running, rank)
                 running.parts.pop(rank, None)
 
+    def _uneven(self, running: Running) -> bool:
+        """Whether some worker is so slow that sharing the regions out anew pays; a whole step makes that free."""
+        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in self.fleet.ranks]
+        return min(slow_s) > 0 and max(slow_s) > UNEVEN * sum(slow_s) / len(slow_s)
+
+    def _speeds(self) -> list[float] | None:
+        """Of each rank, once all have been seen at work."""
+        if len(self._rank_tile_s) < len(self.fleet.ranks):
+            return None
+        return [1 / self._rank_tile_s[rank] for rank in self.fleet.ranks]
+
     def _begin(self, running: Running) -> None:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
-        shares = share_out(weights, len(self.fleet.ranks), self.speeds)
+        shares = share_out(weights, len(self.fleet.ranks), self._speeds())
         running.owned = tuple(tuple(sorted(t for r in share for t in course.regions[r])) for share in shares)
         grid, told, running.begun = course.grid, course.condition, True
         for rank in self.fleet.ranks:
             text, added = _array(told.text), _arrays(told.added)
-            begin = say.Begin(running.number, grid.height, grid.width, grid.tile, text, added, running.owned)
+            begin = say.Begin(
+                running.number, grid.height, grid.width, grid.tile, text, added, running.owned, course.step
+            )
             self.fleet.send(rank, begin)
 
     def _hear(self, rank: int, reply: say.Done) -> None:
         running = self._requests[reply.request]
         self._count(rank, reply)
         running.parts[rank] = reply
-        if self.board.done(rank, reply.request, reply.step):
+        if self.board.done(rank):
             self._absorb(running)
 
     def _count(self, rank: int, reply: say.Done) -> None:
         tally = self.tally
+        tiles = reply.noise.shape[1]
+        each_s = (reply.seconds - reply.waited_s) / tiles
+        self._tile_s = _smoothed(self._tile_s, each_s)
+        self._rank_tile_s[rank] = _smoothed(self._rank_tile_s.get(rank, 0.0), each_s)
         tally.flops += reply.flops
+        if tiles == self._requests[reply.request].course.grid.count and not reply.attention:
+            tally.flops_dense = reply.flops
         tally.bytes_sent += reply.bytes_sent
-        tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds
+        tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds - reply.waited_s
         for kind, sent in reply.bytes_by_kind.items():
             tally.bytes_by_kind[kind] = tally.bytes_by_kind.get(kind, 0) + sent
 
@@ -290,6 +314,10 @@ def _add_attention(recorder: Any, reply: say.Done) -> None:
         seen = torch.as_tensor(words)
         recorder.sums[cells] = recorder.sums[cells] + seen if cells in recorder.sums else seen
         recorder.counts[cells] += count
+
+
+def _smoothed(before: float, now: float) -> float:
+    return 0.7 * before + 0.3 * now if before else now
 
 
 def _array(tensor: Any) -> Any:

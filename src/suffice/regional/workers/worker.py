@@ -64,9 +64,9 @@ class Worker:
         grid = TileGrid(message.height, message.width, message.tile)
         condition = self._condition(message.text, message.added)
         self.conditions[message.request] = condition
-        self.holdings[message.request] = Holding(
-            grid, condition.batch, message.owned, Cache(), self.layers, self.names
-        )
+        if self.mail is not None:
+            self.mail.forget(message.request, message.step)
+        self.holdings[message.request] = Holding(grid, condition.batch, message.owned, Cache(), self.layers, self.names)
 
     def _end(self, message: say.End) -> None:
         self.holdings.pop(message.request, None)
@@ -86,7 +86,9 @@ class Worker:
             message.record,
             lambda: self.denoiser.dense(latents, self._tensor(message.time), condition, grid, Cache(), recorder),
         )
-        seen = {} if recorder is None else {n: (one.cpu().numpy(), recorder.counts[n]) for n, one in recorder.sums.items()}
+        seen = (
+            {} if recorder is None else {n: (one.cpu().numpy(), recorder.counts[n]) for n, one in recorder.sums.items()}
+        )
         taken = time.perf_counter() - started
         work = self.meter.executed - before
         return say.Done(message.request, message.step, _array(grid.cut(noise)), taken, work, attention=seen)
@@ -98,7 +100,7 @@ class Worker:
         mine = message.tiles[self.mail.rank]
         if not mine:
             return None
-        started, sent = time.perf_counter(), dict(self.mail.bytes_sent)
+        started, waited_s, sent = time.perf_counter(), self.mail.waited_s, dict(self.mail.bytes_sent)
         exchange = PeerExchange(self.mail, holding, message.request, message.step, message.sync)
         exchange.catch_up()
         before = self.meter.executed
@@ -106,7 +108,9 @@ class Worker:
         exchange.finish()
         by_kind = {kind: total - sent.get(kind, 0) for kind, total in self.mail.bytes_sent.items()}
         taken, work = time.perf_counter() - started, self.meter.executed - before
-        return say.Done(message.request, message.step, _array(noise), taken, work, sum(by_kind.values()), by_kind)
+        waited_s = self.mail.waited_s - waited_s
+        sent_now = sum(by_kind.values())
+        return say.Done(message.request, message.step, _array(noise), taken, work, waited_s, sent_now, by_kind)
 
     def _run(self, message: say.Step, holding: Holding, mine: say.Tiles, exchange: PeerExchange) -> Tensor:
         import torch
@@ -115,13 +119,11 @@ class Worker:
         latents = self._latents(message.latents, condition)
         active = torch.tensor(mine, dtype=torch.long, device=latents.device)
         grid, cache, time_step = holding.grid, holding.cache, self._tensor(message.time)
-        return self.meter.run(  # type: ignore[no-any-return]
+        return self.meter.run(
             grid.count,
             len(mine),
             False,
-            lambda: self.denoiser.sparse(
-                latents, time_step, condition, grid, cache, active, exchange, message.fresh
-            ),
+            lambda: self.denoiser.sparse(latents, time_step, condition, grid, cache, active, exchange, message.fresh),
         )
 
     def _latents(self, one_side: Any, condition: Condition) -> Tensor:
@@ -135,7 +137,7 @@ class Worker:
     def _tensor(self, array: Any) -> Tensor:
         import torch
 
-        return torch.as_tensor(array).to(next(self.denoiser.unet.parameters()).device)
+        return torch.tensor(array).to(next(self.denoiser.unet.parameters()).device)
 
 
 def _array(tensor: Tensor) -> Any:

@@ -1,0 +1,357 @@
+"""Regions that rest: what a step costs, what the picture loses, what is sent, and what gap-filling brings.
+
+    python bench/regional.py                              # everything: hours on one core
+    python bench/regional.py --only cost schedule bytes   # these again; the others keep their last figures
+    python bench/regional.py --only quality --prompts 50
+
+cost       a random UNet of Stable Diffusion 1.5's size, 64×64 latent: seconds and FLOPs of a step by active fraction
+quality    the pocket weights: distance to the whole run at equal FLOPs, ours against what one would do instead
+bytes      what two and four workers send a step, against DistriFusion's all-gather on the same split
+throughput the same requests on two worker processes: gaps filled, one request at a time, static strips
+schedule   the same policies on a virtual clock with the measured cost: 8 to 1024 workers
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from suffice.regional.denoiser import Condition, opened
+from suffice.regional.flops import FlopMeter, counted
+from suffice.regional.frame import Cache
+from suffice.regional.local import LocalEngine
+from suffice.regional.model import Model, load
+from suffice.regional.schedule.cost import StepCost, fit
+from suffice.regional.schedule.policy import GapFilling, OneByOne
+from suffice.regional.schedule.simulate import simulate
+from suffice.regional.schedule.trace import strips, synthetic_trace
+from suffice.regional.settings import RequestSettings, SkipSettings
+from suffice.regional.tiles import TileGrid
+from suffice.regional.traffic import all_gather_bytes
+from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet
+from suffice.regional.workers.planner import Planner
+
+RESULTS = Path(__file__).parent / "results" / "regional.json"
+SKIP = SkipSettings(mode="budget", active_fraction=0.5)
+WHOLE = SkipSettings(mode="off")
+STEPS, GUIDANCE = 20, 3.0
+COLOURS = ("red", "green", "blue", "yellow", "white", "orange", "purple", "cyan")
+SHAPES = ("circle", "square", "triangle", "star", "ring", "cross")
+GROUNDS = ("black", "white", "grey", "blue")
+
+
+def sd15_unet() -> Any:
+    """Stable Diffusion 1.5's architecture with small random weights, made without the slow usual draws."""
+    from diffusers import UNet2DConditionModel
+
+    kept = {name: getattr(torch.nn.init, name) for name in ("kaiming_uniform_", "uniform_")}
+    for name in kept:
+        setattr(torch.nn.init, name, lambda tensor, *args, **more: tensor)
+    try:
+        unet = UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8).eval()
+    finally:
+        for name, draw in kept.items():
+            setattr(torch.nn.init, name, draw)
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            parameter.uniform_(-0.01, 0.01)
+    return unet
+
+
+def cost(args: argparse.Namespace) -> dict[str, Any]:
+    """Process seconds (waiting for a busy machine does not count), the fewest of `repeats`, all in one process."""
+    unet, grid, cache = sd15_unet(), TileGrid(64, 64, 8), Cache()
+    latents, told = torch.randn(1, 4, 64, 64), Condition(torch.randn(1, 77, 768))
+    with torch.no_grad():
+        plain_s = fewest_s(lambda: unet(latents, 500, told.text), args.repeats)
+    rows = []
+    with opened(unet) as denoiser:
+        dense_flops, _ = counted(lambda: denoiser.dense(latents, 500, told, grid, cache))
+        for fraction in (1.0, 0.5, 0.25, 0.125):
+            active = torch.arange(int(fraction * grid.count))
+            work = lambda a=active: denoiser.sparse(latents, 400, told, grid, cache, a)  # noqa: E731
+            flops, _ = counted(work)
+            taken_s = fewest_s(work, args.repeats)
+            rows.append(
+                {
+                    "active": fraction,
+                    "seconds": round(taken_s, 3),
+                    "speed_up": round(plain_s / taken_s, 3),
+                    "flops_of_dense": round(flops / dense_flops, 4),
+                }
+            )
+            print(rows[-1], flush=True)
+    model = fit([(row["active"], row["seconds"]) for row in rows], plain_s)
+    return {
+        "unet": "SD 1.5 size, random weights, latent 64x64, one picture, float32, 1 thread",
+        "dense_s": round(plain_s, 3),
+        "dense_gflop": round(dense_flops / 1e9, 1),
+        "cache_bytes": cache.bytes,
+        "break_even": round(model.break_even, 3),
+        "fixed_s": round(model.fixed_s, 4),
+        "whole_s": round(model.whole_s, 4),
+        "rows": rows,
+    }
+
+
+def fewest_s(work: Callable[[], Any], repeats: int) -> float:
+    taken = []
+    for _ in range(repeats + 1):
+        started = time.process_time()
+        work()
+        taken.append(time.process_time() - started)
+    return min(taken[1:])
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to spend part of the FLOPs. change: from the common request. sampled: another loop than a course."""
+
+    name: str
+    change: Callable[[RequestSettings], RequestSettings]
+
+
+def with_skip(**changes: Any) -> Callable[[RequestSettings], RequestSettings]:
+    return lambda asked: replace(asked, skip=replace(SKIP, active_fraction=asked.skip.active_fraction, **changes))
+
+
+WAYS = (
+    Way("ours", with_skip()),
+    Way("ours, zero order", with_skip(fill="zero_order")),
+    Way("change only", with_skip(attention_power=0.0)),
+    Way("attention only", with_skip(change_power=0.0, attention_power=1.0)),
+    Way("random regions", with_skip(mode="random")),
+    Way("whole picture rests", lambda asked: replace(with_skip()(asked), regions=1)),
+    Way("fewer steps", lambda a: replace(a, steps=round(a.steps * a.skip.active_fraction), skip=WHOLE)),
+)
+
+
+def quality(args: argparse.Namespace) -> dict[str, Any]:
+    """Pictures of the same prompts and seeds, each way against the whole run."""
+    model, judged = load(args.model), judge(args.judge)
+    prompts = made_up_prompts(args.prompts)
+    rows: dict[str, list[dict[str, float]]] = {}
+    with opened(model.unet) as denoiser:
+        for number, (prompt, colour) in enumerate(prompts):
+            asked = RequestSettings(prompt, steps=STEPS, guidance=GUIDANCE, seed=number, skip=WHOLE)
+            whole, whole_flops = drawn(model, denoiser, asked)
+            rows.setdefault("whole run", []).append(compared(whole, whole, 1.0, judged(whole, colour)))
+            for way in WAYS:
+                told = way.change(replace(asked, skip=replace(SKIP, active_fraction=args.fraction)))
+                picture, flops = drawn(model, denoiser, told)
+                row = compared(picture, whole, flops / whole_flops, judged(picture, colour))
+                rows.setdefault(way.name, []).append(row)
+            patches = naive_patches(model, denoiser, replace(asked, steps=round(STEPS * args.fraction)))
+            rows.setdefault("naive patches", []).append(
+                compared(patches, whole, args.fraction, judged(patches, colour))
+            )
+            print(f"{number + 1} of {len(prompts)}", file=sys.stderr, flush=True)
+    table = [summary(name, found) for name, found in rows.items()]
+    print_table(table)
+    return {
+        "prompts": len(prompts),
+        "steps": STEPS,
+        "guidance": GUIDANCE,
+        "model": Path(args.model).name,
+        "rows": table,
+    }
+
+
+def made_up_prompts(count: int) -> list[tuple[str, str]]:
+    dice = np.random.default_rng(7)
+    out = []
+    for _ in range(count):
+        colour, shape = str(dice.choice(COLOURS[:5])), str(dice.choice(SHAPES[:3]))
+        ground = str(dice.choice([one for one in GROUNDS if one != colour]))
+        out.append((f"a {colour} {shape} on a {ground} background", colour))
+    return out
+
+
+def drawn(model: Model, denoiser: Any, asked: RequestSettings) -> tuple[Any, int]:
+    course, engine = model.course(asked), LocalEngine(denoiser, METER)
+    before = METER.executed
+    engine.run(course)
+    return model.decode(course.latents)[0], METER.executed - before
+
+
+METER = FlopMeter()
+
+
+def naive_patches(model: Model, denoiser: Any, asked: RequestSettings) -> Any:
+    """Four quarters that know nothing of each other, each a picture of its own."""
+    course = model.course(replace(asked, pictures=1))
+    quarters = TileGrid(course.grid.height, course.grid.width, course.grid.height // 2)
+    latents = quarters.cut(course.latents)[0]
+    sides = course.condition.batch
+    text = course.condition.text.repeat_interleave(quarters.count, 0)
+    with torch.no_grad():
+        for step in course.scheduler.timesteps:
+            scaled = course.scheduler.scale_model_input(latents, step).repeat(sides, 1, 1, 1)
+            without, prompted = denoiser.unet(scaled, step, text, return_dict=False)[0].chunk(2)
+            noise = without + asked.guidance * (prompted - without)
+            latents = course.scheduler.step(noise, step, latents, return_dict=False)[0]
+    return model.decode(quarters.joined(latents[None]))[0]
+
+
+def judge(folder: str | None) -> Callable[[Any, str], float]:
+    """The pocket classifiers where they are; without them nothing is judged."""
+    if folder is None:
+        return lambda picture, colour: float("nan")
+    from suffice.diffusion.pocket import judge as judges
+    from suffice.diffusion.pocket.scene import COLOURS as KNOWN
+
+    looker, names = judges.train_looker(Path(folder)), list(KNOWN)
+
+    def sees(picture: Any, colour: str) -> float:
+        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        with torch.no_grad():
+            _, colours = looker(pixels)
+        seen = colours.argmax(1).flatten().tolist()
+        return float(names.index(colour) + 1 in seen)
+
+    return sees
+
+
+def compared(picture: Any, whole: Any, flops: float, right: float) -> dict[str, float]:
+    from skimage.metrics import structural_similarity
+
+    error = np.mean((picture.astype(float) - whole.astype(float)) ** 2)
+    psnr = 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
+    similar = float(structural_similarity(picture, whole, channel_axis=2))
+    return {"psnr_db": psnr, "ssim": similar, "flops": flops, "judged_right": right}
+
+
+def summary(name: str, found: list[dict[str, float]]) -> dict[str, Any]:
+    psnr = np.array([one["psnr_db"] for one in found])
+    half = 1.96 * psnr.std(ddof=1) / len(psnr) ** 0.5 if len(psnr) > 1 else float("nan")
+    right = [one["judged_right"] for one in found]
+    return {
+        "way": name,
+        "flops": round(float(np.mean([one["flops"] for one in found])), 4),
+        "psnr_db": round(float(psnr.mean()), 2),
+        "psnr_95": round(float(half), 2),
+        "ssim": round(float(np.mean([one["ssim"] for one in found])), 4),
+        "judged_right": None if np.isnan(right).any() else round(float(np.mean(right)), 4),
+    }
+
+
+def sent(args: argparse.Namespace) -> dict[str, Any]:
+    """Bytes by step of one request, and what an all-gather of everything in every step would send."""
+    model, rows = load(args.model), []
+    for ranks in (2, 4):
+        for name, skip in (("off", WHOLE), ("budget=0.5", SKIP)):
+            fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(ranks)])
+            course = model.course(RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2)))
+            planner = Planner(fleet)
+            planner.run([course])
+            fleet.stop()
+            cache = Cache()
+            with opened(model.unet) as denoiser:
+                denoiser.dense(course.latents.repeat(2, 1, 1, 1), 10, course.condition, course.grid, cache)
+            steps = planner.tally.bytes_by_step[2:]
+            gathered = all_gather_bytes(cache, ranks)
+            rows.append(
+                {
+                    "workers": ranks,
+                    "skip": name,
+                    "bytes_a_step": round(sum(steps) / len(steps)),
+                    "all_gather_a_step": gathered,
+                    "of_all_gather": round(sum(steps) / len(steps) / gathered, 4),
+                    "by_kind": planner.tally.bytes_by_kind,
+                }
+            )
+    print_table(rows)
+    return {"rows": rows}
+
+
+def throughput(args: argparse.Namespace) -> dict[str, Any]:
+    """Wall seconds of the same requests on two processes. On a busy machine only the ratios mean something."""
+    model, rows = load(args.model), []
+    ways = (
+        ("gaps filled", "stale", GapFilling(), SKIP),
+        ("one request at a time", "stale", OneByOne(), SKIP),
+        ("static strips", "stale", OneByOne(), WHOLE),
+    )
+    for name, exchange, policy, skip in ways:
+        fleet = ProcessFleet(2, args.model)
+        try:
+            planner = Planner(fleet, exchange, policy)
+            courses = [
+                model.course(RequestSettings("a red circle", steps=STEPS, seed=seed, skip=skip))
+                for seed in range(args.requests)
+            ]
+            started = time.perf_counter()
+            planner.run(courses)
+            taken_s = time.perf_counter() - started
+        finally:
+            fleet.stop()
+        busy = sum(planner.tally.busy_s.values())
+        rows.append({"way": name, "seconds": round(taken_s, 2), "utilisation": round(busy / taken_s / 2, 3)})
+    for row in rows:
+        row["requests_a_s_of_first"] = round(rows[0]["seconds"] / row["seconds"], 3)
+    print_table(rows)
+    return {"requests": args.requests, "workers": 2, "rows": rows}
+
+
+def schedule(args: argparse.Namespace) -> dict[str, Any]:
+    """Groups of four and eight, backlog and steady arrivals, equal and mixed speeds; times from the measured cost."""
+    known = json.loads(RESULTS.read_text())["cost"] if RESULTS.exists() else None
+    model = (
+        StepCost(0.3, 10.7, 10.9) if known is None else StepCost(known["fixed_s"], known["whole_s"], known["dense_s"])
+    )
+    rows = []
+    for workers, group in ((8, 4), (64, 4), (64, 8), (256, 8), (1024, 8)):
+        for speeds in ("equal", "mixed"):
+            rates = [1.0 if speeds == "equal" or worker % 2 else 0.5 for worker in range(workers)]
+            trace = synthetic_trace(8 * workers // group * 2, group, active_fraction=0.4, every_s=0.0)
+            for name, requests, policy in (
+                ("gaps filled", trace, GapFilling(2 * group + 4)),
+                ("one at a time", trace, OneByOne()),
+                ("static strips", strips(trace), OneByOne()),
+            ):
+                outcome = simulate(requests, rates, policy, model, group).as_json()
+                rows.append({"workers": workers, "group": group, "speeds": speeds, "way": name, **outcome})
+    print_table(rows)
+    return {"active_fraction": 0.4, "cost": model.__dict__, "rows": rows}
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    names = [name for name in rows[0] if not isinstance(rows[0][name], dict)]
+    print("".join(f"{name:>18}" for name in names))
+    for row in rows:
+        print("".join(f"{row[name]!s:>18}" for name in names))
+
+
+PARTS = {"cost": cost, "quality": quality, "bytes": sent, "throughput": throughput, "schedule": schedule}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--model", default="pocket")
+    parser.add_argument("--judge", default=None, help="folder of the pocket judges")
+    parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--fraction", type=float, default=0.5)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--requests", type=int, default=6)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in args.only:
+        print(f"\n{name}")
+        found = PARTS[name](args)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps({**results, name: found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
