@@ -45,17 +45,17 @@ class Canvas:
     still: bool = False
 
 
-def make_canvas(settings: Settings, parts: Parts) -> Canvas:
-    """The canvas that `settings` ask for.
+def make_canvas(settings: Settings, parts: Parts, source: Source | None = None) -> Canvas:
+    """The canvas that `settings` ask for, with `source` in place of their file.
 
     Raises:
         UsageError: a mask without a source, or of another size.
     """
-    if not settings.init:
+    if source is None and not settings.init:
         if settings.mask:
             raise UsageError("a mask needs something to paint on: give it with --init")
         return Canvas(*_size(settings, parts), settings.frames, None, None, _as_painted)
-    source = open_source(settings.init)
+    source = source or open_source(settings.init)
     if settings.mask:
         originals = make_strip(frames_of(source, settings.frames), settings.frames)
         return (_cropped if settings.only_masked else _whole)(settings, parts, originals, source.count is None)

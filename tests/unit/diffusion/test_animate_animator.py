@@ -283,16 +283,16 @@ def test_wrong_settings_are_said_in_one_line(animator: Animator, wrong: dict[str
 def test_settings_are_checked_and_named() -> None:
     with pytest.raises(UsageError, match="frames must be at least 1"):
         Settings(frames=0)
-    with pytest.raises(UsageError, match="no setting 'freams' .*'frames'"):
+    with pytest.raises(UsageError, match=r"no setting .freams. .*.frames."):
         settings_from({"freams": 3})
     settings = replace(SHORT_RUN, loras=("a", "b"))
     assert settings_from(settings.as_json()) == settings
 
 
 def test_checkpoints_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match=r"no model_index.json"):
+    with pytest.raises(UsageError, match=r"no model_index\.json"):
         load_parts(str(tmp_path))
-    with pytest.raises(UsageError, match="there is no checkpoint './nowhere'"):
+    with pytest.raises(UsageError, match=r"there is no checkpoint .\./nowhere"):
         load_parts("./nowhere")
     (tmp_path / "model.ckpt").write_bytes(b"x")
     with pytest.raises(UsageError, match=r"only \.safetensors files are read"):

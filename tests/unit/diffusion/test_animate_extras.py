@@ -297,3 +297,26 @@ def test_float8_holds_half_of_float16() -> None:
     assert out.dtype == torch.float32 and weight_bytes(unet) < 0.62 * as_float16
     with pytest.raises(UsageError, match="did you mean 'float8'"):
         store_in_float8(unet, "float9")
+
+
+def test_in_sql_masks_are_painted_and_pictures_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    import suffice
+    from suffice.media.mask_rle import encode_rle
+
+    monkeypatch.chdir(tmp_path)
+    picture = _texture(0, 0, 24)
+    PIL.Image.fromarray(picture).save(tmp_path / "a.png")
+    mask = np.zeros((24, 24), bool)
+    mask[6:14, 5:15] = True
+    rle = json.dumps(encode_rle(mask)).replace("'", "''")
+    options = f"checkpoint => '{tiny_checkpoint()}', steps => 2"
+    with suffice.connect(":memory:", progress=False) as con:
+        painted, drawn = con.sql(
+            f"SELECT inpaint(image, '{rle}', 'a cat', {options}), restyle(image, 'a cat', {options}) FROM images('a.png')"
+        ).fetchall()[0]
+    found = np.asarray(PIL.Image.open(painted))
+    assert Path(painted).parent == tmp_path / "out" / "pictures"
+    assert np.array_equal(found[~mask], picture[~mask]) and (found[mask] != picture[mask]).mean() > 0.5
+    assert np.asarray(PIL.Image.open(drawn)).shape == (16, 16, 3)

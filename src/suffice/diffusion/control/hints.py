@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from suffice.diffusion.clip.source import Source, resized
 from suffice.diffusion.clip.strip import Strip, make_strip
 from suffice.diffusion.control.annotate.canny import canny
@@ -23,10 +25,18 @@ Annotate = Callable[[Image, Image], Image]
 
 ANNOTATORS: dict[str, Annotate] = {
     "canny": lambda image, before: canny(image),
-    "edges": lambda image, before: edges(image),
+    "edges": lambda image, before: thin_edges(image),
+    "softedge": lambda image, before: edges(image),
     "flow": flow,
     "hint": lambda image, before: image,
 }
+
+
+def thin_edges(image: Image) -> Image:
+    """Edges one pixel wide, as the packaged ControlNet was taught to read them."""
+    from suffice.diffusion.pocket.edges import edges as thin
+
+    return np.repeat(thin(image)[:, :, None], 3, axis=2)
 
 
 @dataclass(frozen=True)
