@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suffice.cli.output import Json, print_json
+
+if TYPE_CHECKING:
+    from suffice.federated.pace import PaceReport
 
 SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -20,12 +23,25 @@ def pace(
     """Run COMMAND on the cores nobody else needs: profile the ways to run, step aside while others work."""
     import sys
 
-    from suffice.federated.pace import pace_command
+    from suffice.federated.pace import Timing, pace_command
 
-    report = pace_command(command, profile_s=profile_s, output=sys.stderr if json else None)
+    report = pace_command(command, timing=Timing(profile_s=profile_s), output=sys.stderr if json else None)
     if json:
-        chain = {"chain": [list(profile.choice.cores) for profile in report.chain]}
-        print_json({**asdict(report), **chain})
+        print_json(asdict(report))
     else:
         _show(report)
     raise typer.Exit(report.exit_code if report.exit_code >= 0 else 1)
+
+
+def _show(report: PaceReport) -> None:
+    import sys
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    say(f"{report.seconds:.1f} s, {report.cpu_s:.1f} s of processor, {report.steps} steps")
+    for profile in report.profiles:
+        kept = "" if profile in report.chain else ", not worth keeping"
+        say(f"{profile.choice}: {profile.step_s:.4f} s, {profile.cost:.4f} {report.cost_unit} a step{kept}")
+    for at_s, choice in report.moves:
+        say(f"{at_s:8.1f} s: {choice}")

@@ -1,4 +1,4 @@
-"""Ways to run: which cores."""
+"""Ways to run: which cores, how many threads, how politely."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ _CPU = Path("/sys/devices/system/cpu")
 
 
 class Choice(NamedTuple):
-    """Run on these `cores` (numbers of logical processors)."""
+    """Run on these `cores` (numbers of logical processors) with `threads` training threads.
+
+    Niceness is the same for all: the scheduler's idle class, the most polite there is. Leaving it again takes
+    privileges, so it cannot be one of several choices; frequencies cannot be set without privileges either.
+    """
 
     cores: tuple[int, ...]
+    threads: int
+
+    def __str__(self) -> str:
+        return f"cores {','.join(map(str, self.cores))} x {self.threads} threads"
 
 
 def all_choices(capacity: Mapping[int, float] | None = None) -> list[Choice]:
-    """The largest 1, 2, 4, … and all of the cores this process may use; where cores differ, also those of each size.
+    """The largest 1, 2, 4, … and all of the cores this process may use, where cores differ also those of each size; a
+    thread for each core, and half as many (cores that share caches or arithmetic units may do no more than that).
 
     `capacity` maps core to relative speed; None reads it from the kernel.
     """
@@ -26,7 +35,8 @@ def all_choices(capacity: Mapping[int, float] | None = None) -> list[Choice]:
     widths = {1 << power for power in range(len(ranked).bit_length())} | {len(ranked)}
     found = [tuple(sorted(ranked[:width])) for width in sorted(widths) if width <= len(ranked)]
     kinds = [tuple(sorted(core for core in ranked if speed[core] == size)) for size in sorted(set(speed.values()))]
-    return [Choice(cores) for cores in dict.fromkeys(found + kinds)]
+    sets = list(dict.fromkeys(found + kinds))
+    return [Choice(cores, threads) for cores in sets for threads in sorted({len(cores), -(-len(cores) // 2)})]
 
 
 def core_capacity() -> dict[int, float]:

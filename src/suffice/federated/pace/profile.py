@@ -14,6 +14,7 @@ class Profile(NamedTuple):
     Attributes:
         step_s: seconds of wall clock for one unit of work (a training step, or a CPU-second when steps are not known).
         cost: for one unit of work: joules when the kernel lets us read the meter, else CPU-seconds as a proxy.
+        steps: steps it was measured over; 0 when they are not known.
         delay: time spent runnable over time spent running, 1 when nobody else wants the cores.
     """
 
@@ -21,6 +22,7 @@ class Profile(NamedTuple):
     step_s: float
     cost: float
     delay: float
+    steps: int = 0
 
 
 def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profile]:
