@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.result import Result
     from suffice.connection import Connection, connect
+    from suffice.models.protocol import Image
     from suffice.models.python import model
 
 __version__ = "0.1.0"
 __all__ = [
     "Connection",
     "Guarantee",
+    "Image",
     "MediaError",
     "ModelError",
     "Result",
@@ -36,6 +38,7 @@ __all__ = [
 _LAZY = {
     "Connection": "suffice.connection",
     "Guarantee": "suffice.answer.guarantee",
+    "Image": "suffice.models.protocol",
     "Result": "suffice.answer.result",
     "connect": "suffice.connection",
     "load_ipython_extension": "suffice.notebook",

@@ -58,14 +58,11 @@ def test_two_processes_pay_once(dsn: str, tmp_path: Path) -> None:
     answers = [process.communicate(timeout=120)[0].strip() for process in both]
     assert answers == [f"[({ROWS}, {ROWS * (ROWS - 1)})]"] * 2
     assert sorted(map(int, ledger.read_text().splitlines())) == list(range(ROWS))
+    later = tmp_path / "later"
+    assert ask(dsn, str(later), 0.0)[0][0] == ROWS and not later.exists()
 
 
 def test_a_wrong_address_is_one_line_without_the_password() -> None:
     with pytest.raises(suffice.SufficeError) as caught:
         suffice.connect("postgresql://me:secret@127.0.0.1:1/nowhere")
     assert "secret" not in str(caught.value) and "\n" not in str(caught.value) and "127.0.0.1:1" in str(caught.value)
-
-
-def test_ask_resumes(dsn: str, tmp_path: Path) -> None:
-    assert ask(dsn, str(tmp_path / "ledger"), 0.0)[0][0] == ROWS
-    assert not (tmp_path / "ledger").exists()
