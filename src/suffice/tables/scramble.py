@@ -128,7 +128,8 @@ def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
     known = catalogued(reader, name_sql)
     if known is None or known.fingerprint != fingerprint(reader, name_sql):
         return None
-    return Scramble(known)
+    counters = ("PostgreSQL's counters of written rows are up to date",) if reader.database.is_postgres else ()
+    return Scramble(known, assumptions=(Scramble.assumptions[0], *counters))
 
 
 def copy_sql(reader: Reader, name: str) -> str:

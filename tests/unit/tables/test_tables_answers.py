@@ -20,6 +20,7 @@ SAMPLED = [
     "SELECT kk, sum(y) AS s FROM v GROUP BY kk ORDER BY kk",
     "SELECT kk, avg(z) AS s FROM w GROUP BY kk ORDER BY kk",
     "WITH q AS (SELECT x, d FROM t WHERE k = 2) SELECT sum(x) AS s FROM q WHERE d > 10",
+    "WITH a AS (SELECT * FROM t WHERE k > 0), b AS (SELECT x, d FROM a WHERE d < 60) SELECT sum(x) AS s FROM b",
     "SELECT m, count(*) AS n FROM (SELECT k % 2 AS m FROM t WHERE d > 20) AS q GROUP BY m ORDER BY m",
     "SELECT stddev(x) AS s, var_pop(x) AS v FROM t",
     "SELECT sum(x) - sum(d) AS difference, sum(x) * count(*) AS product FROM t",

@@ -26,7 +26,7 @@ def composed(database: Database, reader: Reader, looks: Looks, look: Look) -> It
     table = _estimates(looks, look)
     numbered = final_query(plan.query, _NAME, plan.names, plan.types)
     order = [0]
-    if plan.query.keys:
+    if plan.query.keys or any(plan.query.final.args.get(clause) for clause in ("having", "limit")):
         reader.cursor.register(_NAME, table)
         order = [int(row[-1]) for row in reader.rows(numbered.sql("duckdb"))]
         reader.cursor.unregister(_NAME)

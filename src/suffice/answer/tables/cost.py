@@ -11,8 +11,8 @@ from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
-LOOKS_S = 0.012
-"""What two looks take beyond the reading: planning, statistics, composing the rows."""
+LOOKS_S = 0.05
+"""CPU seconds of two looks beyond the reading, and some room: planning, statistics, composing the rows."""
 
 _WHOLE_VECTORS_S = 0.15  # drawing vectors runs on one thread and is set up anew for each look
 
@@ -23,7 +23,7 @@ class Cost:
 
     Attributes:
         rows, values: rows of all tables, and of them the values that the statement names.
-        seconds: predicted from the pace of this machine.
+        seconds: of CPU, predicted from the pace of this machine.
     """
 
     rows: int

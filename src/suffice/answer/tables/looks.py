@@ -18,7 +18,7 @@ from suffice.answer.tables.decision import Intervals, is_within, shown_groups
 from suffice.answer.tables.formula_interval import formula_interval
 from suffice.answer.tables.needs import Needs
 from suffice.answer.tables.sampling_plan import SamplingPlan
-from suffice.answer.tables.tally import Tally
+from suffice.answer.tables.tally import Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
@@ -130,9 +130,19 @@ class Looks:
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
         self.rows_read += drawn.rows + plan.rows_whole
         for part in self.tally.read(table, drawn.units):
+            self._require_in_range(part)
             self.claims.take(part, self._aims() if self.tally.units else None)
             self.claims.meet_groups()
         self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
+
+    def _require_in_range(self, part: Part) -> None:
+        """What was promised of values holds for those seen; raises :class:`NotSampledError` where it does not."""
+        if part.units is None:
+            return
+        slack = 1e-9 * (np.abs(self.plan.low) + np.abs(self.plan.high))
+        low, high = part.low.min(axis=1, initial=0.0), part.high.max(axis=1, initial=0.0)
+        if ((low < self.plan.low - slack) | (high > self.plan.high + slack)).any():
+            raise NotSampledError("a value lies outside the range that the catalogue states")
 
     def _aims(self) -> Floats:
         """Half-widths [fractions, groups] that the next stakes aim at."""
@@ -173,6 +183,7 @@ class Looks:
         return 1.08 * float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
 
     def _split(self, size: int) -> list[int]:
+        size = int(float(f"{size:.5g}"))  # the last digits of sums of doubles differ from thread to thread
         parts = 1 if size < _SPLIT_SHARE * self.plan.source.units else 3
         return [max(size // parts, 1)] * parts
 
@@ -189,13 +200,17 @@ class Looks:
         low, high = self.claims.intervals(needs.half_widths())
         formulas = self.plan.asked.formulas
         intervals = {f: formula_interval(f, self.plan.fractions, low, high) for f in formulas}
-        unseen = self._unseen_units(number)
+        unseen = self._unseen_units()
         shown = shown_groups(needs, intervals, unseen)
         decided = shown is not None and self.error is not None and is_within(needs, intervals, shown)
         return Look(number, needs, intervals, needs.chosen if shown is None else shown, decided, unseen)
 
-    def _unseen_units(self, number: int) -> int:
+    def _unseen_units(self) -> int:
+        """Groups with rows in more units than this are not missing."""
         if not self.plan.query.keys:
             return 0
-        source, delta = self.plan.source, self._unseen_delta * look_share(number)
-        return unseen_group_blocks_max(self.tally.units, source.units, source.rows, delta)
+        # How much is drawn depends on what was seen, so the claim is made at doublings of the first draw, fixed before.
+        source, first = self.plan.source, min(self.plan.source.pilot_units, self.tally.units)
+        doublings = max(0, int(np.log2(self.tally.units / max(first, 1))))
+        delta = self._unseen_delta * look_share(doublings + 1)
+        return unseen_group_blocks_max(first * 2**doublings, source.units, source.rows, delta)

@@ -22,6 +22,7 @@ from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.unit_query import SAMPLED, Pair
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
+from suffice.sql.rewrite.inline_ctes import inline_ctes
 from suffice.tables.join_fanout import fanout
 from suffice.tables.open_source import open_source, rows_of, view_sql
 from suffice.tables.reader import Reader
@@ -79,7 +80,9 @@ class SamplingPlan:
 
 def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
-    constant = constant_subqueries(original.copy(), lambda sql: _scalar(reader, sql))
+    written_out = inline_ctes(original.copy())
+    assert isinstance(written_out, exp.Select)
+    constant = constant_subqueries(written_out, lambda sql: _scalar(reader, sql))
     statement = inline(constant, lambda t: view_sql(reader, t))
     query = decompose(statement)
     tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))

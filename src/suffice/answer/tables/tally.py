@@ -60,11 +60,18 @@ class Part:
 
 
 class Tally:
-    """All parts so far, in the order drawn."""
+    """All parts so far, added up.
+
+    Attributes:
+        units: drawn so far.
+    """
 
     def __init__(self, pieces: int, pairs: Sequence[Pair], keys: int) -> None:
         self.pieces, self.pairs, self.groups = pieces, pairs, Groups(keys)
-        self.parts: list[Part] = []
+        self.units = 0
+        self._met = np.zeros(0, np.int64)
+        self._known, self._drawn = np.zeros((2, pieces, 0))
+        self._products = np.zeros((pieces, pieces, 0))
 
     def read(self, table: pa.Table, units: Sequence[int]) -> list[Part]:
         """The parts of one draw, the always-read rows first; groups get their numbers in the order of the parts."""
@@ -98,40 +105,35 @@ class Tally:
 
     def add(self, part: Part) -> None:
         """Take a part of :meth:`read`."""
-        self.parts.append(part)
-
-    @property
-    def units(self) -> int:
-        """Units drawn so far."""
-        return sum(part.units or 0 for part in self.parts)
+        self._met = self.met() + _wide(part.met, (len(self.groups),))
+        self._known = self.known() + self._widened(part.sums)
+        if part.units is not None:
+            self.units += part.units
+            self._drawn = self.drawn() + self._widened(part.sums)
+            self._products = self.products() + _wide(part.products, (self.pieces, self.pieces, len(self.groups)))
 
     def known(self) -> Floats:
         """Sums over everything read so far [pieces, groups]."""
-        return self._total(lambda part: part.sums, self.parts)
+        return self._widened(self._known)
 
     def drawn(self) -> Floats:
         """Sums over the units drawn so far [pieces, groups]."""
-        return self._total(lambda part: part.sums, self._random())
+        return self._widened(self._drawn)
 
     def products(self) -> Floats:
         """Sums of products over the units drawn so far [pieces, pieces, groups]."""
-        shape = (self.pieces, self.pieces, len(self.groups))
-        return sum((_wide(part.products, shape) for part in self._random()), np.zeros(shape))
+        return _wide(self._products, (self.pieces, self.pieces, len(self.groups)))
 
     def met(self) -> Ints:
-        """Drawn units with rows of each group [groups]."""
-        return sum((_wide(part.met, (len(self.groups),)) for part in self.parts), np.zeros(len(self.groups), np.int64))
+        """Units (or always-read rows) with rows of each group [groups]."""
+        return _wide(self._met, (len(self.groups),))
 
     def groups_met(self) -> int:
         """Groups with rows in the parts so far: numbered before all others, in the order of the parts."""
-        return int(np.count_nonzero(self.met())) if self.groups.keys else 1
+        return int(np.count_nonzero(self._met)) if self.groups.keys else 1
 
-    def _random(self) -> list[Part]:
-        return [part for part in self.parts if part.units is not None]
-
-    def _total(self, of: Any, parts: list[Part]) -> Floats:
-        shape = (self.pieces, len(self.groups))
-        return sum((_wide(of(part), shape) for part in parts), np.zeros(shape))
+    def _widened(self, values: Floats) -> Floats:
+        return _wide(values, (self.pieces, len(self.groups)))
 
     def widened(self, part: Part) -> Part:
         """`part` with groups that were met later."""
@@ -143,4 +145,6 @@ class Tally:
 
 def _wide(values: Any, shape: tuple[int, ...]) -> Any:
     """With zeros for groups met later."""
+    if values.shape == shape:
+        return values
     return np.pad(values, [(0, wanted - there) for wanted, there in zip(shape, values.shape, strict=True)])
