@@ -1,4 +1,4 @@
-"""The guarantee of whole statements, through SQL: as often as it says, on hostile tables, with everything in between."""
+"""The guarantee of whole statements, through SQL: as often as it says, on hostile tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def connection(kind: str) -> suffice.Connection:
     con.register(
         "things",
         FunctionModel(
-            "things", lambda i: [(v, "ab"[v > 0.4]) for v in rows[i]], ["INTEGER"], columns, "rows",
+            "things", lambda i: [(v, "b" if v > 0.4 else "a") for v in rows[i]], ["INTEGER"], columns, "rows",
             batch_size=64, rows_max=8, ranges={"v": (0.0, 1.0)},
         ),
     )  # fmt: skip

@@ -60,9 +60,9 @@ class Watched:
 
 TOTALS = [
     rare(0.3, 1000),
-    rare(0.01, 3000),
+    rare(0.02, 1200),
     heavy(0, 600),
-    spikes(1500, 500),
+    spikes(900, 300),
     people(0, 1000),
     tiny(),
     video(0, 1000),
@@ -86,7 +86,8 @@ def test_total_holds_at_every_look(population: Population, cache: bool, confiden
 def test_total_holds_whatever_the_proxy(kind: str, confidence: float, runs: int) -> None:
     cell = coverage(
         lambda p, rng: Watched(p, rng, confidence),
-        with_proxy(people(1, 800), kind), max(runs // 2, 20), 4, held=lambda _, r: r.held, nominal=confidence, name=kind,
+        with_proxy(people(1, 800), kind), max(runs // 2, 20), 4,
+        held=lambda _, r: r.held, nominal=confidence, name=kind,
     )  # fmt: skip
     assert cell.passed, cell
 
@@ -96,7 +97,8 @@ def test_total_holds_whatever_the_proxy(kind: str, confidence: float, runs: int)
 def test_ratio_over_clusters_holds_at_every_look(sigma: float, confidence: float, runs: int) -> None:
     cell = coverage(
         lambda p, rng: Watched(p, rng, confidence, 0.05, ratio=True),
-        clustered(0, 600, sigma, 30.0), max(runs // 4, 12), 6, held=lambda _, r: r.held, nominal=confidence, name="ratio",
+        clustered(0, 600, sigma, 30.0), max(runs // 4, 12), 6,
+        held=lambda _, r: r.held, nominal=confidence, name="ratio",
     )  # fmt: skip
     assert cell.passed, cell
 

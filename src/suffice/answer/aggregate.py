@@ -407,9 +407,10 @@ class AggregateRun:
 
 def next_count(n: int, error: float) -> int:
     """Units for the next round: few at first and near the end, so that little is asked in vain."""
-    if error < 1.15:
-        return max(ROUND_MIN // 2, n // 16)
-    return max(ROUND_MIN if n else 2 * ROUND_MIN, n // 5)
+    if not n:
+        return 2 * ROUND_MIN
+    missing = 0.5 * n * (error**2 - 1) if np.isfinite(error) else n  # half of what widths say, for they err
+    return int(min(max(ROUND_MIN // 2, missing), max(ROUND_MIN, n // 5)))
 
 
 def _order(width: float) -> float:

@@ -30,7 +30,7 @@ FORMS = [
     "SELECT count(*) FILTER (WHERE label = 'person') / count(*) AS share FROM objects",
     "SELECT part, count(*) AS n FROM objects GROUP BY part ORDER BY n DESC",
     "SELECT label, count(*) AS n, avg(score) AS s FROM objects GROUP BY label",
-    "SELECT count(*) AS n FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame) o WHERE label = 'person') >= 6",
+    "SELECT count(*) FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame) o WHERE label = 'person') >= 6",
     "SELECT count(*) AS n FROM (SELECT frame FROM objects WHERE label = 'person' GROUP BY frame HAVING count(*) >= 6)",
     "SELECT avg(n) AS n FROM (SELECT frame, count(*) AS n FROM objects GROUP BY frame) t",
     "SELECT count(label) / count(DISTINCT f.frame) AS n FROM frames_seen f LEFT JOIN things(f.frame) o ON score > 0.6",
@@ -221,7 +221,7 @@ def test_a_model_that_breaks_its_word_is_found_out() -> None:
     con, _ = town(60)
     liar = FunctionModel("liar", lambda i: [(float(i),)], ["INTEGER"], [("v", "DOUBLE")], ranges={"v": (0.0, 30.0)})
     con.register("liar", liar)
-    with pytest.raises(suffice.errors.SufficeError, match="declared to lie in .0, 30."):
+    with pytest.raises(suffice.errors.SufficeError, match="declared to lie in"):
         con.sql("SELECT avg(liar(frame)) FROM frames_seen WITHIN 5%", seed=1)
 
 

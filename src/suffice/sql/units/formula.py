@@ -167,8 +167,25 @@ class Formulas:
             return None
         if not bottom_.factors or any(f < 0 or self.pieces[p].low < 0 for p, f in bottom_.factors.items()):
             return None
+        if list(bottom_.factors.values()) == [1.0] and self._is_count_of_units(node.right.unnest()):
+            return Quotient(top_, bottom_, self._unit_ends(top_), 1.0)  # a mean of units: no rows, no unit
         ends = self._row_ends(node.left.unnest(), node.right.unnest())
         return Quotient(top_, bottom_, ends, self.rows_max) if ends is not None else Quotient(top_, bottom_)
+
+    def _is_count_of_units(self, node: exp.Expr) -> bool:
+        from sqlglot import exp
+
+        while isinstance(node, exp.Cast | exp.Paren):
+            node = node.this
+        return isinstance(node, exp.Count) and isinstance(node.this, exp.Distinct)
+
+    def _unit_ends(self, linear: Linear) -> Ends:
+        """Range of what one unit adds."""
+        ends = [
+            sorted((_times(factor, self.pieces[piece].low), _times(factor, self.pieces[piece].high)))
+            for piece, factor in linear.factors.items()
+        ]
+        return sum(low for low, _ in ends), sum(high for _, high in ends)
 
     def _row_ends(self, top: exp.Expr, bottom: exp.Expr) -> Ends | None:
         """Range of one row of ``sum(x) / count(…)`` over the same rows; a row whose x is NULL adds nothing."""
@@ -251,6 +268,10 @@ class Formulas:
         if piece not in self.pieces:
             self.pieces.append(piece)
         return Linear({self.pieces.index(piece): 1.0})
+
+
+def _times(a: float, b: float) -> float:
+    return 0.0 if a == 0 or b == 0 else a * b
 
 
 def _shown(node: exp.Expr) -> str:
