@@ -14,7 +14,7 @@ DEFAULT = "default"
 
 
 def segmenter_named(name: str) -> Segmenter:
-    """The segmenter ``name`` or ``name:locator``: ``default``, ``hf:FOLDER_OR_ID``, ``onnx:ENCODER,DECODER``, or one
+    """The segmenter ``name`` or ``name:locator``: ``default`` or ``default:fast``, ``hf:FOLDER_OR_ID``, ``onnx:ENCODER,DECODER``, or one
     of anyone's package under the entry point group ``suffice.segmenters``.
 
     Raises:

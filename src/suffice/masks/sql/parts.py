@@ -26,7 +26,7 @@ class Parts:
     @property
     def is_light(self) -> bool:
         """Whether several threads may use it at once."""
-        return self.segmenter.name == DEFAULT and self.finder.name == DEFAULT
+        return self.segmenter.name.startswith(DEFAULT) and self.finder.name == DEFAULT
 
 
 def parts_of(function: str, options: Mapping[str, Any]) -> Parts:
