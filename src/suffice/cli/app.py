@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, demo, explain, mask, models, sql, store
+from suffice.cli import bench, check, dataset, demo, explain, mask, models, semantic, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -19,5 +19,7 @@ app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("mask")(mask.mask)
+app.command("dataset")(dataset.dataset)
+app.command("semantic")(semantic.semantic)
 app.command("check")(check.check)
 app.command("bench")(bench.bench)
