@@ -12,10 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from suffice.errors import MediaError, UsageError
-from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.found import FoundThing
 from suffice.masks.numbered import numbered_blend
-from suffice.masks.tracking.follow import Follow, FrameThings, follow
+from suffice.masks.tracking.follow import FrameThings
 from suffice.media.decode_frames import decode_frames
 from suffice.media.index_video import VideoIndex, index_video
 from suffice.media.select_frames import select_frames
@@ -23,6 +22,8 @@ from suffice.media.write import write_video
 from suffice.models.protocol import Image
 
 GROUP = 32
+
+Follower = Callable[[Iterable[tuple[int, Image]]], Iterator[FrameThings]]
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,15 @@ class VideoAnswer:
 
 def mask_video(
     path: str,
-    asked: Follow,
-    segmenter: Segmenter,
-    finder: Finder | None,
+    follower: Follower,
     out: Path,
     span: Span | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
 ) -> VideoAnswer:
     """Follow things through `path`; writes ``NAME_masks.mp4`` and ``NAME_masks.jsonl`` to `out`.
+
+    Args:
+        follower: frames to things, such as :func:`~suffice.masks.tracking.follow.follow` with all but its frames.
 
     Frames are decoded, answered, drawn and written one by one: memory does not grow with the video.
     """
@@ -105,7 +107,7 @@ def mask_video(
     partial = f"{answer.lines}.part"
     try:
         with open(partial, "w", encoding="utf-8") as lines:
-            drawn = _drawn(follow(frames, asked, segmenter, finder), index, lines, answer, len(wanted), on_frame)
+            drawn = _drawn(follower(frames), index, lines, answer, len(wanted), on_frame)
             write_video(answer.video, drawn, span.fps or _fps(index))
         os.replace(partial, answer.lines)
     finally:

@@ -15,6 +15,7 @@ from suffice.assets import asset_path
 from suffice.masks.default.box_prior import BoxXyxy, box_prior
 from suffice.masks.default.click_prior import click_prior, on_click, sure_of
 from suffice.masks.default.click_regions import detected_around, neighbourhoods
+from suffice.masks.default.click_score import Reading, rated
 from suffice.masks.default.effort import FULL, Effort, effort_named
 from suffice.masks.default.expected_iou import best_cut, expected_iou
 from suffice.masks.default.figure import Seen, figure, look_at
@@ -31,6 +32,7 @@ CODE_REVISION = 1
 VIEWS_KEPT = 32
 SECOND_LOOKS = 2
 DETECTION_SCORE_MIN = 0.3
+DETECTIONS_TRIED = 2
 TIGHTER, LOOSER = 1.5, -1.5
 
 
@@ -137,14 +139,26 @@ def _drawn(view: View, probability: Plane, threshold: float, within: Mask) -> Ma
 
 def _by_clicks(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
     """The readings of the likeliest thing around the clicks, at most three, best first."""
-    on = [point for point in thing.points if point.is_on]
-    around = detected_around(_detected(encoded), thing.points)
-    readings = [_in_box(encoded, box, thing)[0] for box in around[:1]]
+    around = detected_around(_detected(encoded), thing.points)[:DETECTIONS_TRIED]
+    readings = [Reading(_in_box(encoded, box, thing)[0], True) for box in around]
     for box in neighbourhoods(thing.points, *encoded.wh):
-        grown = _grown_from(encoded, box, thing)
-        if grown.mask[int(on[0].y), int(on[0].x)]:
-            readings.append(grown)
-    return tuple(sorted(readings, key=lambda reading: -reading.score)[:3])
+        readings.append(Reading(_grown_from(encoded, box, thing), False))
+    clicked = [each for each in readings if _holds(each.candidate.mask, thing)]
+    return tuple(rated(clicked)[:3]) if clicked else (Candidate(_dots(encoded, thing), 0.01),)
+
+
+def _holds(mask: Mask, thing: ThingPrompt) -> bool:
+    """Whether the first click on the thing is in its mask."""
+    first = next(point for point in thing.points if point.is_on)
+    return bool(mask[int(first.y), int(first.x)])
+
+
+def _dots(encoded: Encoded, thing: ThingPrompt) -> Mask:
+    """The clicked pixels: what is left when nothing around them holds together."""
+    mask = np.zeros(encoded.wh[::-1], bool)
+    for point in thing.points:
+        mask[int(point.y), int(point.x)] |= point.is_on
+    return mask
 
 
 def _grown_from(encoded: Encoded, box: BoxXyxy, thing: ThingPrompt) -> Candidate:

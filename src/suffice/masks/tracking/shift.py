@@ -26,29 +26,36 @@ class Shift(NamedTuple):
 def shift_of(before: Image, box_xyxy: BoxXyxy, after: Image) -> Shift:
     """Where the patch under `box_xyxy` of `before` is in `after`: the best normalised cross-correlation within half
     a box to every side."""
-    width, height = box_xyxy[2] - box_xyxy[0], box_xyxy[3] - box_xyxy[1]
-    window = _window(box_xyxy, REACH_SHARE)
-    scale = SIDE_PX / max(width, height, 1.0)
-    patch = _grey(before, box_xyxy, scale)
-    around = _grey(after, window, scale)
-    scores = _correlation(around, patch)
+    place = _whole(box_xyxy)
+    reach = (round(REACH_SHARE * place.width), round(REACH_SHARE * place.height))
+    scale = min(1.0, SIDE_PX / max(place.width, place.height))
+    around = _Place(place.x - reach[0], place.y - reach[1], place.width + 2 * reach[0], place.height + 2 * reach[1])
+    scores = _correlation(_grey(after, around, scale), _grey(before, place, scale))
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-    middle = ((scores.shape[0] - 1) / 2, (scores.shape[1] - 1) / 2)
-    return Shift((column - middle[1]) / scale, (row - middle[0]) / scale, float(scores[row, column]))
+    return Shift(column / scale - reach[0], row / scale - reach[1], float(scores[row, column]))
 
 
-def _window(box_xyxy: BoxXyxy, share: float) -> BoxXyxy:
-    across, down = (box_xyxy[2] - box_xyxy[0]) * share, (box_xyxy[3] - box_xyxy[1]) * share
-    return box_xyxy[0] - across, box_xyxy[1] - down, box_xyxy[2] + across, box_xyxy[3] + down
+class _Place(NamedTuple):
+    x: int
+    y: int
+    width: int
+    height: int
 
 
-def _grey(image: Image, box_xyxy: BoxXyxy, scale: float) -> npt.NDArray[np.float64]:
-    """The grey levels of a box at a scale; beyond the picture its edge goes on."""
-    x0, y0, x1, y1 = (round(side) for side in box_xyxy)
-    columns = np.clip(np.arange(x0, max(x1, x0 + 1)), 0, image.shape[1] - 1)
-    rows = np.clip(np.arange(y0, max(y1, y0 + 1)), 0, image.shape[0] - 1)
-    wh = (max(round((box_xyxy[2] - box_xyxy[0]) * scale), 3), max(round((box_xyxy[3] - box_xyxy[1]) * scale), 3))
-    return resized(image[np.ix_(rows, columns)], wh).mean(axis=-1, dtype=np.float64)
+def _whole(box_xyxy: BoxXyxy) -> _Place:
+    """In whole pixels, so that a patch that moved by some is found at exactly that."""
+    x0, y0 = round(box_xyxy[0]), round(box_xyxy[1])
+    return _Place(x0, y0, max(round(box_xyxy[2] - box_xyxy[0]), 3), max(round(box_xyxy[3] - box_xyxy[1]), 3))
+
+
+def _grey(image: Image, place: _Place, scale: float) -> npt.NDArray[np.float64]:
+    """The grey levels of a place at a scale; beyond the picture its edge goes on."""
+    columns = np.clip(np.arange(place.x, place.x + place.width), 0, image.shape[1] - 1)
+    rows = np.clip(np.arange(place.y, place.y + place.height), 0, image.shape[0] - 1)
+    pixels = image[np.ix_(rows, columns)]
+    if scale < 1:
+        pixels = resized(pixels, (max(round(place.width * scale), 3), max(round(place.height * scale), 3)))
+    return pixels.mean(axis=-1, dtype=np.float64)
 
 
 def _correlation(around: npt.NDArray[np.float64], patch: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
