@@ -53,7 +53,9 @@ def dataset(
         sources = _asked(query, db, stack) if query else sources_of(_paths(files or []))
         answer = build(sources, recipe, workshop, out)
     if json:
-        print_json({"manifest": answer.manifest, "count": answer.count, "dropped": answer.dropped, "hash": answer.digest})
+        print_json(
+            {"manifest": answer.manifest, "count": answer.count, "dropped": answer.dropped, "hash": answer.digest}
+        )
         return
     print(f"{answer.count} examples, {len(answer.dropped)} left out: {answer.manifest} (hash {answer.digest})")
     print(f"look at them: {out / 'report.html'}")

@@ -63,7 +63,9 @@ def mask(
     pictures, videos = _by_kind(files)
     answers = list(_shown(_pictures(pictures, request, workshop, out, jobs), len(pictures)))
     made = [_video(video, request, workshop, out, Span(fps, start, end, backward)) for video in videos]
-    objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [o for v in made for o in v["objects"]]
+    objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [
+        o for v in made for o in v["objects"]
+    ]
     problems = [{"file": each.path, "problem": each.problem} for each in answers if each.problem]
     for each in problems:
         print(f"warning: {each['problem']}", file=sys.stderr)
@@ -209,8 +211,8 @@ def _follower(request: Request, workshop: Workshop) -> Follower:
 def _print(objects: list[dict[str, Any]], videos: list[dict[str, Any]], out: Path) -> None:
     for each in objects:
         x0, y0, x1, y1 = each["box_xyxy"]
-        name = Path(each["file"]).name
-        print(f"{name} {each['id']:>3} {each['label'] or '-':12} {each['score']:.2f}  {x0},{y0},{x1},{y1}  {each['area']} px")
+        what = f"{Path(each['file']).name} {each['id']:>3} {each['label'] or '-':12} {each['score']:.2f}"
+        print(f"{what}  {x0},{y0},{x1},{y1}  {each['area']} px")
     for video in videos:
         print(video["video"]["file"])
     print(f"{len(objects)} things in {out}")

@@ -43,7 +43,9 @@ def ask(
     for found in _found(image, prompt, finder):
         if found.mask is not None:
             found_masks[len(things)] = found.mask
-        things.append(ThingPrompt(box_xyxy=box_inside(found.box_xyxy, width, height), label=found.label, label_score=found.score))
+        things.append(
+            ThingPrompt(box_xyxy=box_inside(found.box_xyxy, width, height), label=found.label, label_score=found.score)
+        )
     encoded = (embeddings or Embeddings()).encode(segmenter, image) if things or prompt.everything else None
     answers = _answers(segmenter, encoded, things, found_masks)
     answered = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import masks_tiny
 import numpy as np
@@ -12,10 +13,10 @@ from suffice.errors import ModelError, UsageError
 from suffice.masks.ask import ask
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.names import finder_named, segmenter_named
+from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
 from suffice.masks.promptable.automatic import AutomaticSettings
 from suffice.masks.promptable.canvas import bilinear, draw
 from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter, prompt_arrays
-from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
 
 torch = pytest.importorskip("torch")
 hf = pytest.importorskip("transformers")
@@ -147,7 +148,7 @@ def test_everything_obeys_its_thresholds(checkpoints, noise):
     lenient = AutomaticSettings(points_per_side=3, score_min=-1, stability_min=0, box_iou_max=1.0, crop_layers=1)
     found = CheckpointSegmenter(folder, lenient)
     candidates = found.everything(found.encode(noise))
-    assert candidates and all(a.score >= b.score for a, b in zip(candidates, candidates[1:], strict=False))
+    assert candidates and all(a.score >= b.score for a, b in pairwise(candidates))
     strict = CheckpointSegmenter(folder, AutomaticSettings(points_per_side=3, score_min=0.9))
     assert strict.everything(strict.encode(noise)) == []
 
@@ -201,7 +202,7 @@ def theirs_followed(folder, frames, things, ours):
 
     canvas = canvas_of(48, 80, 64, "stretch")
     video = torch.cat([torch.from_numpy(draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)) for _, image in frames])
-    session = Sam2VideoInferenceSession(video=video, video_height=48, video_width=80)
+    session = Sam2VideoInferenceSession(video=video, video_height=48, video_width=80, dtype=torch.float32)
     scale = torch.tensor([64 / 80, 64 / 48])
     for number, thing in enumerate(things, 1):
         xy = [[p.x, p.y] for p in thing.points] or [thing.box_xyxy[:2], thing.box_xyxy[2:]]
@@ -217,14 +218,12 @@ def theirs_followed(folder, frames, things, ours):
     for number in range(len(frames)):
         with torch.inference_mode():
             outputs = model(inference_session=session, frame_idx=number)
-        masks = torch.nn.functional.interpolate(
-            outputs.pred_masks, (48, 80), mode="bilinear", align_corners=False
-        )[:, 0]
+        masks = torch.nn.functional.interpolate(outputs.pred_masks, (48, 80), mode="bilinear", align_corners=False)[
+            :, 0
+        ]
         areas = [int((mask > 0).sum()) for mask in masks]
         odds = outputs.object_score_logits.ravel().tolist()
-        followed.append(
-            [(i, a) for i, a, odd in zip(outputs.object_ids, areas, odds, strict=True) if odd > 0 and a]
-        )
+        followed.append([(i, a) for i, a, odd in zip(outputs.object_ids, areas, odds, strict=True) if odd > 0 and a])
     return followed
 
 

@@ -34,7 +34,9 @@ def buckets(base_px: int, step_px: int = STEP_PX, aspect_max: float = ASPECT_MAX
 def bucket_for(width: int, height: int, base_px: int) -> Bucket:
     """The bucket whose shape is nearest that of ``width x height`` (in ratio), the first of equals."""
     ratio = width / height
-    return min(buckets(base_px), key=lambda each: max(ratio / (each.width / each.height), each.width / each.height / ratio))
+    return min(
+        buckets(base_px), key=lambda each: max(ratio / (each.width / each.height), each.width / each.height / ratio)
+    )
 
 
 def fill(image: Image, bucket: Bucket, around: Box | None = None) -> tuple[Image, Box]:

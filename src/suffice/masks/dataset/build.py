@@ -198,9 +198,7 @@ def _grounded(shaped: Image, mask: Mask | None, cut: Box, ground: str) -> np.nda
     return np.rint(shaped * share + _GROUNDS[ground] * (1 - share)).astype(np.uint8)
 
 
-def _written(
-    examples: list[dict[str, Any]], dropped: list[dict[str, str]], recipe: Recipe, out: Path
-) -> DatasetAnswer:
+def _written(examples: list[dict[str, Any]], dropped: list[dict[str, str]], recipe: Recipe, out: Path) -> DatasetAnswer:
     lines = "".join(json.dumps(each, ensure_ascii=False, sort_keys=True) + "\n" for each in examples)
     (out / LINES).write_text(lines, encoding="utf-8")
     digest = hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()

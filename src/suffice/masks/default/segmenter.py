@@ -141,8 +141,7 @@ def _by_clicks(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
     """The readings of the likeliest thing around the clicks, at most three, best first."""
     around = detected_around(_detected(encoded), thing.points)[:DETECTIONS_TRIED]
     readings = [Reading(_in_box(encoded, box, thing)[0], True) for box in around]
-    for box in neighbourhoods(thing.points, *encoded.wh):
-        readings.append(Reading(_grown_from(encoded, box, thing), False))
+    readings += [Reading(_grown_from(encoded, box, thing), False) for box in neighbourhoods(thing.points, *encoded.wh)]
     clicked = [each for each in readings if _holds(each.candidate.mask, thing)]
     return tuple(rated(clicked)[:3]) if clicked else (Candidate(_dots(encoded, thing), 0.01),)
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from suffice.errors import UsageError
 from suffice.masks.found import Candidate
-from suffice.masks.promptable.canvas import Resize, restored
 from suffice.masks.prompt import Point, ThingPrompt
+from suffice.masks.promptable.canvas import Resize, restored
 from suffice.media.mask_crop import mask_box
 from suffice.media.mask_rle import Mask, Rle, decode_rle, encode_rle
 from suffice.media.mask_tidy import drop_islands, fill_holes
@@ -85,7 +85,9 @@ def generate(
     for layer, crop in crops(height, width, settings.crop_layers, settings.crop_overlap):
         part = encoded if layer == 0 else _encoded_crop(segmenter, encoded, crop)
         side = max(settings.points_per_side // settings.crop_points_divisor**layer, 1)
-        found += _distinct(list(_in_crop(segmenter, part, crop, (height, width), side, settings, resize)), settings.box_iou_max)
+        found += _distinct(
+            list(_in_crop(segmenter, part, crop, (height, width), side, settings, resize)), settings.box_iou_max
+        )
     if settings.crop_layers:
         found = _distinct(found, settings.crop_iou_max, by_crop=True)
     if settings.area_px_min:

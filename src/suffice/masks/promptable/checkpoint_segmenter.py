@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.masks.found import Candidate
+from suffice.masks.prompt import ThingPrompt
 from suffice.masks.promptable.automatic import AutomaticSettings, generate
 from suffice.masks.promptable.canvas import Canvas, canvas_of, draw, mask_logits, restored
 from suffice.masks.promptable.families import family_of, side_of
-from suffice.masks.prompt import ThingPrompt
 from suffice.media.mask_crop import mask_box
 from suffice.models.huggingface.checkpoint import find_checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError, UsageError
 from suffice.masks.found import Candidate
+from suffice.masks.prompt import Point, ThingPrompt
 from suffice.masks.promptable.automatic import AutomaticSettings, generate
 from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of, draw, mask_logits, restored
 from suffice.masks.promptable.checkpoint_segmenter import Decoded, Encoded
-from suffice.masks.prompt import Point, ThingPrompt
 from suffice.media.mask_crop import mask_box
 from suffice.models.onnx_session import OnnxSession, Tensor
 from suffice.models.protocol import Image
@@ -99,7 +99,9 @@ class OnnxSegmenter:
             "orig_im_size": np.array([encoded.canvas.height, encoded.canvas.width], np.float32),
         }
         outputs = self._decoder.run(self._fed(encoded.arrays, known))
-        return Decoded(self._output(outputs, MASKS)[:, -CANDIDATES_MAX:], self._output(outputs, SCORES)[:, -CANDIDATES_MAX:])
+        return Decoded(
+            self._output(outputs, MASKS)[:, -CANDIDATES_MAX:], self._output(outputs, SCORES)[:, -CANDIDATES_MAX:]
+        )
 
     def _fed(self, arrays: dict[str, Tensor], known: dict[str, Tensor]) -> dict[str, Tensor]:
         wanted = [node.name for node in self._decoder.inputs()]

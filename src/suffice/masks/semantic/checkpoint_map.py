@@ -35,7 +35,9 @@ class CheckpointMap:
         self.kind = str(self.checkpoint.config.get("model_type"))
         if self.kind not in NETWORKS:
             known = ", ".join(NETWORKS)
-            raise UsageError(f"{self.checkpoint.where} is of the family {self.kind!r}, not one that makes maps ({known})")
+            raise UsageError(
+                f"{self.checkpoint.where} is of the family {self.kind!r}, not one that makes maps ({known})"
+            )
         self.name, self.version = self.checkpoint.where, self.checkpoint.version
         self._processor = Lazy(self._load_processor)
         self._network = Lazy(lambda: load_network(self.checkpoint, HuggingFaceSettings(), NETWORKS[self.kind]))
@@ -46,7 +48,9 @@ class CheckpointMap:
 
         loaded, processor = self._network(), self._processor()
         arrays = dict(processor(images=[image], input_data_format="channels_last", return_tensors="np", **self._task()))
-        tensors = {name: each for name, each in arrays.items() if isinstance(each, np.ndarray) and "offsets" not in name}
+        tensors = {
+            name: each for name, each in arrays.items() if isinstance(each, np.ndarray) and "offsets" not in name
+        }
         with torch.inference_mode():
             outputs = loaded.network(**loaded.tensors(tensors))
         (ids,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[image.shape[:2]])

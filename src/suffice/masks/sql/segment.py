@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -64,5 +63,3 @@ def _rows(
         (index, thing.label, thing.score, *map(float, thing.box_xyxy), thing.area, mask_text(thing.mask))
         for index, thing in enumerate(things)
     ]
-
-

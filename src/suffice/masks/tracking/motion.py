@@ -19,9 +19,7 @@ class Motion:
         measured = _measured(box_xyxy)
         self._state = np.concatenate([measured, np.zeros(4)])
         height = measured[3]
-        self._covariance = np.diag(
-            np.repeat([(2 * PLACE_SHARE * height) ** 2, (10 * SPEED_SHARE * height) ** 2], 4)
-        )
+        self._covariance = np.diag(np.repeat([(2 * PLACE_SHARE * height) ** 2, (10 * SPEED_SHARE * height) ** 2], 4))
 
     def predict(self) -> BoxXyxy:
         """One frame later."""
