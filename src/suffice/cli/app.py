@@ -9,6 +9,7 @@ from suffice.cli import (
     audit,
     bench,
     check,
+    dataset,
     demo,
     explain,
     federate,
@@ -39,6 +40,7 @@ app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)
 app.command("mask")(mask.mask)
+app.command("dataset")(dataset.dataset)
 app.command("animate")(animate.animate)
 app.command("inpaint")(inpaint.inpaint)
 app.add_typer(regional.app, name="regional")

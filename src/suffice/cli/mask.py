@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from suffice.masks.batch import PictureAnswer, Request, Workshop
     from suffice.masks.prompt import Point, Prompt
+    from suffice.masks.video import Follower, Span
     from suffice.media.scan import FoundFile
 
 
@@ -41,6 +42,10 @@ def mask(
     padding: Annotated[int, typer.Option(min=0, help="Pixels around a cut-out.")] = 0,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps encodings between runs.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Pictures at a time; by default one a core.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Of a video: frames a second to look at; by default all.")] = None,
+    start: Annotated[float | None, typer.Option(help="Of a video: from this second on.")] = None,
+    end: Annotated[float | None, typer.Option(help="Of a video: up to this second.")] = None,
+    backward: Annotated[bool, typer.Option("--backward", help="Of a video: from the end to the start.")] = False,
     json: Json = False,
 ) -> None:
     """Masks of what a text, points, boxes or nothing in particular ask for; run it again and only the rest is done."""
@@ -49,6 +54,7 @@ def mask(
     from suffice.masks.names import finder_named, segmenter_named
     from suffice.masks.picture_files import Wanted
     from suffice.masks.steps import parse_step
+    from suffice.masks.video import Span
 
     prompt = _prompt(text, point, box, everything, min_score, text_score, choose)
     steps = tuple(parse_step(step) for step in [*(then or []), *(["invert"] if background else [])])
@@ -56,8 +62,10 @@ def mask(
     workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings(cache))
     pictures, videos = _by_kind(files)
     answers = list(_shown(_pictures(pictures, request, workshop, out, jobs), len(pictures)))
-    made = [_video(video, request, workshop, out) for video in videos]
-    objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [o for v in made for o in v["objects"]]
+    made = [_video(video, request, workshop, out, Span(fps, start, end, backward)) for video in videos]
+    objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [
+        o for v in made for o in v["objects"]
+    ]
     problems = [{"file": each.path, "problem": each.problem} for each in answers if each.problem]
     for each in problems:
         print(f"warning: {each['problem']}", file=sys.stderr)
@@ -167,15 +175,44 @@ def _shown(answers: Iterator[PictureAnswer], count: int) -> Iterator[PictureAnsw
         yield from track(answers, "masks", count, console=console)
 
 
-def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path) -> dict[str, Any]:
-    raise SufficeError(f"{file.path!r} is a video: not yet")
+def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path, span: Span) -> dict[str, Any]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from suffice.masks.video import mask_video
+
+    if request.prompt.everything:
+        raise UsageError(f"{file.path!r}: a video needs a text, points or a box to follow, not everything")
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(Path(file.path).name, total=None)
+
+        def on_frame(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        return mask_video(file.path, _follower(request, workshop), out, span, on_frame).as_json()
+
+
+def _follower(request: Request, workshop: Workshop) -> Follower:
+    """The network's own memory when it has one; else boxes are tracked and segmented."""
+    from functools import partial
+
+    from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter
+    from suffice.masks.tracking.follow import Follow, follow
+
+    asked, segmenter = Follow(request.prompt), workshop.segmenter
+    if isinstance(segmenter, CheckpointSegmenter) and segmenter.has_memory:
+        from suffice.masks.promptable.video_session import VideoSession
+
+        return partial(VideoSession(segmenter.locator).follow, asked=asked, finder=workshop.finder)
+    return partial(follow, asked=asked, segmenter=segmenter, finder=workshop.finder)
 
 
 def _print(objects: list[dict[str, Any]], videos: list[dict[str, Any]], out: Path) -> None:
     for each in objects:
         x0, y0, x1, y1 = each["box_xyxy"]
-        name = Path(each["file"]).name
-        print(f"{name} {each['id']:>3} {each['label'] or '-':12} {each['score']:.2f}  {x0},{y0},{x1},{y1}  {each['area']} px")
+        what = f"{Path(each['file']).name} {each['id']:>3} {each['label'] or '-':12} {each['score']:.2f}"
+        print(f"{what}  {x0},{y0},{x1},{y1}  {each['area']} px")
     for video in videos:
         print(video["video"]["file"])
     print(f"{len(objects)} things in {out}")

@@ -10,7 +10,7 @@ from suffice.errors import MediaError
 from suffice.masks.backend import Finder, Found, Segmenter
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import Candidate, FoundThing, best_of
-from suffice.masks.prompt import Prompt, ThingPrompt, checked
+from suffice.masks.prompt import BoxXyxy, Prompt, ThingPrompt, checked
 from suffice.masks.settle_found import settle_found
 from suffice.models.protocol import Image
 
@@ -43,7 +43,9 @@ def ask(
     for found in _found(image, prompt, finder):
         if found.mask is not None:
             found_masks[len(things)] = found.mask
-        things.append(ThingPrompt(box_xyxy=_clipped(found, width, height), label=found.label, label_score=found.score))
+        things.append(
+            ThingPrompt(box_xyxy=box_inside(found.box_xyxy, width, height), label=found.label, label_score=found.score)
+        )
     encoded = (embeddings or Embeddings()).encode(segmenter, image) if things or prompt.everything else None
     answers = _answers(segmenter, encoded, things, found_masks)
     answered = [
@@ -76,7 +78,7 @@ def _answers(
     return [answers[index] for index in range(len(things))]
 
 
-def _clipped(found: Found, width: int, height: int) -> tuple[float, float, float, float]:
+def box_inside(box_xyxy: BoxXyxy, width: int, height: int) -> BoxXyxy:
     """Finders look a little beyond the picture; a box keeps at least a pixel inside."""
-    x0, y0 = min(max(found.box_xyxy[0], 0.0), width - 1.0), min(max(found.box_xyxy[1], 0.0), height - 1.0)
-    return x0, y0, max(min(found.box_xyxy[2], float(width)), x0 + 1), max(min(found.box_xyxy[3], float(height)), y0 + 1)
+    x0, y0 = min(max(box_xyxy[0], 0.0), width - 1.0), min(max(box_xyxy[1], 0.0), height - 1.0)
+    return x0, y0, max(min(box_xyxy[2], float(width)), x0 + 1), max(min(box_xyxy[3], float(height)), y0 + 1)

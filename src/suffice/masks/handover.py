@@ -1,4 +1,4 @@
-"""One object from a mask to whoever paints in it: the picture, the mask, the part to work on, and where both are from."""
+"""One object from a mask to whoever paints in it: picture, mask, the part to work on, and where they are from."""
 
 from __future__ import annotations
 

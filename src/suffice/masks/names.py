@@ -14,8 +14,10 @@ DEFAULT = "default"
 
 
 def segmenter_named(name: str) -> Segmenter:
-    """The segmenter ``name`` or ``name:locator``: ``default``, ``hf:FOLDER_OR_ID``, ``onnx:ENCODER,DECODER``, or one
-    of anyone's package under the entry point group ``suffice.segmenters``.
+    """The segmenter ``name`` or ``name:locator``.
+
+    There are ``default``, ``default:fast``, ``hf:FOLDER_OR_ID``, ``onnx:ENCODER,DECODER``, and those of anyone's
+    package under the entry point group ``suffice.segmenters``.
 
     Raises:
         UsageError: nobody offers it, or the locator does not fit.

@@ -127,3 +127,86 @@ def write(kind: str, folder: Path) -> Path:
     if not target.is_dir():
         WRITERS[kind]().eval().save_pretrained(target)
     return target
+
+
+NAMES = {0: "sky", 1: "grass", 2: "cat"}
+
+
+def segformer() -> list[Any]:
+    config = hf.SegformerConfig(
+        num_encoder_blocks=2,
+        depths=[1, 1],
+        sr_ratios=[2, 1],
+        hidden_sizes=[8, 16],
+        patch_sizes=[7, 3],
+        strides=[4, 2],
+        num_attention_heads=[1, 2],
+        mlp_ratios=[2, 2],
+        decoder_hidden_size=16,
+        id2label=NAMES,
+        label2id={name: number for number, name in NAMES.items()},
+    )
+    return [
+        hf.SegformerForSemanticSegmentation(config),
+        hf.SegformerImageProcessorPil(size={"height": 64, "width": 64}),
+    ]
+
+
+def mask2former() -> list[Any]:
+    backbone = hf.SwinConfig(
+        image_size=32, patch_size=4, embed_dim=8, depths=[1, 1, 1, 1], num_heads=[1, 2, 2, 2], window_size=4,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )  # fmt: skip
+    config = hf.Mask2FormerConfig(
+        backbone_config=backbone,
+        feature_size=32,
+        mask_feature_size=32,
+        hidden_dim=32,
+        encoder_feedforward_dim=32,
+        dim_feedforward=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_attention_heads=2,
+        num_queries=5,
+        id2label=NAMES,
+        label2id={name: number for number, name in NAMES.items()},
+    )
+    return [
+        hf.Mask2FormerForUniversalSegmentation(config),
+        hf.Mask2FormerImageProcessorPil(size={"height": 64, "width": 64}),
+    ]
+
+
+def eomt() -> list[Any]:
+    config = hf.EomtConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+        num_blocks=1,
+        num_upscale_blocks=1,
+        num_queries=5,
+        num_register_tokens=1,
+        intermediate_size=32,
+        id2label=NAMES,
+        label2id={name: number for number, name in NAMES.items()},
+    )
+    return [
+        hf.EomtForUniversalSegmentation(config),
+        hf.EomtImageProcessorPil(size={"height": 64, "width": 64}),
+    ]
+
+
+MAPS = {"segformer": segformer, "mask2former": mask2former, "eomt": eomt}
+
+
+def write_map(kind: str, folder: Path) -> Path:
+    """The tiny map-making checkpoint `kind` with its processor."""
+    torch.manual_seed(7)
+    torch.set_num_threads(1)
+    target = folder / kind
+    if not target.is_dir():
+        for part in MAPS[kind]():
+            part.save_pretrained(target)
+    return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import masks_tiny
 import numpy as np
@@ -12,10 +13,10 @@ from suffice.errors import ModelError, UsageError
 from suffice.masks.ask import ask
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.names import finder_named, segmenter_named
+from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
 from suffice.masks.promptable.automatic import AutomaticSettings
 from suffice.masks.promptable.canvas import bilinear, draw
 from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter, prompt_arrays
-from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
 
 torch = pytest.importorskip("torch")
 hf = pytest.importorskip("transformers")
@@ -147,7 +148,7 @@ def test_everything_obeys_its_thresholds(checkpoints, noise):
     lenient = AutomaticSettings(points_per_side=3, score_min=-1, stability_min=0, box_iou_max=1.0, crop_layers=1)
     found = CheckpointSegmenter(folder, lenient)
     candidates = found.everything(found.encode(noise))
-    assert candidates and all(a.score >= b.score for a, b in zip(candidates, candidates[1:], strict=False))
+    assert candidates and all(a.score >= b.score for a, b in pairwise(candidates))
     strict = CheckpointSegmenter(folder, AutomaticSettings(points_per_side=3, score_min=0.9))
     assert strict.everything(strict.encode(noise)) == []
 
@@ -173,3 +174,83 @@ def test_truncated_weights_are_one_line(checkpoints, noise, tmp_path):
     with pytest.raises(ModelError) as caught:
         ask(noise, Prompt(things=(BOX,)), segmenter)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_with_memory_follows_in_bounded_memory(checkpoints):
+    from suffice.masks.promptable.video_session import VideoSession
+    from suffice.masks.tracking.follow import Follow, Numbered
+
+    rng = np.random.default_rng(0)
+    frames = [(n, rng.integers(0, 255, (48, 80, 3), dtype=np.uint8)) for n in range(26)]
+    things = (ThingPrompt(points=(Point(10, 10),)), ThingPrompt(box_xyxy=(30, 10, 60, 40)))
+    asked = Follow(Prompt(things=things), {9: [Numbered(7, ThingPrompt(box_xyxy=(5, 5, 20, 20)))]})
+    session = VideoSession(str(masks_tiny.write("sam2_video", checkpoints)))
+    seen = list(session.follow(frames, asked))
+    assert session.kept_frames_max <= 17 < len(frames)
+    assert {thing.id for thing in seen[8].things} <= {1, 2}
+    assert {thing.id for thing in seen[25].things} == {1, 2, 7}
+    assert theirs_followed(masks_tiny.write("sam2_video", checkpoints), frames[:9], things, session) == [
+        [(thing.id, thing.area) for thing in each.things] for each in seen[:9]
+    ]
+
+
+def theirs_followed(folder, frames, things, ours):
+    """The same through one session of transformers that forgets nothing and is told of all frames beforehand."""
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+    from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of
+
+    canvas = canvas_of(48, 80, 64, "stretch")
+    video = torch.cat([torch.from_numpy(draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)) for _, image in frames])
+    session = Sam2VideoInferenceSession(video=video, video_height=48, video_width=80, dtype=torch.float32)
+    scale = torch.tensor([64 / 80, 64 / 48])
+    for number, thing in enumerate(things, 1):
+        xy = [[p.x, p.y] for p in thing.points] or [thing.box_xyxy[:2], thing.box_xyxy[2:]]
+        labels = [1] if thing.points else [2, 3]
+        given = {
+            "point_coords": (torch.tensor(xy)[None, None] * scale).float(),
+            "point_labels": torch.tensor(labels, dtype=torch.int32)[None, None],
+        }
+        session.add_point_inputs(session.obj_id_to_idx(number), 0, given)
+    session.obj_with_new_inputs = [1, 2]
+    model = hf.Sam2VideoModel.from_pretrained(folder).eval()
+    followed = []
+    for number in range(len(frames)):
+        with torch.inference_mode():
+            outputs = model(inference_session=session, frame_idx=number)
+        masks = torch.nn.functional.interpolate(outputs.pred_masks, (48, 80), mode="bilinear", align_corners=False)[
+            :, 0
+        ]
+        areas = [int((mask > 0).sum()) for mask in masks]
+        odds = outputs.object_score_logits.ravel().tolist()
+        followed.append([(i, a) for i, a, odd in zip(outputs.object_ids, areas, odds, strict=True) if odd > 0 and a])
+    return followed
+
+
+@pytest.mark.parametrize("kind", ["grounding_dino", "owlv2"])
+def test_finders_equal_transformers(kind, checkpoints, tmp_path):
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "huggingface"))
+    import tiny_checkpoints
+
+    torch.manual_seed(3)
+    folder = tmp_path / kind
+    for part in getattr(tiny_checkpoints, kind)():
+        part.save_pretrained(folder)
+    image = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
+    finder = finder_named(f"hf:{folder}")
+    prompt = Prompt(texts=("cat. dog",), box_score_min=0.0, text_score_min=0.0)
+    found = finder.find(image, prompt)
+    assert found and all(a.box_xyxy[2] >= a.box_xyxy[0] for a in found)
+    processor = finder._processor()
+    inputs = processor(images=[image], text=[["cat", "dog"]], input_data_format="channels_last", return_tensors="pt")
+    with torch.inference_mode():
+        outputs = hf.AutoModelForZeroShotObjectDetection.from_pretrained(folder).eval()(**inputs)
+    extra = {"input_ids": inputs["input_ids"], "text_threshold": 0.0} if kind == "grounding_dino" else {}
+    (expected,) = processor.post_process_grounded_object_detection(
+        outputs=outputs, threshold=0.0, target_sizes=[(40, 60)], text_labels=[["cat", "dog"]], **extra
+    )
+    assert np.abs(np.array([f.box_xyxy for f in found]) - expected["boxes"].numpy()).max() <= 1e-4
+    assert np.abs(np.array([f.score for f in found]) - expected["scores"].numpy()).max() <= 1e-4

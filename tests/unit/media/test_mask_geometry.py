@@ -20,6 +20,7 @@ from suffice.media.mask_tidy import drop_islands, fill_holes, largest_island
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=24))
 
 
+@settings(deadline=None)
 @given(masks)
 def test_rle_comes_back(mask):
     rle = encode_rle(mask)

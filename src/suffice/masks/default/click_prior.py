@@ -50,5 +50,6 @@ def _distance(view: View, point: Point, across: float, down: float) -> npt.NDArr
     x, y = view.to_work(point.x, point.y)
     width, height = view.work_wh
     return np.hypot(
-        (np.arange(width) + 0.5 - x)[None, :] / max(across, 1.0), (np.arange(height) + 0.5 - y)[:, None] / max(down, 1.0)
+        (np.arange(width) + 0.5 - x)[None, :] / max(across, 1.0),
+        (np.arange(height) + 0.5 - y)[:, None] / max(down, 1.0),
     )

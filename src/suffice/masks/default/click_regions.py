@@ -9,7 +9,7 @@ import numpy as np
 from suffice.masks.default.box_prior import BoxXyxy
 from suffice.masks.prompt import Point
 
-RADII_SHARE = (0.06, 0.14, 0.3)
+RADII_SHARE = (0.06, 0.12, 0.22, 0.38)
 
 
 def detected_around(boxes_xyxy: Sequence[BoxXyxy], points: Sequence[Point]) -> list[BoxXyxy]:

@@ -9,21 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.masks.default.clusters import cluster
+from suffice.masks.default.effort import Effort
 from suffice.masks.default.looks import Look
 from suffice.masks.default.view import Plane
 
-GROUPS = {
-    "colour": (12, 40),
-    "colour_place": (12, 40),
-    "edge": (12, 40),
-    "texture": (12, 40),
-    "part": (12,),
-    "thing": (12,),
-    "all": (12, 40),
-}
-"""Into how many groups each look is divided: few see the whole, many see the small."""
-
-STARTS = 2
 ROUNDS = 4
 STEP = 0.8
 STEP_MAX = 3.0
@@ -39,11 +28,11 @@ class Division(NamedTuple):
     count: int
 
 
-def divisions(looks: Mapping[str, Look]) -> list[list[Division]]:
+def divisions(looks: Mapping[str, Look], effort: Effort) -> list[list[Division]]:
     """For every look and number of groups, the divisions from several starts. The same whatever the prompt."""
     return [
-        [Division(cluster(looks[name], count, start), count) for start in range(STARTS)]
-        for name, counts in GROUPS.items()
+        [Division(cluster(looks[name], count, start), count) for start in range(effort.starts)]
+        for name, counts in effort.groups.items()
         for count in counts
     ]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suffice.masks.default.effort import FULL, Effort
 from suffice.masks.default.evidence import Division, divisions, evidence, log_odds, sigmoid
 from suffice.masks.default.looks import Look, colour_look, looks_of
 from suffice.masks.default.smooth import smooth
@@ -28,10 +29,10 @@ class Seen(NamedTuple):
     divided: list[list[Division]]
 
 
-def look_at(view: View) -> Seen:
+def look_at(view: View, effort: Effort = FULL) -> Seen:
     """The dear part, once for each view."""
     colour = colour_look(view)
-    return Seen(view, colour, divisions(looks_of(view, colour)))
+    return Seen(view, colour, divisions(looks_of(view, colour), effort))
 
 
 def figure(seen: Seen, prior: Plane, possible: npt.NDArray[np.bool_], sure: Plane | None = None) -> Plane:

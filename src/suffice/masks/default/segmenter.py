@@ -15,6 +15,8 @@ from suffice.assets import asset_path
 from suffice.masks.default.box_prior import BoxXyxy, box_prior
 from suffice.masks.default.click_prior import click_prior, on_click, sure_of
 from suffice.masks.default.click_regions import detected_around, neighbourhoods
+from suffice.masks.default.click_score import Reading, rated
+from suffice.masks.default.effort import FULL, Effort, effort_named
 from suffice.masks.default.expected_iou import best_cut, expected_iou
 from suffice.masks.default.figure import Seen, figure, look_at
 from suffice.masks.default.mask_prior import mask_prior
@@ -30,6 +32,7 @@ CODE_REVISION = 1
 VIEWS_KEPT = 32
 SECOND_LOOKS = 2
 DETECTION_SCORE_MIN = 0.3
+DETECTIONS_TRIED = 2
 TIGHTER, LOOSER = 1.5, -1.5
 
 
@@ -38,6 +41,7 @@ class Encoded:
     """A picture and what was seen of it so far: views are looked at when a prompt first needs them."""
 
     image: Image
+    effort: Effort = FULL
     seen: OrderedDict[tuple[int, ...], Seen] = field(default_factory=OrderedDict)
     boxes: list[BoxXyxy] | None = None
     lock: Lock = field(default_factory=Lock)
@@ -51,7 +55,7 @@ class Encoded:
         key = tuple(view.window)
         with self.lock:
             if key not in self.seen:
-                self.seen[key] = look_at(view)
+                self.seen[key] = look_at(view, self.effort)
                 if len(self.seen) > VIEWS_KEPT:
                     self.seen.popitem(last=False)
             return self.seen[key]
@@ -66,14 +70,16 @@ class DefaultSegmenter:
     else a neighbourhood.
     """
 
-    name = "default"
+    def __init__(self, effort: str = FULL.name) -> None:
+        self.effort = effort_named(effort)
+        self.name = "default" if self.effort is FULL else f"default:{effort}"
 
     @property
     def version(self) -> str:
         return weights_version(CODE_REVISION, asset_path("mobilenet_v2_224.onnx"), asset_path("nanodet_g_416.onnx"))
 
     def encode(self, image: Image) -> Encoded:
-        return Encoded(image)
+        return Encoded(image, self.effort)
 
     def segment(self, encoded: Encoded, things: Sequence[ThingPrompt]) -> list[tuple[Candidate, ...]]:
         return [_segment(encoded, thing) for thing in things]
@@ -93,7 +99,7 @@ def _segment(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
 
 def _in_box(encoded: Encoded, box: BoxXyxy, thing: ThingPrompt) -> tuple[Candidate, ...]:
     """Three readings of what fills a box: the one expected to overlap best, a tighter and a looser one."""
-    view = view_of(encoded.image, box)
+    view = view_of(encoded.image, box, encoded.effort.side_px)
     prior, possible = box_prior(view, box, encoded.wh)
     if thing.mask is not None:
         prior = mask_prior(view, thing.mask, prior)
@@ -133,19 +139,30 @@ def _drawn(view: View, probability: Plane, threshold: float, within: Mask) -> Ma
 
 def _by_clicks(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
     """The readings of the likeliest thing around the clicks, at most three, best first."""
-    on = [point for point in thing.points if point.is_on]
-    around = detected_around(_detected(encoded), thing.points)
-    readings = [_in_box(encoded, box, thing)[0] for box in around[:1]]
-    for box in neighbourhoods(thing.points, *encoded.wh):
-        grown = _grown_from(encoded, box, thing)
-        if grown.mask[int(on[0].y), int(on[0].x)]:
-            readings.append(grown)
-    return tuple(sorted(readings, key=lambda reading: -reading.score)[:3])
+    around = detected_around(_detected(encoded), thing.points)[:DETECTIONS_TRIED]
+    readings = [Reading(_in_box(encoded, box, thing)[0], True) for box in around]
+    readings += [Reading(_grown_from(encoded, box, thing), False) for box in neighbourhoods(thing.points, *encoded.wh)]
+    clicked = [each for each in readings if _holds(each.candidate.mask, thing)]
+    return tuple(rated(clicked)[:3]) if clicked else (Candidate(_dots(encoded, thing), 0.01),)
+
+
+def _holds(mask: Mask, thing: ThingPrompt) -> bool:
+    """Whether the first click on the thing is in its mask."""
+    first = next(point for point in thing.points if point.is_on)
+    return bool(mask[int(first.y), int(first.x)])
+
+
+def _dots(encoded: Encoded, thing: ThingPrompt) -> Mask:
+    """The clicked pixels: what is left when nothing around them holds together."""
+    mask = np.zeros(encoded.wh[::-1], bool)
+    for point in thing.points:
+        mask[int(point.y), int(point.x)] |= point.is_on
+    return mask
 
 
 def _grown_from(encoded: Encoded, box: BoxXyxy, thing: ThingPrompt) -> Candidate:
     """What hangs together with the clicks inside a neighbourhood."""
-    view = view_of(encoded.image, box)
+    view = view_of(encoded.image, box, encoded.effort.side_px)
     prior, possible = click_prior(view, box, thing.points)
     probability = _looked_at(encoded.look(view), prior, possible, sure_of(view, thing.points))
     cut = best_cut(probability[possible])

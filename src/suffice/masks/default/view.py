@@ -11,7 +11,7 @@ import numpy.typing as npt
 from suffice.media.reference import Box
 from suffice.models.protocol import Image
 
-WORK_SIDE_PX = 144
+SIDE_PX = 144
 MARGIN_SHARE = 0.35
 MARGIN_SHARE_OF_LONGER = 0.12
 MARGIN_PX_MIN = 4
@@ -47,7 +47,7 @@ class View(NamedTuple):
         return (*self.to_work(*box_xyxy[:2]), *self.to_work(*box_xyxy[2:]))
 
 
-def view_of(image: Image, box_xyxy: tuple[float, float, float, float]) -> View:
+def view_of(image: Image, box_xyxy: tuple[float, float, float, float], side_px: int = SIDE_PX) -> View:
     """The window around `box_xyxy` with enough beyond it to know what the ground looks like."""
     x0, y0, x1, y1 = box_xyxy
     width, height = x1 - x0, y1 - y0
@@ -59,7 +59,7 @@ def view_of(image: Image, box_xyxy: tuple[float, float, float, float]) -> View:
         min(math.ceil(x1 + across), image.shape[1]),
         min(math.ceil(y1 + down), image.shape[0]),
     )
-    scale = WORK_SIDE_PX / max(window.x1 - window.x0, window.y1 - window.y0)
+    scale = side_px / max(window.x1 - window.x0, window.y1 - window.y0)
     work_wh = (
         max(round((window.x1 - window.x0) * scale), 16),
         max(round((window.y1 - window.y0) * scale), 16),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 LIKENESS_MIN = 0.5
-KINDS_OF_PERSON = frozenset("man men woman women child children boy girl adult pedestrian".split())
+KINDS_OF_PERSON = frozenset(["man", "men", "woman", "women", "child", "children", "boy", "girl", "adult", "pedestrian"])
 KIND_LIKENESS = 0.8
 
 

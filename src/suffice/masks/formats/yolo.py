@@ -60,9 +60,9 @@ def _joined(loops: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[int, int]]
 def _read_picture(folder: Path, picture: Path, labels: Sequence[str]) -> AnnotatedPicture:
     path = folder / "labels" / f"{picture.stem}.txt"
     width, height = read_image_size(str(picture))
-    things = []
+    things: list[Labelled] = []
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for line in path.read_text(encoding="utf-8").splitlines():
             index, *numbers = line.split()
             shares = [float(each) for each in numbers]
             polygon = [(x * width, y * height) for x, y in zip(shares[::2], shares[1::2], strict=True)]
@@ -70,5 +70,5 @@ def _read_picture(folder: Path, picture: Path, labels: Sequence[str]) -> Annotat
     except OSError as error:
         raise MediaError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except (ValueError, IndexError) as error:
-        raise MediaError(f"{str(path)!r}, line {number}: {error}") from None
+        raise MediaError(f"{str(path)!r}, line {len(things) + 1}: {error}") from None
     return AnnotatedPicture(picture.name, width, height, tuple(things))

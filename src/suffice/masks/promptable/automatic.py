@@ -85,7 +85,9 @@ def generate(
     for layer, crop in crops(height, width, settings.crop_layers, settings.crop_overlap):
         part = encoded if layer == 0 else _encoded_crop(segmenter, encoded, crop)
         side = max(settings.points_per_side // settings.crop_points_divisor**layer, 1)
-        found += _distinct(list(_in_crop(segmenter, part, crop, (height, width), side, settings, resize)), settings.box_iou_max)
+        found += _distinct(
+            list(_in_crop(segmenter, part, crop, (height, width), side, settings, resize)), settings.box_iou_max
+        )
     if settings.crop_layers:
         found = _distinct(found, settings.crop_iou_max, by_crop=True)
     if settings.area_px_min:

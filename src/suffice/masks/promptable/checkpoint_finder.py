@@ -34,7 +34,9 @@ class CheckpointFinder:
         self.kind = str(self.checkpoint.config.get("model_type"))
         if self.kind not in PROCESSORS:
             known = ", ".join(PROCESSORS)
-            raise UsageError(f"{self.checkpoint.where} is of the family {self.kind!r}, not one that finds words ({known})")
+            raise UsageError(
+                f"{self.checkpoint.where} is of the family {self.kind!r}, not one that finds words ({known})"
+            )
         self.name = self.checkpoint.where
         self.version = f"{self.checkpoint.version}-{CODE_REVISION}"
         self._processor = Lazy(lambda: _load_processor(self.checkpoint))

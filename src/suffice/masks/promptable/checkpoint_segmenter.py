@@ -50,7 +50,9 @@ class CheckpointSegmenter:
     """
 
     def __init__(self, folder_or_id: str, automatic: AutomaticSettings | None = None) -> None:
+        self.locator = folder_or_id
         self.checkpoint = find_checkpoint(folder_or_id)
+        self.has_memory = self.checkpoint.config.get("model_type") in ("sam2_video", "edgetam_video")
         self.family = family_of(self.checkpoint.where, self.checkpoint.config)
         processor = self.checkpoint.read_json("preprocessor_config.json")
         self.side = side_of(self.checkpoint.config, processor, self.family)

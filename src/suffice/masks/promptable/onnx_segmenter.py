@@ -99,7 +99,9 @@ class OnnxSegmenter:
             "orig_im_size": np.array([encoded.canvas.height, encoded.canvas.width], np.float32),
         }
         outputs = self._decoder.run(self._fed(encoded.arrays, known))
-        return Decoded(self._output(outputs, MASKS)[:, -CANDIDATES_MAX:], self._output(outputs, SCORES)[:, -CANDIDATES_MAX:])
+        return Decoded(
+            self._output(outputs, MASKS)[:, -CANDIDATES_MAX:], self._output(outputs, SCORES)[:, -CANDIDATES_MAX:]
+        )
 
     def _fed(self, arrays: dict[str, Tensor], known: dict[str, Tensor]) -> dict[str, Tensor]:
         wanted = [node.name for node in self._decoder.inputs()]

@@ -26,14 +26,16 @@ class Parts:
     @property
     def is_light(self) -> bool:
         """Whether several threads may use it at once."""
-        return self.segmenter.name == DEFAULT and self.finder.name == DEFAULT
+        return self.segmenter.name.startswith(DEFAULT) and self.finder.name == DEFAULT
 
 
 def parts_of(function: str, options: Mapping[str, Any]) -> Parts:
     """Raises :class:`UsageError` for an option nobody knows."""
     for name in options:
         if name not in OPTIONS:
-            raise UsageError(f"{function} has no option {name!r}{nearest(name, OPTIONS)}; it takes {', '.join(OPTIONS)}")
+            raise UsageError(
+                f"{function} has no option {name!r}{nearest(name, OPTIONS)}; it takes {', '.join(OPTIONS)}"
+            )
     score = options.get("min_score")
     if score is not None and not (isinstance(score, int | float | Decimal) and 0 <= score <= 1):
         raise UsageError(f"{function}(min_score => {score!r}): expected a number from 0 to 1")

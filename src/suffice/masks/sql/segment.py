@@ -63,5 +63,3 @@ def _rows(
         (index, thing.label, thing.score, *map(float, thing.box_xyxy), thing.area, mask_text(thing.mask))
         for index, thing in enumerate(things)
     ]
-
-

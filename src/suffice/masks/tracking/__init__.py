@@ -1,0 +1,1 @@
+"""Masks that follow things through a video, in memory that does not grow with it."""

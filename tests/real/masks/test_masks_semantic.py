@@ -1,0 +1,75 @@
+"""Maps of tiny checkpoints are transformers' own; masks sharpen a map by the rule that is written down."""
+
+from __future__ import annotations
+
+import masks_tiny
+import numpy as np
+import pytest
+
+from suffice.errors import UsageError
+from suffice.masks.semantic.checkpoint_map import CheckpointMap
+from suffice.masks.semantic.label_tables import ADE20K, class_ids, coco_panoptic, table_named
+from suffice.masks.semantic.palette import ADE20K_RGB, coloured
+from suffice.masks.semantic.semantic_map import SemanticMap, enhanced
+
+torch = pytest.importorskip("torch")
+hf = pytest.importorskip("transformers")
+
+AUTO = {"segformer": hf.SegformerForSemanticSegmentation, "mask2former": hf.Mask2FormerForUniversalSegmentation,
+        "eomt": hf.EomtForUniversalSegmentation}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", masks_tiny.MAPS)
+def test_maps_equal_transformers(kind, checkpoints, noise):
+    folder = masks_tiny.write_map(kind, checkpoints)
+    found = CheckpointMap(str(folder)).map_of(noise)
+    processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
+    inputs = processor(images=noise, return_tensors="pt")
+    inputs.pop("patch_offsets", None)
+    inputs.pop("pixel_mask", None) if kind == "segformer" else None
+    with torch.inference_mode():
+        outputs = AUTO[kind].from_pretrained(folder).eval()(**inputs)
+    (expected,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[(48, 80)])
+    assert np.array_equal(found.ids, expected.numpy())
+    assert found.names == ("sky", "grass", "cat")
+    assert sum(found.areas().values()) == 48 * 80
+    assert coloured(found).shape == (48, 80, 3)
+
+
+def test_tables_are_whole():
+    assert len(ADE20K) == len(ADE20K_RGB) == len(set(ADE20K)) == 150
+    assert len(coco_panoptic()) == 133
+    assert (ADE20K[12], ADE20K[127], ADE20K[149], coco_panoptic()[132]) == ("person", "bicycle", "flag", "rug-merged")
+    assert table_named("ADE20K") is ADE20K
+    with pytest.raises(UsageError, match="ade20k"):
+        table_named("ade2k")
+
+
+def test_categories_by_name_and_id():
+    assert class_ids("sky+21 + Palm", ADE20K) == [2, 21, 72]
+    with pytest.raises(UsageError, match="'sky'"):
+        class_ids("skyy", ADE20K)
+    with pytest.raises(UsageError, match="0 to 149"):
+        class_ids("150", ADE20K)
+    semantic = SemanticMap(np.array([[0, 1], [2, -1]], np.int16), ("a", "b", "c"))
+    assert semantic.category("a+b+2", "1").tolist() == [[True, False], [True, False]]
+
+
+def test_enhancing_by_hand():
+    base = np.zeros((8, 8), np.int16)
+    base[:, 4:] = 1
+    base[0, 0] = 2
+    large = np.zeros((8, 8), bool)
+    large[:6, :5] = True
+    small = np.zeros((8, 8), bool)
+    small[:2, 4:7] = True
+    masks = [small, large]
+    given = SemanticMap(base, ("a", "b", "c"))
+    once = enhanced(given, masks)
+    expected = base.copy()
+    expected[:6, :5] = 0
+    expected[:2, 4:7] = 1
+    assert np.array_equal(once.ids, expected)
+    again = enhanced(once, [large & ~small, small])
+    assert np.array_equal(again.ids, once.ids)
+    assert np.array_equal(enhanced(given, masks, majority_min=1.0).ids[:6, :4], base[:6, :4])
