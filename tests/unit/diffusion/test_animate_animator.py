@@ -126,15 +126,6 @@ def test_one_seed_one_clip_and_another_seed_another(animator: Animator) -> None:
     assert not torch.equal(_latents(animator, settings), _latents(animator, replace(settings, seed=4)))
 
 
-def test_thread_count_does_not_matter(animator: Animator) -> None:
-    found = []
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        found.append(_latents(animator, SHORT_RUN))
-    torch.set_num_threads(1)
-    assert torch.allclose(*found, atol=1e-4)
-
-
 def test_split_guidance_is_the_same(animator: Animator) -> None:
     assert torch.allclose(_latents(animator, SHORT_RUN), _latents(animator, replace(SHORT_RUN, split=True)), atol=1e-4)
 
