@@ -61,7 +61,7 @@ class RayFleet:
         try:
             import ray
         except ImportError:
-            raise UsageError("--control ray needs Ray: pip install 'suffice[ray]'") from None
+            raise UsageError("--launch ray needs Ray: pip install 'suffice[ray]'") from None
         self._ray, self._args = ray, (model, device)
         self._own = not ray.is_initialized()
         if self._own:
