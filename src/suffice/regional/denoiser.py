@@ -43,7 +43,7 @@ class Control:
 
     def told(self, sample: Tensor, time: Any, condition: Condition) -> tuple[list[Tensor], Tensor]:
         """What to add to the UNet's down blocks and middle."""
-        return self.network(
+        down, middle = self.network(
             sample,
             time,
             condition.text,
@@ -52,6 +52,7 @@ class Control:
             added_cond_kwargs=condition.added,
             return_dict=False,
         )
+        return down, middle
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,7 +130,7 @@ def _denoise(
         if workers == 1:
             _alone(report, denoiser, course, stepped)
     if workers > 1:
-        _shared(report, course, name, workers, exchange, launch, stepped)
+        _shared(report, course, model, name, workers, exchange, launch, stepped)
 
 
 def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable[[StepPlan], None]) -> None:
@@ -145,6 +146,7 @@ def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable
 def _shared(
     report: Report,
     course: Course,
+    model: Model,
     name: str,
     workers: int,
     exchange: str,
@@ -154,7 +156,7 @@ def _shared(
     from suffice.regional.workers.planner import Planner
 
     with report.stage("start workers"):
-        fleet = started_fleet(launch, workers, name)
+        fleet = started_fleet(launch, workers, name, model.unet)
     try:
         with report.stage("start workers"):
             planner = Planner(fleet, exchange)
@@ -167,17 +169,26 @@ def _shared(
     report.bytes_sent, report.replaced_workers = tally.bytes_sent, tally.replaced
 
 
-def started_fleet(launch: str, workers: int, model: str) -> Fleet:
-    """Workers that load `model`. Raises :class:`UsageError` for an unknown `launch`."""
+def started_fleet(launch: str, workers: int, model: str, own: Any = None) -> Fleet:
+    """Workers that load `model`; where there is a core (or a GPU) left for it, the planner's `own` network works too.
+
+    Raises :class:`UsageError` for an unknown `launch`.
+    """
     if launch == "processes":
         from suffice.regional.workers.fleet import ProcessFleet
 
-        return ProcessFleet(workers, model)
+        return ProcessFleet(workers, model, also=own if _devices() > workers else None)
     if launch == "ray":
         from suffice.regional.workers.ray_fleet import RayFleet
 
         return RayFleet(workers, model)
     raise UsageError(f"--launch {launch!r} is none of processes, ray{nearest(launch, ['processes', 'ray'])}")
+
+
+def _devices() -> int:
+    import torch
+
+    return torch.cuda.device_count() or os.cpu_count() or 1
 
 
 def _whole_above(report: Report, denoiser: Any, course: Course, asked: float | None, workers: int) -> float:

@@ -147,8 +147,9 @@ def test_an_error_in_a_worker_is_told(model: Model) -> None:
 
 def test_a_killed_worker_is_replaced_and_the_picture_is_the_same(model: Model, alone: Any) -> None:
     """Real processes; one is killed while the other waits for its part of a step, and once more, beyond the limit."""
-    fleet = ProcessFleet(2, model.parts.where)
+    fleet = ProcessFleet(2, model.parts.where, also=copy.deepcopy(model.unet))
     try:
+        assert fleet.ranks == (0, 1, 2)  # the planner works too
         planner, course, killed = Planner(fleet, lost_max=1), model.course(ASKED), []
 
         def kill_once(number: int, plan: Any) -> None:

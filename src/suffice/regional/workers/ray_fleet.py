@@ -82,6 +82,10 @@ class RayFleet:
         self._actors[rank] = kind.remote(*self._args)
         self._listen(rank)
 
+    def actor(self, rank: int) -> Any:
+        """Ray's handle."""
+        return self._actors[rank]
+
     def _listen(self, rank: int) -> None:
         self._hearing[self._actors[rank].hear.remote()] = rank
 
