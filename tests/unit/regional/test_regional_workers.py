@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -77,6 +78,20 @@ def test_stale_parts_are_near_and_the_same_every_time(model: Model, alone: Any) 
     assert torch.equal(*pictures)
     apart = (pictures[0] - alone.latents).abs()
     assert apart.max() > 1e-4 and apart.mean() < 0.1 * alone.latents.abs().mean()
+
+
+def test_workers_repaint_a_mask_as_one_process_does(model: Model) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    mask = np.zeros((32, 48), dtype=bool)
+    mask[8:24, 8:32] = True
+    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    alone, shared = (model.course(replace(ASKED, regions=3), picture=picture, mask=mask) for _ in range(2))
+    Planner(fleet).run([shared])
+    fleet.stop()
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(alone)
+    assert shared.plans == alone.plans and len(alone.kept.tiles(alone.grid)) < alone.grid.count
+    assert (shared.latents - alone.latents).abs().max() <= 1e-4
 
 
 def test_requests_share_the_workers_and_a_resting_one_sends_nothing(model: Model, alone: Any) -> None:
