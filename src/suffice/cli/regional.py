@@ -41,12 +41,15 @@ def run(
     tile: Annotated[int | None, typer.Option(help="Side of a tile, in cells of the latent.")] = None,
     regions: Annotated[int | None, typer.Option(help="How many; by default up to 16.")] = None,
     exchange: Annotated[str, typer.Option(help="sync or stale: what a worker sees of the others' step.")] = "sync",
-    control: Annotated[str, typer.Option(help="What starts the workers: processes or ray.")] = "processes",
+    launch: Annotated[str, typer.Option(help="What starts the workers: processes or ray.")] = "processes",
     whole_above: Annotated[
         float | None, typer.Option(help="Active fraction from which a step runs whole; auto measures it.")
     ] = None,
     image: Annotated[Path | None, typer.Option(help="With --mask: repaint only there.")] = None,
     mask: Annotated[Path | None, typer.Option(help="A picture of the size of --image, white where to repaint.")] = None,
+    control: Annotated[
+        str | None, typer.Option(help="KIND:PICTURE=STRENGTH, a ControlNet of the checkpoint.", metavar="SPEC")
+    ] = None,
     explain: Annotated[bool, typer.Option(help="Also write OUT.explain.png: attention, regions, steps.")] = False,
     json: Json = False,
 ) -> None:
@@ -65,7 +68,8 @@ def run(
         asked = replace(asked, height=picture.shape[0], width=picture.shape[1])
     with _steps_shown(steps, json) as stepped:
         report = run_to_file(
-            asked, out, model=model, workers=workers, exchange=exchange, control=control, whole_above=whole_above,
+            asked, out, model=model, workers=workers, exchange=exchange, launch=launch, whole_above=whole_above,
+            control=control,
             explain=explain, picture=picture, mask=allowed, stepped=stepped,
         )  # fmt: skip
     if json:
@@ -82,7 +86,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8766,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are refused with a time.")] = 16,
     exchange: Annotated[str, typer.Option(help="sync or stale.")] = "stale",
-    control: Annotated[str, typer.Option(help="processes or ray.")] = "processes",
+    launch: Annotated[str, typer.Option(help="processes or ray.")] = "processes",
 ) -> None:
     """Serve pictures over HTTP: POST /pictures {"prompt": …} gives a PNG, GET /queue the state."""
     import threading
@@ -93,7 +97,7 @@ def serve(
     from suffice.regional.service import Service
     from suffice.regional.workers.planner import Planner
 
-    loaded, fleet = load(model), started_fleet(control, workers, model)
+    loaded, fleet = load(model), started_fleet(launch, workers, model)
     try:
         service = Service(loaded, Planner(fleet, exchange), waiting)
         listener = server(service, host, port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,36 @@ class Condition:
         return int(self.text.shape[0])
 
 
+@dataclass(frozen=True)
+class Control:
+    """A ControlNetModel, its picture ``[1, 3, H, W]`` from 0 to 1, and how much it counts. Its layers rest as the
+    UNet's do."""
+
+    network: Any
+    picture: Tensor
+    strength: float = 1.0
+
+    def told(self, sample: Tensor, time: Any, condition: Condition) -> tuple[list[Tensor], Tensor]:
+        """What to add to the UNet's down blocks and middle."""
+        down, middle = self.network(
+            sample,
+            time,
+            condition.text,
+            controlnet_cond=self.picture.expand(condition.batch, -1, -1, -1),
+            conditioning_scale=self.strength,
+            added_cond_kwargs=condition.added,
+            return_dict=False,
+        )
+        return down, middle
+
+
 @dataclass
 class Denoiser:
     """A UNet with the operators installed; :func:`opened` makes one."""
 
     unet: Any
     stage: Stage
+    control: Control | None = None
 
     def dense(
         self, latents: Tensor, time: Any, condition: Condition, grid: TileGrid, cache: Cache, recorder: Any = None
@@ -72,13 +96,25 @@ class Denoiser:
         self.stage.frame = frame
         try:
             with torch.no_grad():
-                return self.unet(sample, time, condition.text, added_cond_kwargs=condition.added, return_dict=False)[0]
+                down, middle = (None, None) if self.control is None else self.control.told(sample, time, condition)
+                return self.unet(
+                    sample,
+                    time,
+                    condition.text,
+                    added_cond_kwargs=condition.added,
+                    down_block_additional_residuals=down,
+                    mid_block_additional_residual=middle,
+                    return_dict=False,
+                )[0]
         finally:
             self.stage.frame = None
 
 
 @contextmanager
-def opened(unet: Any) -> Iterator[Denoiser]:
-    """Within the block `unet` may be run on tiles; afterwards it is as it was."""
-    with installed(unet) as stage:
-        yield Denoiser(unet, stage)
+def opened(unet: Any, control: Control | None = None) -> Iterator[Denoiser]:
+    """Within the block `unet`, and the network of `control`, may be run on tiles; afterwards they are as they were."""
+    with ExitStack() as stack:
+        stage = stack.enter_context(installed(unet))
+        if control is not None:
+            stack.enter_context(installed(control.network, "control.", stage))
+        yield Denoiser(unet, stage, control)

@@ -15,18 +15,20 @@ from typing import Any
 from suffice.errors import SufficeError
 from suffice.regional.frame import Stage
 
+HINT = "controlnet_cond_embedding"
+
 
 class UnsupportedLayerError(SufficeError):
     """The network has a layer that cannot run on some tiles only; run it dense instead."""
 
 
 @contextmanager
-def installed(unet: Any) -> Iterator[Stage]:
+def installed(unet: Any, prefix: str = "", stage: Stage | None = None) -> Iterator[Stage]:
     """Within the block `unet` obeys the frame set on the stage. :class:`UnsupportedLayerError` names a layer."""
-    stage = Stage()
+    stage = stage or Stage()
     touched = []
     try:
-        for module, forward in _replacements(unet, stage):
+        for module, forward in _replacements(unet, prefix, stage):
             module.forward = forward
             touched.append(module)
         yield stage
@@ -35,9 +37,10 @@ def installed(unet: Any) -> Iterator[Stage]:
             del module.forward
 
 
-def _replacements(unet: Any, stage: Stage) -> list[tuple[Any, Callable[..., Any]]]:
+def _replacements(unet: Any, prefix: str, stage: Stage) -> list[tuple[Any, Callable[..., Any]]]:
     """Chosen before anything is touched, so that an unsupported layer leaves the network as it was."""
-    operators = [(module, layer, _operator_of(module, layer)) for layer, module in unet.named_modules()]
+    named = [(prefix + name, module) for name, module in unet.named_modules() if f"{HINT}." not in name]
+    operators = [(module, layer, _operator_of(module, layer)) for layer, module in named]
     return [(module, _switch(module, stage, layer, op)) for module, layer, op in operators if op is not None]
 
 
@@ -58,7 +61,11 @@ def _operator_of(module: Any, layer: str) -> Callable[..., Any] | None:
     kind = type(module).__name__
     if kind == "Attention":
         return _attention(module, layer)
-    if layer == "time_proj":
+    if layer.endswith(HINT):
+        from suffice.regional.operators.hint import hint
+
+        return hint
+    if layer.split(".")[-1] == "time_proj":
         from suffice.regional.operators.time_shift import time_steps
 
         return time_steps

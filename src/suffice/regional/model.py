@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
 from suffice.regional.course import Course
-from suffice.regional.denoiser import Condition
+from suffice.regional.denoiser import Condition, Control
 from suffice.regional.inpaint import KeptOutside
 from suffice.regional.settings import RequestSettings
 from suffice.regional.tiles import TileGrid
@@ -114,6 +114,32 @@ class Model:
         latents = encode_images(self.parts.vae, [picture])[:, :, 0].to(noise)
         allowed = torch.as_tensor(mask).to(noise)[None, None]
         return KeptOutside(latents, noise[:1], functional.adaptive_max_pool2d(allowed, noise.shape[2:]))
+
+    def control(self, spec: str, grid: TileGrid) -> Control:
+        """``KIND:PICTURE=STRENGTH``: a ControlNet of this checkpoint with its hint, drawn from the picture by KIND.
+
+        Raises :class:`UsageError` when the checkpoint has none of that kind, or the picture cannot be read.
+        """
+        import torch
+        from diffusers import ControlNetModel
+
+        from suffice.diffusion.clip.source import resized
+        from suffice.diffusion.control.hints import ANNOTATORS
+        from suffice.diffusion.controls import read_spec
+        from suffice.media.image import decode_image
+
+        told, scale = read_spec(spec), self.parts.latent_scale
+        names = [name for name in self.parts.names() if name.startswith("controlnet")]
+        fitting = [name for name in names if name.removeprefix("controlnet_").rstrip("s") == told.kind.rstrip("s")]
+        if not fitting:
+            raise UsageError(
+                f"{self.parts.where} has no ControlNet for {told.kind!r}: {', '.join(names) or 'none at all'}"
+            )
+        image = resized(decode_image(told.source), grid.width * scale, grid.height * scale)
+        hint = torch.from_numpy(ANNOTATORS[told.kind](image, image).copy()).permute(2, 0, 1)[None] / 255
+        network = ControlNetModel.from_pretrained(self.parts.extra(fitting[0]), use_safetensors=True)
+        network = network.to(self.parts.device, self.unet.dtype).requires_grad_(False).eval()
+        return Control(network, hint.to(self.parts.device, self.unet.dtype), told.strength)
 
     def decode(self, latents: Tensor) -> list[Image]:
         """Pictures of latents ``[b, c, h, w]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from suffice.regional.settings import RequestSettings
 if TYPE_CHECKING:
     from suffice.media.image import Image
     from suffice.regional.course import Course, StepPlan
-    from suffice.regional.denoiser import Denoiser
+    from suffice.regional.denoiser import Control, Denoiser
     from suffice.regional.model import Model
     from suffice.regional.workers.fleet import Fleet
 
@@ -60,8 +61,9 @@ def run_to_file(
     model: str = "pocket",
     workers: int = 1,
     exchange: str = "sync",
-    control: str = "processes",
+    launch: str = "processes",
     whole_above: float | None = None,
+    control: str | None = None,
     explain: bool = False,
     picture: Image | None = None,
     mask: Any = None,
@@ -76,8 +78,9 @@ def run_to_file(
         workers: processes that share the regions; 1 is this process alone.
         exchange: ``sync`` (every layer waits for its neighbours; the same picture for any number of workers) or
             ``stale`` (what others computed in the step before).
-        control: what starts the workers: ``processes`` or ``ray``.
+        launch: what starts the workers: ``processes`` or ``ray``.
         whole_above: active fraction from which a step runs whole; None measures it when `settings` skip by ``auto``.
+        control: ``KIND:PICTURE=STRENGTH``, a ControlNet of the checkpoint; for one worker.
         explain: write ``NAME.explain.png`` beside `out`.
         picture: with `mask` (booleans ``[h, w]``), repaint only there.
         stepped: hears of every step.
@@ -92,12 +95,15 @@ def run_to_file(
         raise UsageError(f"--exchange {exchange!r} is none of sync, stale{nearest(exchange, ['sync', 'stale'])}")
     if out.suffix.lower() not in PICTURES:
         raise UsageError(f"{out.name}: write to a file that ends in {', '.join(PICTURES)}")
+    if control is not None and workers > 1:
+        raise UsageError("--control goes with one worker: workers do not hold a ControlNet yet")
     report, started = Report(workers=workers), time.perf_counter()
     with report.stage("load"):
         loaded = load(model)
     with report.stage("encode"):
         course = loaded.course(settings, picture=picture, mask=mask)
-    _denoise(report, loaded, course, model, workers, exchange, control, whole_above, stepped)
+        controlled = None if control is None else loaded.control(control, course.grid)
+    _denoise(report, loaded, course, model, workers, exchange, launch, whole_above, stepped, controlled)
     with report.stage("decode"):
         images = loaded.decode(course.latents)
     _write(report, course, images, out, explain)
@@ -112,18 +118,19 @@ def _denoise(
     name: str,
     workers: int,
     exchange: str,
-    control: str,
+    launch: str,
     whole_above: float | None,
     stepped: Callable[[StepPlan], None],
+    controlled: Control | None,
 ) -> None:
     from suffice.regional.denoiser import opened
 
-    with opened(model.unet) as denoiser:
+    with opened(model.unet, controlled) as denoiser:
         course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
         if workers == 1:
             _alone(report, denoiser, course, stepped)
     if workers > 1:
-        _shared(report, course, name, workers, exchange, control, stepped)
+        _shared(report, course, model, name, workers, exchange, launch, stepped)
 
 
 def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable[[StepPlan], None]) -> None:
@@ -139,16 +146,17 @@ def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable
 def _shared(
     report: Report,
     course: Course,
+    model: Model,
     name: str,
     workers: int,
     exchange: str,
-    control: str,
+    launch: str,
     stepped: Callable[[StepPlan], None],
 ) -> None:
     from suffice.regional.workers.planner import Planner
 
     with report.stage("start workers"):
-        fleet = started_fleet(control, workers, name)
+        fleet = started_fleet(launch, workers, name, model.unet)
     try:
         with report.stage("start workers"):
             planner = Planner(fleet, exchange)
@@ -161,17 +169,26 @@ def _shared(
     report.bytes_sent, report.replaced_workers = tally.bytes_sent, tally.replaced
 
 
-def started_fleet(control: str, workers: int, model: str) -> Fleet:
-    """Workers that load `model`. Raises :class:`UsageError` for an unknown `control`."""
-    if control == "processes":
+def started_fleet(launch: str, workers: int, model: str, own: Any = None) -> Fleet:
+    """Workers that load `model`; where there is a core (or a GPU) left for it, the planner's `own` network works too.
+
+    Raises :class:`UsageError` for an unknown `launch`.
+    """
+    if launch == "processes":
         from suffice.regional.workers.fleet import ProcessFleet
 
-        return ProcessFleet(workers, model)
-    if control == "ray":
+        return ProcessFleet(workers, model, also=own if _devices() > workers else None)
+    if launch == "ray":
         from suffice.regional.workers.ray_fleet import RayFleet
 
         return RayFleet(workers, model)
-    raise UsageError(f"--control {control!r} is none of processes, ray{nearest(control, ['processes', 'ray'])}")
+    raise UsageError(f"--launch {launch!r} is none of processes, ray{nearest(launch, ['processes', 'ray'])}")
+
+
+def _devices() -> int:
+    import torch
+
+    return torch.cuda.device_count() or os.cpu_count() or 1
 
 
 def _whole_above(report: Report, denoiser: Any, course: Course, asked: float | None, workers: int) -> float:

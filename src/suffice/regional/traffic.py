@@ -23,13 +23,13 @@ def _layer(name: str, tensor: object, ranks: int) -> int:
     import torch
 
     assert isinstance(tensor, torch.Tensor)
-    size = tensor.element_size()
+    size = int(tensor.element_size())
     if name.endswith((".key", ".value")):
-        return (ranks - 1) * tensor.numel() * size
+        return (ranks - 1) * int(tensor.numel()) * size
     if name.endswith((".text_key", ".text_value")):
         return 0
     if name.split(".")[-1].startswith(("norm", "conv_norm_out")) or tensor.shape[-1] == 2:
-        batch, _, groups, both = tensor.shape
+        batch, _, groups, both = map(int, tensor.shape)
         return ranks * (ranks - 1) * batch * groups * both * size
-    batch, channels, _, width = tensor.shape
+    batch, channels, _, width = map(int, tensor.shape)
     return ranks * (ranks - 1) * STRIP_BORDERS * batch * channels * (width - 2) * size

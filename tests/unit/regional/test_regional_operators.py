@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tiny_unet import sdxl_unet, tiny_unet  # noqa: E402
 
@@ -195,3 +198,29 @@ def test_work_is_linear_in_the_active_fraction() -> None:
             tiles = torch.arange(active)
             some, _ = counted(lambda a=tiles: denoiser.sparse(latents, 9, condition, grid, cache, a))
             assert some / dense == pytest.approx(active / 64, rel=0.05)
+
+
+def test_controlnet_rests_with_the_unet() -> None:
+    from tiny_diffusion import TEXT, tiny_controlnet
+    from tiny_diffusion import tiny_unet as small_unet
+
+    from suffice.regional.denoiser import Control
+
+    torch.manual_seed(0)
+    unet, control = small_unet().eval(), Control(tiny_controlnet().eval(), torch.rand(1, 3, 32, 32), 0.7)
+    latents, condition = torch.randn(2, 2, 4, 8, 8), Condition(torch.randn(2, 5, TEXT))
+    grid, cache, every = TileGrid(8, 8, 2), Cache(), torch.arange(16)
+    with torch.no_grad():
+        down, middle = control.told(latents[1], 100, condition)
+        expected = unet(
+            latents[1], 100, condition.text, down_block_additional_residuals=down, mid_block_additional_residual=middle
+        ).sample
+    with opened(unet, control) as denoiser:
+        dense = denoiser.dense(latents[0], 500, condition, grid, cache)
+        sparse = grid.joined(denoiser.sparse(latents[1], 100, condition, grid, cache, every))
+        some = denoiser.sparse(latents[1], 100, condition, grid, cache, every[3:7])
+    assert (sparse - expected).abs().max() <= CLOSE
+    assert (some - grid.cut(expected)[:, 3:7]).abs().max() <= CLOSE
+    assert (dense - expected).abs().max() > 0.01
+    assert (plain(unet, latents[1], 100, condition) - expected).abs().max() > 0.01
+    assert not any("forward" in module.__dict__ for module in control.network.modules())

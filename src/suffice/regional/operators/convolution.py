@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # below this many cells a side a matrix product over patches beats the library's direct convolution (measured on CPU)
 SMALL_TILE = 2
 # reads the latent, which is known whole at every step, so nothing of it is ever old
-FIRST = "conv_in"
+FIRST = ("conv_in", "control.conv_in")
 
 
 def convolution(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def convolution(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
     if frame.active is None:
         return _dense(module, frame, layer, maps)
     halo = module.padding[0]
-    if layer == FIRST:
+    if layer in FIRST:
         return without_padding(module, read_windows(_first_input(frame, halo), frame.grid, frame, halo))
     grid = frame.grid.scaled(frame.grid.height * maps.shape[2] // frame.grid.tile)
     shape = (frame.batch, maps.shape[1], grid.height + 2 * halo, grid.width + 2 * halo)
@@ -39,7 +39,7 @@ def _dense(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
     from torch.nn import functional
 
     frame.grid.scaled(maps.shape[2])
-    if layer != FIRST:
+    if layer not in FIRST:
         frame.cache.tensors[layer] = functional.pad(maps, (module.padding[0],) * 4)
     return type(module).forward(module, maps)
 

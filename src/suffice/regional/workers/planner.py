@@ -143,10 +143,15 @@ class Planner:
                 ),
             )  # fmt: skip
             return
-        sync = self.sync or plan.kind == "whole"
-        step = say.Step(running.number, plan.step, step_time, latents, running.tiles, sync, plan.kind == "whole")
-        self.fleet.send(rank, step)
+        self._step(running, rank, latents)
         running.parts.setdefault(rank, None)
+
+    def _step(self, running: Running, rank: int, latents: Any) -> None:
+        plan = running.plan
+        assert plan is not None
+        whole, time_step = plan.kind == "whole", _array(running.course.scheduler.timesteps[plan.step])
+        sync = self.sync or whole
+        self.fleet.send(rank, say.Step(running.number, plan.step, time_step, latents, running.tiles, sync, whole))
 
     def _offer(self, running: Running) -> None:
         """Decide the next step of a request and put it up."""
@@ -183,8 +188,7 @@ class Planner:
         """Who rests must know who ran, to make sense of what it is sent."""
         for rank in self.fleet.ranks:
             if rank not in takers:
-                self._order(running, rank)
-                running.parts.pop(rank, None)
+                self._step(running, rank, _array(running.course.latents[:0]))
 
     def _uneven(self, running: Running) -> bool:
         """Whether some worker is so slow that sharing the regions out anew pays; a whole step makes that free."""
@@ -201,7 +205,11 @@ class Planner:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
         shares = share_out(weights, len(self.fleet.ranks), self._speeds())
-        running.owned = tuple(tuple(sorted(t for r in share for t in course.regions[r])) for share in shares)
+        rest = _in_parts(course.grid.count, course.regions, len(shares))
+        running.owned = tuple(
+            tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
+            for share, more in zip(shares, rest, strict=True)
+        )
         grid, told, running.begun = course.grid, course.condition, True
         for rank in self.fleet.ranks:
             text, added = _array(told.text), _arrays(told.added)
@@ -314,6 +322,13 @@ def _add_attention(recorder: Any, reply: say.Done) -> None:
         seen = torch.as_tensor(words)
         recorder.sums[cells] = recorder.sums[cells] + seen if cells in recorder.sums else seen
         recorder.counts[cells] += count
+
+
+def _in_parts(tiles: int, regions: Sequence[say.Tiles], parts: int) -> list[list[int]]:
+    """Tiles of no region (outside an inpainting mask) run in whole steps only; somebody must own them."""
+    inside = {tile for region in regions for tile in region}
+    rest = [tile for tile in range(tiles) if tile not in inside]
+    return [rest[len(rest) * part // parts : len(rest) * (part + 1) // parts] for part in range(parts)]
 
 
 def _smoothed(before: float, now: float) -> float:

@@ -61,7 +61,7 @@ class RayFleet:
         try:
             import ray
         except ImportError:
-            raise UsageError("--control ray needs Ray: pip install 'suffice[ray]'") from None
+            raise UsageError("--launch ray needs Ray: pip install 'suffice[ray]'") from None
         self._ray, self._args = ray, (model, device)
         self._own = not ray.is_initialized()
         if self._own:
@@ -81,6 +81,10 @@ class RayFleet:
         kind = self._ray.remote(num_cpus=1, num_gpus=gpus, max_concurrency=2)(ActorBody)
         self._actors[rank] = kind.remote(*self._args)
         self._listen(rank)
+
+    def actor(self, rank: int) -> Any:
+        """Ray's handle."""
+        return self._actors[rank]
 
     def _listen(self, rank: int) -> None:
         self._hearing[self._actors[rank].hear.remote()] = rank
