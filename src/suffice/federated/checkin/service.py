@@ -171,6 +171,8 @@ def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes)
         raise RefusedError("the checksum does not match")
     if header.samples < 1 or not np.isfinite(header.loss_mean):
         raise RefusedError("no samples, or a loss that is not finite")
+    if header.samples > settings.samples_max:
+        raise RefusedError("more samples than a device may have")
     try:
         delta = weights_from_bytes(data, settings.size)
     except SufficeError as error:
