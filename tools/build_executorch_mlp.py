@@ -1,4 +1,4 @@
-"""Build the training program for ExecuTorch: python tools/build_executorch_mlp.py src/suffice/assets/mlp_64_64_10.pte"""
+"""Build ExecuTorch's training program: python tools/build_executorch_mlp.py src/suffice/assets/mlp_64_64_10.pte"""
 
 from __future__ import annotations
 

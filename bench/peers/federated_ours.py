@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import torch
-from federated_task import BATCH, CLIENTS, FILE, HIDDEN, RATE, ROUNDS, X, Y, accuracy, finish, mark, network
+from federated_task import BATCH, CLIENTS, FILE, RATE, ROUNDS, X, Y, accuracy, finish, mark, network
 
 from suffice.federated import FederatedConfig, simulate
 from suffice.federated.layout import Layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -26,7 +27,7 @@ def network() -> torch.nn.Sequential:
     """As wide as the file says, at the start the file holds."""
     sizes = [X.shape[2], *HIDDEN, 10]
     layers: list[torch.nn.Module] = []
-    for width, following in zip(sizes, sizes[1:], strict=False):
+    for width, following in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(width, following), torch.nn.ReLU()]
     net = torch.nn.Sequential(*layers[:-1])
     start = torch.from_numpy(FILE["start"])
@@ -55,8 +56,8 @@ def mark() -> None:
 
 
 def finish(right: float, alone: bool = True) -> None:
-    """Clients a second after the first round, which pays for starting up; by the wall and, where it works `alone`, by this
-    process's CPU."""
+    """Clients a second after the first round, which pays for starting up: by the wall and, where it works `alone`, by
+    this process's CPU."""
     (wall_s, cpu_s), (end_s, end_cpu_s) = MARKS[0], MARKS[-1]
     trained = CLIENTS * (len(MARKS) - 1)
     answer = {"clients_per_s": trained / (end_s - wall_s), "accuracy": right}

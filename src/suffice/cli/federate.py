@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from suffice.cli import federation
 from suffice.cli.output import Json, print_json, warnings_on_stderr
 
 if TYPE_CHECKING:
@@ -15,16 +16,13 @@ if TYPE_CHECKING:
     from suffice.federated.tasks import Task
 
 app = typer.Typer(help="Train across devices: simulated on a virtual clock, or served for real.", no_args_is_help=True)
+for _command in (federation.create, federation.replica, federation.root, federation.join):
+    app.command(_command.__name__)(_command)
 
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the finished run: its model (for CREATE MODEL … USING 'federated:FOLDER') and page."),
 ]
-
-
-@app.callback()
-def federate() -> None:
-    """Keeps `run` a command of its own."""
 
 
 @app.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
+import json
+import os
 import random
 import signal
 import subprocess
@@ -395,3 +397,38 @@ def test_weights_are_sent_in_chunks(tmp_path):
         assert weights_to_bytes(got) == weights_to_bytes(weights)
         assert device.upload(assignment.token, "d", got, 1, 0.5).accepted
         device.close()
+
+
+DIGITS = """
+data_set: digits
+clients: 6
+model: logistic
+num_participants: 3
+overcommitment: 2.0
+learning_rate: 0.3
+local_steps: 20
+"""
+
+
+def test_a_federation_from_the_shell(tmp_path):
+    (tmp_path / "c.yaml").write_text(DIGITS)
+    names = {**os.environ, "SUFFICE_FEDERATION_SECRET": SECRET.decode()}
+
+    def shell(*arguments, **options):
+        command = [sys.executable, "-m", "suffice", "federate", *map(str, arguments)]
+        return subprocess.Popen(command, cwd=tmp_path, env=names, stdout=subprocess.PIPE, text=True, **options)
+
+    assert "650 weights; 3 reports close a round" in shell("create", "store", "t", "c.yaml").communicate()[0]
+    listening = shell("replica", "store")
+    try:
+        address = f"127.0.0.1:{int(listening.stdout.readline())}"
+        publishing = shell("root", "store", "t", "--until", 1, "--json")
+        devices = [shell("join", address, "t", "c.yaml", "--client", client) for client in range(3)]
+        assert [device.communicate()[0] for device in devices] == [f"device {c}: 1 updates taken\n" for c in range(3)]
+        assert json.loads(publishing.communicate()[0]) == {"version": 1, "rejections": {}}
+    finally:
+        listening.kill()
+        listening.communicate()
+    del names["SUFFICE_FEDERATION_SECRET"]
+    refused = shell("replica", "store", stderr=subprocess.PIPE)
+    assert "set SUFFICE_FEDERATION_SECRET" in refused.communicate()[1] and refused.returncode == 1

@@ -154,6 +154,7 @@ def header(data: bytes, **change) -> pb.UploadHeader:
         ([1, 2, 3], {"layout_digest": "e"}, "another shape"),
         ([1, 2, 3], {"sha256": b""}, "checksum"),
         ([1, 2, 3], {"samples": 0}, "no samples"),
+        ([1, 2, 3], {"samples": 10**9}, "more samples than"),
         ([1, 2, 3], {"loss_mean": float("nan")}, "not finite"),
         ([1, np.nan, 3], {}, "not finite"),
         ([1, 2], {}, "wrong number of bytes"),
@@ -167,3 +168,23 @@ def test_a_malformed_update_is_refused_with_the_reason(values, change, message):
         checked_update(task, header(data, **change), data)
     good = weights_to_bytes(np.ones(3, dtype=np.float32))
     assert checked_update(task, header(good), good).samples == 5
+
+
+def test_a_deployment_takes_the_settings_of_a_configuration(tmp_path):
+    from suffice.federated import FederatedConfig
+    from suffice.federated.checkin.deployment import create
+    from suffice.federated.layout import Layout
+    from suffice.federated.tasks import DigitsTask
+
+    config = FederatedConfig(data_set="digits", clients=30, model="cnn_batchnorm", gradient_policy="fed-yogi", seed=4)
+    store = Store(tmp_path / "s")
+    settings = create(store, "t", config)
+    assert (settings.optimiser, settings.server_learning_rate, settings.population) == ("fedyogi", 0.03, 30)
+    layout = Layout.of(DigitsTask(30, model="cnn_batchnorm").model(4))
+    averaged = np.zeros(layout.size, bool)
+    for first, last in settings.statistics:
+        averaged[first:last] = True
+    assert (averaged == ~layout.trained).all()
+    for change in ({"gradient_policy": "scaffold"}, {"mode": "async"}, {"robust": "median"}):
+        with pytest.raises(SufficeError, match="folds in a tree"):
+            create(store, "u", FederatedConfig(data_set="digits", clients=30, **change))

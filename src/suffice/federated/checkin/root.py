@@ -125,13 +125,20 @@ def _trained(settings: TaskSettings) -> Bools:
     return trained
 
 
-def _main(path: str, task: str, workers: str = "2") -> None:
+def run_root(path: str | Path, task: str, workers: int = 2, until_version: int | None = None) -> Iterator[int]:
+    """Bring `task` on for ever, or until the model `until_version` is out; yields each version as it is published.
+
+    Any number of roots may run at once, and any of them may be killed: what one has done the others find done.
+    """
     store = Store(path)
-    fold = fold_in_processes(path, task, int(workers))
-    while True:
-        if not advance(store, task, fold, time.time()):
+    fold = fold_in_processes(path, task, workers)
+    while until_version is None or store.status(task).version < until_version:
+        if advance(store, task, fold, time.time()):
+            yield store.status(task).version
+        else:
             time.sleep(_POLL_S)
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    for _ in run_root(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])):
+        pass

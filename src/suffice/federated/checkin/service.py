@@ -171,6 +171,8 @@ def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes)
         raise RefusedError("the checksum does not match")
     if header.samples < 1 or not np.isfinite(header.loss_mean):
         raise RefusedError("no samples, or a loss that is not finite")
+    if header.samples > settings.samples_max:
+        raise RefusedError("more samples than a device may have")
     try:
         delta = weights_from_bytes(data, settings.size)
     except SufficeError as error:
@@ -211,13 +213,22 @@ def _handlers(federation: Federation) -> Any:
     return grpc.method_handlers_generic_handler("suffice.federated.Federation", calls)
 
 
-async def _main(path: str, port: str, *tls: str) -> None:
-    secret = sys.stdin.buffer.read()
-    pair = (Path(tls[0]).read_bytes(), Path(tls[1]).read_bytes()) if tls else None
-    server, bound = await start(Federation(Store(Path(path)), secret), f"127.0.0.1:{port}", tls=pair)
+async def serve(path: str | Path, address: str, secret: bytes, tls: tuple[bytes, bytes] | None = None) -> None:
+    """Answer devices until the process ends; prints the port once it listens."""
+    server, bound = await start(Federation(Store(path), secret), address, tls=tls)
     print(bound, flush=True)
     await server.wait_for_termination()
 
 
+def read_pair(key: str | Path, certificates: str | Path) -> tuple[bytes, bytes]:
+    """The two PEM files that turn TLS on."""
+    return Path(key).read_bytes(), Path(certificates).read_bytes()
+
+
+def _main(path: str, port: str, *tls: str) -> None:
+    pair = read_pair(tls[0], tls[1]) if tls else None
+    asyncio.run(serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), pair))
+
+
 if __name__ == "__main__":
-    asyncio.run(_main(*sys.argv[1:]))
+    _main(*sys.argv[1:])

@@ -47,7 +47,8 @@ class TaskSettings:
             `reports_min`; with fewer it stays open for another `round_s`.
         population: estimate of the devices that check in during a round. token_s: how long a device may take.
         optimiser, server_learning_rate: what the root does with the mean.
-        update_norm_max: longer updates are refused.
+        update_norm_max: longer updates are refused. samples_max: and those that claim more samples, which is their
+            weight in the mean.
         statistics: positions ``[first, last)`` of weights that are averaged, never optimised (running statistics).
     """
 
@@ -63,6 +64,7 @@ class TaskSettings:
     optimiser: str = "fedavg"
     server_learning_rate: float = 1.0
     update_norm_max: float = 1e6
+    samples_max: int = 100_000
     learning_rate: float = 0.05
     batch_size: int = 20
     local_steps: int = 5

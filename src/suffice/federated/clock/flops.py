@@ -32,7 +32,7 @@ def _by_hooks(module: torch.nn.Module, sample: Floats32, leaves: list[torch.nn.M
 
     def count(part: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
         nonlocal total
-        weight: torch.Tensor = part.weight  # type: ignore[assignment]
+        weight: torch.Tensor = part.weight
         total += 2.0 * output.numel() * weight[0].numel()
 
     hooks = [part.register_forward_hook(count) for part in leaves if _is_matrix(part)]

@@ -33,7 +33,7 @@ def training_program(module: torch.nn.Module, x: Floats32, y: npt.NDArray[Any]) 
     from executorch.exir import to_edge
     from torch.export.experimental import _export_forward_backward
 
-    class WithLoss(torch.nn.Module):
+    class WithLoss(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = module

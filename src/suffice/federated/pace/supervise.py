@@ -19,7 +19,6 @@ from suffice.federated.pace.process import Usage, energy_j, give_way, move_to, u
 from suffice.federated.pace.profile import Profile, prune
 from suffice.federated.pace.steps import VARIABLE, ask_threads, create_counter, read_counter
 
-
 _STRETCHES = 20
 
 

@@ -60,9 +60,18 @@ def make_local(config: FederatedConfig) -> LocalTraining:
 
 def make_server_optimiser(config: FederatedConfig) -> ServerOptimiser:
     """The server's half of the gradient policy."""
-    rate = config.server_learning_rate
+    return make_optimiser(optimiser_name(config), server_rate(config))
+
+
+def optimiser_name(config: FederatedConfig) -> str:
+    """The server optimiser of the gradient policy."""
+    return _OPTIMISER_OF.get(config.gradient_policy, "fedavg")
+
+
+def server_rate(config: FederatedConfig) -> float:
+    """The server's learning rate."""
     default = _SERVER_RATE.get(config.gradient_policy, 1.0)
-    return make_optimiser(_OPTIMISER_OF.get(config.gradient_policy, "fedavg"), default if rate is None else rate)
+    return default if config.server_learning_rate is None else config.server_learning_rate
 
 
 def make_weighting(config: FederatedConfig) -> Weighting:

@@ -19,7 +19,7 @@ class ErrorFeedback:
         self._left: dict[int, Floats32] = {}
 
     def offer(self, clients: Ints, delta: Floats32, rng: np.random.Generator) -> tuple[Floats32, Floats32]:
-        """What the server reads of `delta` ``[K, P]`` of `clients`, and what is left over; nothing is remembered yet."""
+        """What the server reads of `delta` ``[K, P]`` of `clients`, and what is left over; nothing is kept yet."""
         wanted = delta + np.stack([self._left.get(int(client), np.zeros_like(delta[0])) for client in clients])
         sent = self._compress(wanted, rng)
         return sent, wanted - sent

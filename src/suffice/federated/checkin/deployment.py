@@ -1,0 +1,81 @@
+"""A deployment from the same configuration a simulation takes: its task, its first model, its devices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from suffice.errors import UsageError
+from suffice.federated.checkin.client import FederationClient
+from suffice.federated.checkin.store import Store, TaskSettings
+from suffice.federated.config import FederatedConfig
+from suffice.federated.devices.pytorch import TorchTrainer
+from suffice.federated.layout import Layout
+from suffice.federated.simulation.parts import make_task, optimiser_name, server_rate
+
+_POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi")
+_ASK_AGAIN_MAX_S = 2.0
+
+
+def create(store: Store, name: str, config: FederatedConfig) -> TaskSettings:
+    """Register the task of `config` as `name`, with its first model.
+
+    Raises:
+        UsageError: a gradient policy that a folding tree cannot follow.
+    """
+    if config.gradient_policy not in _POLICIES or config.mode != "sync" or config.robust != "none":
+        wanted = ", ".join(_POLICIES)
+        raise UsageError(f"a deployment folds in a tree: mode sync, robust none, gradient_policy one of {wanted}")
+    task = make_task(config)
+    module = task.model(config.seed)
+    layout = Layout.of(module)
+    settings = TaskSettings(
+        layout.size,
+        layout.digest,
+        config.num_participants,
+        reports_min=config.reports_min,
+        round_s=min(config.deadline_s, 3600.0),
+        population=len(task.samples),
+        overcommitment=config.overcommitment,
+        optimiser=optimiser_name(config),
+        server_learning_rate=server_rate(config),
+        update_norm_max=min(config.update_norm_max, 1e6),
+        learning_rate=config.learning_rate,
+        batch_size=config.batch_size,
+        local_steps=config.local_steps or 5,
+        statistics=_statistics(layout),
+    )
+    store.create_task(name, settings, layout.flatten(module.state_dict()), time.time())
+    return settings
+
+
+def join(
+    address: str, name: str, config: FederatedConfig, client: int, turns: int, *, certificates: bytes | None = None
+) -> Iterator[bool]:
+    """Be device `client` of the task of `config`: check in, train and send until `turns` updates were taken.
+
+    Yields True for an update that was taken, False for one that was refused or had been sent before.
+    """
+    task = make_task(config)
+    data, module = task.gather(np.array([client])), task.model(config.seed)
+    trainer, digest = TorchTrainer(module, data.x, data.y, task.loss), Layout.of(module).digest
+    device = FederationClient(address, f"device-{client}", name, root_certificates=certificates)
+    try:
+        while turns > 0:
+            receipt, wait_s = device.take_turn(trainer, digest)
+            if receipt is None:
+                time.sleep(min(wait_s, _ASK_AGAIN_MAX_S))
+                continue
+            taken = receipt.accepted and not receipt.duplicate
+            turns -= taken
+            yield taken
+    finally:
+        device.close()
+
+
+def _statistics(layout: Layout) -> tuple[tuple[int, int], ...]:
+    ends = np.cumsum(layout.sizes).tolist()
+    spans = zip(layout.kinds, ends, layout.sizes, strict=True)
+    return tuple((end - size, end) for kind, end, size in spans if kind != "parameter")
