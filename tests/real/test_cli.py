@@ -107,26 +107,55 @@ def test_demo(tmp_path: Path) -> None:
     assert all(Path(path).stat().st_size > 10_000 for path in answer["files"].values())
 
 
+def in_browser(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What Chromium makes of a page, as HTML, and what it logs."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000"]
+    flags += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
+    return subprocess.run(
+        ["chromium", *flags, page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "HOME": str(folder)},
+    )
+
+
+def with_script(page: Path, script: str) -> None:
+    page.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_the_page_shows_its_pictures_in_a_browser(tmp_path: Path) -> None:
-    run("sql", f"SELECT image, nsfw(image) FROM frames('{CLIP}', fps => 0.02)", "--html", str(tmp_path / "a.html"))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += [
-        "--disable-background-networking",
-        "--disable-component-update",
-        f"--user-data-dir={tmp_path / 'profile'}",
-    ]
-    script = "<script>window.onload=()=>{document.title=[...document.images].map(i=>i.naturalWidth).join()}</script>"
     page = tmp_path / "a.html"
-    page.write_text(page.read_text().replace("</body>", script + "</body>"))
-    dumped = subprocess.run(
-        ["chromium", *flags, "--enable-logging=stderr", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )
+    run("sql", f"SELECT image, nsfw(image) FROM frames('{CLIP}', fps => 0.02)", "--html", str(page))
+    with_script(page, "window.onload=()=>{document.title=[...document.images].map(i=>i.naturalWidth).join()}")
+    dumped = in_browser(page, tmp_path)
     assert "<title>320,320</title>" in dumped.stdout, dumped.stderr[-500:]
     assert "CONSOLE" not in dumped.stderr
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_the_page_fits_a_phone(tmp_path: Path) -> None:
+    """390 px wide: nothing scrolls sideways, pictures are as wide as the page, values have their column's name."""
+    page, phone = tmp_path / "a.html", tmp_path / "phone.html"
+    columns = "image, path, frame_index, time_s, key_frame, width, height, repeat('long ', 40) AS note"
+    run("sql", f"SELECT {columns} FROM frames('{CLIP}', fps => 0.02)", "--html", str(page))
+    with_script(
+        page,
+        "window.onload=()=>{const t=document.querySelector('.suffice'),i=document.images[0].getBoundingClientRect(),"
+        "n=getComputedStyle(document.querySelector('td.n'),'::before').content;"
+        "parent.postMessage([innerWidth,document.documentElement.scrollWidth<=innerWidth,t.scrollWidth<=t.clientWidth,"
+        "i.width>300&&i.right<=innerWidth,n].join('|'),'*')}",
+    )
+    phone.write_text(
+        "<!doctype html><title>waiting</title><script>onmessage=e=>{document.title=e.data}</script>"
+        "<iframe width=390 height=844 style='border:0' src='a.html'></iframe>"
+    )
+    dumped = in_browser(phone, tmp_path)
+    assert '<title>390|true|true|true|"frame_index"</title>' in dumped.stdout, (
+        dumped.stdout[:200] + dumped.stderr[-300:]
+    )

@@ -19,7 +19,7 @@ THUMBNAIL_PX = 320
 # Colours are shades of the text's own colour, so that they suit a light page, a dark page and any notebook. On a narrow
 # screen each row becomes a card: the names of the columns move from the head to their values.
 _STYLE = """
-.suffice{font:14px/1.45 system-ui,sans-serif;overflow-x:auto}
+.suffice{font:14px/1.45 system-ui,sans-serif;overflow-x:auto;position:relative}
 .suffice table{border-collapse:collapse;margin:0}
 .suffice th,.suffice td{padding:.5em 1.2em .5em 0;text-align:left;vertical-align:top;border-bottom:1px solid #8884}
 .suffice th{font-weight:600;border-bottom:2px solid #8888;white-space:nowrap}
@@ -29,7 +29,7 @@ _STYLE = """
 .suffice small{display:block;opacity:.65;font-family:ui-monospace,monospace}
 .suffice p{opacity:.75;margin:1em 0}
 @media(max-width:640px){
-.suffice thead{position:absolute;clip-path:inset(50%)}
+.suffice thead{position:absolute;left:0;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .suffice tr{display:block;padding:.8em 0;border-bottom:2px solid #8886}
 .suffice td,.suffice td.n{display:flex;gap:1em;padding:.15em 0;border:0;text-align:left}
 .suffice td::before{content:attr(data-name);flex:0 0 7em;opacity:.65}

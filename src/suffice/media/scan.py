@@ -17,7 +17,7 @@ from suffice.media.meter import metered, open_metered
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _CHUNK_BYTES = 1 << 20
-_ETAGS = ("ETag", "etag", "md5Hash", "content_md5", "generation", "VersionId")
+_ETAGS = ("ETag", "etag", "md5Hash", "content_md5", "generation")
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
 
@@ -231,11 +231,16 @@ def _list_remote(filesystem: Any, inner: str) -> Iterable[dict[str, Any]]:
 
 
 def _found_remote(filesystem: Any, info: dict[str, Any]) -> FoundFile:
-    """Stores tell of a change under different names; whichever they have go into the stamp."""
-    marks = [info.get(mark) for mark in ("size", *_ETAGS, *_TIMES)]
+    """Stores tell of a change under different names.
+
+    What says which content it is goes into the stamp alone where there is one: a listing and a look at one file differ
+    in how exactly, in which zone and with what else they tell the time.
+    """
+    content = next((info[mark] for mark in _ETAGS if info.get(mark)), None)
     changed = next((info[mark] for mark in _TIMES if info.get(mark)), 0)
     changed_s = changed.timestamp() if hasattr(changed, "timestamp") else changed
     mtime_ns = int(changed_s * 1e9) if isinstance(changed_s, int | float) else 0
+    marks = (info.get("size"), str(changed_s) if content is None else content)
     stamp = hashlib.blake2b(repr(marks).encode(), digest_size=16).hexdigest()
     return FoundFile(filesystem.unstrip_protocol(info["name"]), info.get("size") or 0, mtime_ns, stamp)
 

@@ -33,7 +33,13 @@ class Spent(NamedTuple):
     price: float = 0.0
 
     def minus(self, other: Spent) -> Spent:
-        return Spent(*(a - b for a, b in zip(self, other, strict=True)))
+        return Spent(
+            self.calls - other.calls,
+            self.inputs - other.inputs,
+            self.input_tokens - other.input_tokens,
+            self.output_tokens - other.output_tokens,
+            self.price - other.price,
+        )
 
 
 @dataclass(frozen=True)
