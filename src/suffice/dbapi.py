@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 apilevel, threadsafety, paramstyle = "2.0", 1, "qmark"
 
 
-class Warning(Exception):  # noqa: A001, N818
+class Warning(Exception):  # noqa: N818
     """Of PEP 249; never raised."""
 
 

@@ -1,4 +1,4 @@
-"""Bets from sums alone: never wrong more often than stated, at all looks together, and about as narrow as they can be."""
+"""Bets from sums alone: wrong no more often than stated, at all looks together, and about as narrow as can be."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def population(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", ["uniform", "rare", "skewed", "signed", "ratio"])
 def test_a_bet_misses_no_more_often_than_stated(name: str) -> None:
-    """At delta 0.4: an honest bound misses more than 97 of 200 runs once in 200; these miss far less."""
+    """At delta 0.4: an honest bound misses more than 53 of 100 runs once in 200; these miss far less."""
     a, b = population(name)
     truth, delta = a.sum() / b.sum(), 0.4
     missed = 0
-    for seed in range(200):
+    for seed in range(100):
         low, high = interval(a, b, np.random.default_rng(seed).permutation(UNITS), delta)
         missed += not low <= truth <= high
-    assert missed <= 97
+    assert missed <= 53
 
 
 def test_an_interval_is_about_as_narrow_as_a_normal_one_with_the_same_tails() -> None:

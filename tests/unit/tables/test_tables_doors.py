@@ -18,7 +18,9 @@ from suffice.errors import UsageError
 
 def test_a_dbapi_cursor_asks_with_a_target(con: suffice.Connection) -> None:
     cursor = dbapi.Connection(con).cursor()
-    cursor.execute("SELECT k, sum(x) AS s, '?' AS q FROM t WHERE d < ? AND k < ? GROUP BY k ORDER BY k WITHIN 20%", [50, 2])
+    cursor.execute(
+        "SELECT k, sum(x) AS s, '?' AS q FROM t WHERE d < ? AND k < ? GROUP BY k ORDER BY k WITHIN 20%", [50, 2]
+    )
     assert [column[0] for column in cursor.description or []] == ["k", "s", "q"]
     assert cursor.rowcount == 2 and cursor.guarantee is not None
     first = cursor.fetchone()
@@ -86,7 +88,9 @@ def test_an_audit_finds_what_did_not_hold() -> None:
 def test_a_saved_answer_is_audited_from_the_command_line(tmp_path: Path) -> None:
     database(tmp_path, scrambled=False).close()
     target = str(tmp_path / "t.duckdb")
-    answer = _run("sql", "SELECT k, sum(x) AS s FROM t GROUP BY k ORDER BY k WITHIN 20%", "--db", target, "--json")
+    answer = _run(
+        "sql", "SELECT k, sum(x) AS s FROM t GROUP BY k ORDER BY k WITHIN 20%", "--db", target, "--sample", "--json"
+    )
     assert set(answer) == {"columns", "rows", "guarantee", "work", "query"}
     assert set(answer["guarantee"]) >= {
         "target", "confidence", "tier", "method", "intervals", "sampled", "population", "seed", "assumptions"

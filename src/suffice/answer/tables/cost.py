@@ -53,7 +53,7 @@ def exact_cost(reader: Reader, plan: SamplingPlan) -> Cost:
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:
-    """Raise :class:`NotSampledError` before any planning where all tables named are small; views are not looked into."""
+    """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
     names = {table.name.lower() for table in tree.find_all(exp.Table)}
     sizes: dict[str, int] = {}
     for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
