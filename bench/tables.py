@@ -4,7 +4,8 @@
 
 Data come from the tpch and tpcds extensions that ship on PyPI. Both sides run in this process over one connection, turn
 by turn; CPU seconds are compared (wall seconds are written down too), the median of the runs. Every sampled answer is
-audited. Writes results/tables.json and, with matplotlib, ../docs/images/tables.jpg.
+audited. The plain sums are sampled whatever it costs, to see how much must be read. Writes results/tables.json and the
+plots in ../docs/images/tables.jpg (matplotlib).
 """
 
 from __future__ import annotations
@@ -93,16 +94,20 @@ def measure(con: suffice.Connection, sql: str, runs: int) -> dict[str, Any]:
     }
 
 
-def run(path: Path, asked: dict[str, str], runs: int, scrambles: tuple[str, ...]) -> dict[str, Any]:
+def run(
+    path: Path, asked: dict[str, str], runs: int, scrambles: tuple[str, ...], always: bool = False
+) -> dict[str, Any]:
     results = {}
     with suffice.connect(path, progress=False) as con:
+        con.sample_always = always
         seconds = [timed(lambda table=table: con.scramble(table))[2] for table in scrambles]
         print(f"{path.name}: scrambles of {', '.join(scrambles)} in {sum(seconds):.0f} s")
         for name, sql in asked.items():
             results[name] = one = measure(con, sql, runs)
             print(
-                f"{name:8} {'/'.join(one['tiers']):14} read {one['rate']:7.2%}  missed {one['missed']}/{one['runs']}  cpu"
-                f" {one['ours_cpu_ms']:8.1f} / {one['exact_cpu_ms']:8.1f} ms = {speed_up(one):6.2f}x  {one['why_exact'] or ''}"
+                f"{name:8} {'/'.join(one['tiers']):14} read {one['rate']:7.2%}  missed {one['missed']}/{one['runs']}"
+                f"  cpu {one['ours_cpu_ms']:8.1f} / {one['exact_cpu_ms']:8.1f} ms = {speed_up(one):6.2f}x"
+                f"  {one['why_exact'] or ''}"
             )
     return results
 
@@ -122,26 +127,50 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def plot(results: dict[str, dict[str, Any]], target: Path) -> None:
+def progressive(path: Path, sql: str) -> list[dict[str, float]]:
+    """What a stream shows: rows read, ends relative to the exact value, milliseconds since the question."""
+    with suffice.connect(path, progress=False) as con:
+        con.sample_always = True
+        ((truth,),) = con.sql(sql).fetchall()
+        list(con.stream(f"{sql} WITHIN 2%", seed=1))  # imports, caches
+        started, looks = time.perf_counter(), []
+        for answer in con.stream(f"{sql} WITHIN 2%", seed=2):
+            if answer.guarantee is not None and answer.guarantee.intervals:
+                (((low, high),),) = (answer.guarantee.intervals.values(),)
+                ends = {"low": low / float(truth) - 1, "high": high / float(truth) - 1}
+                looks.append({"rows": answer.guarantee.sampled, **ends, "ms": 1e3 * (time.perf_counter() - started)})
+    return looks
+
+
+def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], target: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    shown = {f"{name}": one for part in results.values() for name, one in part.items() if "finite-sample" in one["tiers"]}
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6))
+    shown = {
+        f"{name}": one for part in results.values() for name, one in part.items() if "finite-sample" in one["tiers"]
+    }
+    figure, (left, right, last) = pyplot.subplots(1, 3, figsize=(13, 3.6))
     left.bar(list(shown), [speed_up(one) for one in shown.values()], color="#3b6ea5")
     left.axhline(1, color="black", linewidth=0.8)
     left.set_yscale("log")
     left.set_title("speed-up over the exact query (CPU)")
     right.bar(list(shown), [100 * one["rate"] for one in shown.values()], color="#3b6ea5", label="suffice")
     there = [name for name in shown if name in PILOTDB_RATES]
-    right.scatter(there, [100 * PILOTDB_RATES[name] for name in there], color="#c0504d", marker="_", s=400, label="PilotDB, SF10")
+    right.scatter(
+        there, [100 * PILOTDB_RATES[name] for name in there], color="#c0504d", marker="_", s=400, label="PilotDB, SF10"
+    )
     right.set_title("share of the table read, %")
     right.set_yscale("log")
     right.legend()
     for axes in (left, right):
         axes.tick_params(axis="x", rotation=60)
+    rows = [look["rows"] for look in looks]
+    last.fill_between(rows, [100 * look["low"] for look in looks], [100 * look["high"] for look in looks], alpha=0.3)
+    last.axhline(0, color="black", linewidth=0.8)
+    last.set_title("S, streamed: interval around the exact value, %")
+    last.set_xlabel("rows read")
     figure.tight_layout()
     figure.savefig(target, dpi=90)
 
@@ -154,7 +183,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=HERE / "out")
     asked = parser.parse_args()
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "sums": lambda: run(make("tpch", asked.scale, asked.folder), SUMS, asked.runs, ("lineitem",)),
+        "sums": lambda: run(make("tpch", asked.scale, asked.folder), SUMS, asked.runs, ("lineitem",), always=True),
         "tpch": lambda: run(make("tpch", asked.scale, asked.folder), queries("tpch"), asked.runs, ("lineitem",)),
         "tpcds": lambda: run(
             make("tpcds", asked.scale, asked.folder),
@@ -168,10 +197,22 @@ def main() -> None:
     for name, part in parts.items():
         if asked.only in (None, name):
             results = part()
-            kept[name] = {"scale": asked.scale, "cores": os.cpu_count(), "summary": summary(results), "queries": results}
+            kept[name] = {
+                "scale": asked.scale,
+                "cores": os.cpu_count(),
+                "summary": summary(results),
+                "queries": results,
+            }
             print(json.dumps(kept[name]["summary"], indent=1))
+    if asked.only in (None, "sums"):
+        kept["progressive"] = progressive(make("tpch", asked.scale, asked.folder), SUMS["S"])
     target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    plot({name: part["queries"] for name, part in kept.items()}, HERE.parent / "docs" / "images" / "tables.jpg")
+    looks = kept.get("progressive", [])
+    plot(
+        {name: kept[name]["queries"] for name in parts if name in kept},
+        looks,
+        HERE.parent / "docs" / "images" / "tables.jpg",
+    )
 
 
 if __name__ == "__main__":

@@ -219,6 +219,16 @@ class Connection:
             self._look_again()
             yield
 
+    @property
+    def sample_always(self) -> bool:
+        """Whether WITHIN samples tables even where reading everything is predicted to be as fast: to read little
+        matters then, not time."""
+        return self._engine.sample_always
+
+    @sample_always.setter
+    def sample_always(self, value: bool) -> None:
+        self._engine.sample_always = value
+
     def scramble(self, table: str, *, seed: int = 0) -> Built:
         """Make (or, when rows were added, changed or deleted, renew) the shuffled copy that WITHIN draws from.
 

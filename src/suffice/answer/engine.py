@@ -44,7 +44,8 @@ class QueryBudget:
 
 @dataclass
 class Engine:
-    """The parts of a connection. `show_progress` None means: when stderr is a terminal."""
+    """The parts of a connection. `show_progress` None means: when stderr is a terminal. `sample_always`: tables are
+    sampled even where reading everything is predicted to be as fast."""
 
     database: Database
     catalogue: Catalogue
@@ -52,6 +53,7 @@ class Engine:
     registry: Registry
     show_progress: bool | None = None
     budget: QueryBudget = QueryBudget()
+    sample_always: bool = False
     complete: dict[tuple[object, ...], int] = field(default_factory=dict)
     """Needs found complete, and how many inputs they had. Results are only ever added, so they stay so; over tables
     of the user, which may change, nothing is remembered. :meth:`forget` when results are dropped."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suffice.cli.output import Json, OptionalTarget, Project, print_json, warnings_on_stderr
+from suffice.cli.output import Json, OptionalTarget, Project, Sample, print_json, warnings_on_stderr
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,12 +21,14 @@ def audit(
     db: OptionalTarget = None,
     project: Project = None,
     seed: Annotated[int | None, typer.Option(help="Of the answer to audit.")] = None,
+    sample: Sample = False,
     json: Json = False,
 ) -> None:
     """Run the exact query beside an answer with a guarantee and say whether every interval held."""
     from suffice.connection import connect
 
     with connect(db, project=project) as con, warnings_on_stderr():
+        con.sample_always = sample
         found = _saved(con, Path(query)) if query.endswith(".json") else con.audit(con.sql(query, seed=seed))
     if json:
         print_json(found.as_json())

@@ -12,6 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
+Sample = Annotated[
+    bool, typer.Option("--sample", help="Sample tables even where reading everything is predicted to be as fast.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Project = Annotated[Path | None, typer.Option(help="A suffice.toml with media, models, roots, budget and store.")]
 OptionalTarget = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, OptionalTarget, Project, print_json, warnings_on_stderr
+from suffice.cli.output import Json, OptionalTarget, Project, Sample, print_json, warnings_on_stderr
 
 
 def sql(
@@ -18,6 +18,7 @@ def sql(
     seed: Annotated[int | None, typer.Option(help="Seed of whatever is sampled.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write the answer as a page with thumbnails.")] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
+    sample: Sample = False,
     json: Json = False,
 ) -> None:
     """Ask a question in SQL; models run only where the answer needs them."""
@@ -26,6 +27,7 @@ def sql(
 
     text = sys.stdin.read() if query == "-" else query
     with connect(db, project=project) as con, warnings_on_stderr():
+        con.sample_always = sample
         result = con.sql(text, seed=seed)
         if html is not None:
             html.write_text(page("suffice", text, result_html(result)), encoding="utf-8")

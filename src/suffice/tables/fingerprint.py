@@ -20,7 +20,7 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
         return _postgres(reader, name_sql)
     if files := parquet_files(reader, name_sql):
         return _digest([(path, os.stat(path).st_mtime_ns, os.stat(path).st_size) for path in files])
-    key = (reader.database.target, name_sql, _file_state(reader.database.target))
+    key = (reader.database.target, name_sql, file_state(reader.database.target))
     if key[2] is None or key not in _KNOWN:
         _KNOWN[key] = _duckdb(reader, name_sql)
     return _KNOWN[key]
@@ -34,7 +34,7 @@ def parquet_files(reader: Reader, name_sql: str) -> list[str]:
     return [str(path)] if path.is_file() else []
 
 
-def _file_state(target: str) -> object:
+def file_state(target: str) -> object:
     """Of a DuckDB file and its log; None in memory, where nothing tells."""
     try:
         stats = [os.stat(path) for path in (target, target + ".wal") if os.path.exists(path)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from postgres_server import missing, postgres_server
 
 from suffice.errors import SufficeError
-from suffice.tables import pace
 
 pytestmark = [pytest.mark.server, pytest.mark.skipif(bool(missing()), reason=missing() or "server")]
 ROWS = 300_000
 
 
-@pytest.fixture(autouse=True)
-def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "_calibrate", lambda reader: 1e-3)
+@contextmanager
+def opened(target: str) -> Iterator[suffice.Connection]:
+    with suffice.connect(target, progress=False) as con:
+        con.sample_always = True
+        yield con
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def dsn() -> Iterator[str]:
     ],
 )
 def test_a_scramble_in_postgres_answers_within_the_error(dsn: str, sql: str) -> None:
-    with suffice.connect(dsn, progress=False) as con:
+    with opened(dsn) as con:
         result = con.sql(sql + " WITHIN 10%", seed=3)
         assert result.guarantee is not None and result.guarantee.tier == "finite-sample", str(result.guarantee)
         assert result.guarantee.sampled < ROWS / 2
@@ -65,7 +67,7 @@ def test_a_scramble_in_postgres_answers_within_the_error(dsn: str, sql: str) -> 
 
 
 def test_without_a_scramble_it_is_exact_and_says_what_to_do(dsn: str) -> None:
-    with suffice.connect(dsn, progress=False) as con:
+    with opened(dsn) as con:
         con.sql("CREATE TABLE plain AS SELECT 1 AS x FROM range(1000)")
         result = con.sql("SELECT sum(x) AS s FROM plain WITHIN 5%")
         assert result.guarantee is not None and "suffice scramble plain" in result.guarantee.method
@@ -78,7 +80,7 @@ def test_a_written_table_is_noticed(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as server:
         server.execute("CREATE TABLE moving AS SELECT i % 10 AS x FROM generate_series(1, 200000) i")
         server.execute("ANALYZE moving")
-    with suffice.connect(dsn, progress=False) as con:
+    with opened(dsn) as con:
         assert not con.scramble("moving").was_fresh
         assert con.scramble("moving").was_fresh
         assert "finite-sample" in str(con.sql("SELECT sum(x) AS s FROM moving WITHIN 10%", seed=1).guarantee)
@@ -86,7 +88,7 @@ def test_a_written_table_is_noticed(dsn: str) -> None:
         server.execute("INSERT INTO moving SELECT 1000 FROM generate_series(1, 50000)")
         server.execute("SELECT pg_stat_force_next_flush()")
         server.execute("SELECT 1")
-    with suffice.connect(dsn, progress=False) as con:
+    with opened(dsn) as con:
         result = con.sql("SELECT sum(x) AS s FROM moving WITHIN 10%", seed=1)
         assert result.guarantee is not None and "written to" in result.guarantee.method
         assert not con.scramble("moving").was_fresh
@@ -102,7 +104,7 @@ def test_a_missing_permission_is_one_line(dsn: str) -> None:
         server.execute('REVOKE ALL ON suffice."scramble_sales" FROM guest')
     guest = dsn.replace("tester@", "guest@")
     with (
-        suffice.connect(guest, progress=False) as con,
+        opened(guest) as con,
         pytest.raises(SufficeError, match="permission denied") as refused,
     ):
         con.sql("SELECT sum(price) AS s FROM sales WITHIN 10%")

@@ -1,4 +1,4 @@
-"""Every table is worth sampling here, however small: what a machine's pace says must not decide a test."""
+"""One scrambled database for all tests that only read it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,6 @@ import suffice
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tables_data import database
-
-from suffice.tables import pace
-
-
-@pytest.fixture(autouse=True)
-def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "_calibrate", lambda reader: 1e-3)
 
 
 @pytest.fixture(scope="package")

@@ -20,6 +20,7 @@ def database(folder: Path, *, scrambled: bool = True, name: str = "t.duckdb") ->
     """A DuckDB file with the tables, t scrambled."""
     con = suffice.connect(folder / name, progress=False)
     con.duckdb.execute("SET threads = 2")
+    con.sample_always = True
     for statement in TABLES:
         con.sql(statement)
     con.duckdb.execute("CHECKPOINT")

@@ -96,7 +96,7 @@ def test_a_seed_gives_one_answer_on_any_number_of_threads(con: suffice.Connectio
 
 
 def test_a_stream_narrows_and_ends_as_sql_does(con: suffice.Connection) -> None:
-    answers = list(con.stream("SELECT sum(x) AS s FROM t WHERE d < 30 WITHIN 1.6%", seed=4))
+    answers = list(con.stream("SELECT sum(x) AS s FROM t WHERE d < 30 WITHIN 1.6%", seed=6))
     widths = [r.guarantee.intervals["s"][0][1] - r.guarantee.intervals["s"][0][0] for r in answers if r.guarantee]
     assert len(widths) >= 3 and widths == sorted(widths, reverse=True)
     truth = float(con.sql("SELECT sum(x) FROM t WHERE d < 30").fetchall()[0][0])
@@ -173,6 +173,7 @@ def test_a_scramble_serves_only_while_its_table_is_unchanged(tmp_path: Path) -> 
             assert con.scramble("t").was_fresh
         rows = con.sql("SELECT count(*) FROM t").fetchall()
     with suffice.connect(tmp_path / "t.duckdb") as again:
+        again.sample_always = True
         assert str(again.sql(question, seed=1).guarantee).startswith("within")
         assert again.sql('SELECT count(*) FROM suffice."scramble_t"').fetchall() == rows
         again.drop_scramble("t")
@@ -204,6 +205,7 @@ def test_a_scramble_needs_a_place() -> None:
 
 def test_outliers_are_always_read(tmp_path: Path) -> None:
     with suffice.connect(tmp_path / "o.duckdb") as con:
+        con.sample_always = True
         con.sql(
             "CREATE TABLE o AS SELECT CASE WHEN hash(range) % 3000 = 0 THEN 1000.0 ELSE 1 + hash(range) % 7 END AS x"
             " FROM range(300000)"
@@ -219,6 +221,7 @@ def test_outliers_are_always_read(tmp_path: Path) -> None:
 
 def test_vectors_of_a_table_without_a_scramble(tmp_path: Path) -> None:
     with suffice.connect(tmp_path / "v.duckdb") as con:
+        con.sample_always = True
         con.sql("CREATE TABLE u (x INT)")
         for _ in range(3):
             con.sql("INSERT INTO u SELECT 1 + range % 3 FROM range(700001)")
@@ -238,6 +241,7 @@ def test_a_folder_of_parquet(tmp_path: Path) -> None:
             f"TO '{tmp_path}/p.parquet' (ROW_GROUP_SIZE 2048)"
         )
     with suffice.connect(tmp_path, progress=False) as con:
+        con.sample_always = True
         plain = con.sql("SELECT sum(x) AS s FROM p WITHIN 20%", seed=1)
         assert plain.guarantee is not None and "row groups" in str(plain.guarantee.details.get("drawn_from")), str(
             plain.guarantee
@@ -255,3 +259,15 @@ def test_explain_says_what_is_chosen(con: suffice.Connection) -> None:
         assert words in plan
     assert "exact: MAX" in con.explain("SELECT max(x) FROM t WITHIN 5%")
     assert con.sql("EXPLAIN SELECT sum(x) FROM t WITHIN 5%").columns == ["plan"]
+
+
+def test_where_reading_everything_is_as_fast_it_is_read(con: suffice.Connection) -> None:
+    con.sample_always = False
+    try:
+        result = con.sql("SELECT sum(x) AS s FROM t WITHIN 5%")
+        budget = con.sql("SELECT sum(x) AS s FROM t BUDGET 60 SECONDS")
+    finally:
+        con.sample_always = True
+    assert result.guarantee is not None and "ms of one core" in result.guarantee.method
+    assert budget.guarantee is not None and budget.guarantee.tier == "exact"
+    assert result.fetchall() == budget.fetchall() == con.sql("SELECT sum(x) AS s FROM t").fetchall()

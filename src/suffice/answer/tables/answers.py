@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.tables.compose import composed
-from suffice.answer.tables.cost import Cost, exact_cost
+from suffice.answer.tables.cost import Cost, exact_cost, require_large
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.answer.tables.looks import Look, Looks
+from suffice.answer.tables.not_again import remember, require_new
 from suffice.answer.tables.sampling_plan import SamplingPlan, plan_sampling
 from suffice.answer.work import Work
 from suffice.errors import UsageError
@@ -94,6 +95,11 @@ def prepared(asking: Asking, reader: Reader) -> tuple[SamplingPlan, Cost]:
     tree = asking.bound.tree
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
+    if asking.engine.sample_always:
+        plan = plan_sampling(tree, reader)
+        return plan, exact_cost(reader, plan)
+    require_large(reader, tree)
+    require_new(reader, tree, asking.target.error_relative_max, asking.confidence)
     plan = plan_sampling(tree, reader)
     cost = exact_cost(reader, plan)
     cost.require_worth_sampling(asking.target.budget_s)
@@ -135,7 +141,8 @@ def _looked(asking: Asking, plan: SamplingPlan, reader: Reader) -> Iterator[Answ
             with composed(asking.engine.database, reader, looks, look) as (sql, order):
                 yield _answer(asking, looks, look, sql, order)
             started = time.perf_counter()
-    except NotSampledError:
+    except NotSampledError as error:
+        remember(reader, asking.bound.tree, asking.target.error_relative_max, asking.confidence, str(error))
         asking.work.rows_read = looks.rows_read
         asking.work.spend("sample", time.perf_counter() - started)
         raise

@@ -11,10 +11,11 @@ from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
-LOOKS_S = 0.05
-"""CPU seconds of two looks beyond the reading, and some room: planning, statistics, composing the rows."""
+LOOKS_S = 0.04
+"""CPU seconds of two looks beyond the reading: planning, statistics, composing the rows."""
 
-_WHOLE_VECTORS_S = 0.15  # drawing vectors runs on one thread and is set up anew for each look
+_VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look
+_GAIN = 2.0  # what sampling must save at least, if all goes well, to be tried
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,20 @@ class Cost:
     Attributes:
         rows, values: rows of all tables, and of them the values that the statement names.
         seconds: of CPU, predicted from the pace of this machine.
+        whole_s: of them, for the tables that every look reads whole.
     """
 
     rows: int
     values: int
     seconds: float
+    whole_s: float
     from_scramble: bool
 
     def require_worth_sampling(self, budget_s: float | None) -> None:
         """Raise :class:`NotSampledError` where everything is read sooner than a sample is made sense of."""
-        least = LOOKS_S if self.from_scramble else _WHOLE_VECTORS_S
-        if self.seconds < least:
-            raise NotSampledError(f"reading all {self.rows:,} rows takes about {1e3 * self.seconds:.0f} ms")
+        least = (LOOKS_S if self.from_scramble else _VECTORS_S) + 2 * self.whole_s
+        if self.seconds < _GAIN * least:
+            raise NotSampledError(f"reading all {self.rows:,} rows takes about {1e3 * self.seconds:.0f} ms of one core")
         if budget_s is not None and self.seconds < 0.5 * budget_s:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 
@@ -45,5 +48,20 @@ def exact_cost(reader: Reader, plan: SamplingPlan) -> Cost:
     columns = 1 + len({c.name.lower() for c in plan.statement.find_all(exp.Column)})
     rows = plan.source.rows + plan.rows_whole
     values = rows * columns
-    seconds = values * seconds_per_value(reader)
-    return Cost(rows, values, seconds, plan.source.rows_per_unit_max == 1)
+    each = columns * seconds_per_value(reader)
+    return Cost(rows, values, rows * each, plan.rows_whole * each, plan.source.rows_per_unit_max == 1)
+
+
+def require_large(reader: Reader, tree: exp.Expr) -> None:
+    """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
+    names = {table.name.lower() for table in tree.find_all(exp.Table)}
+    sizes: dict[str, int] = {}
+    for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
+        if name in names:
+            sizes[name] = max(int(size or 0), sizes.get(name, 0))
+    if names != sizes.keys():
+        return
+    columns = 1 + len({c.name.lower() for c in tree.find_all(exp.Column)})
+    rows, most = sum(sizes.values()), max(sizes.values(), default=0)
+    each = columns * seconds_per_value(reader)
+    Cost(rows, rows * columns, rows * each, (rows - most) * each, True).require_worth_sampling(None)

@@ -122,18 +122,18 @@ class Tally:
 
     def products(self) -> Floats:
         """Sums of products over the units drawn so far [pieces, pieces, groups]."""
-        return _wide(self._products, (self.pieces, self.pieces, len(self.groups)))
+        return np.asarray(_wide(self._products, (self.pieces, self.pieces, len(self.groups))))
 
     def met(self) -> Ints:
         """Units (or always-read rows) with rows of each group [groups]."""
-        return _wide(self._met, (len(self.groups),))
+        return np.asarray(_wide(self._met, (len(self.groups),)))
 
     def groups_met(self) -> int:
         """Groups with rows in the parts so far: numbered before all others, in the order of the parts."""
         return int(np.count_nonzero(self._met)) if self.groups.keys else 1
 
     def _widened(self, values: Floats) -> Floats:
-        return _wide(values, (self.pieces, len(self.groups)))
+        return np.asarray(_wide(values, (self.pieces, len(self.groups))))
 
     def widened(self, part: Part) -> Part:
         """`part` with groups that were met later."""
