@@ -113,6 +113,7 @@ def _rewritten(tree: exp.Expr, sides: tuple[_Side, _Side], placeholder: str) -> 
     from sqlglot import exp
 
     tree = tree.copy()
+    assert isinstance(tree, exp.Select)
     owners: Mapping[str, _Side] = {side.alias: side for side in sides}
     for projection in list(tree.expressions):
         if projection.is_star:
