@@ -3,9 +3,9 @@
     python bench/enough.py [--store FILE] [--runs N] [--wall]
 
 All frames are detected once (kept in `--store`); every run then samples from what was found, so calls are counted
-and the detector is not run again. "Uniform" is betting on one uniform sample with the same ranges (BoundedMean, BoundedRatio).
-"Knowing the variance" is the normal-theory size an oracle would take: no procedure that has to earn its interval gets
-there. With `--wall`, the same question is also timed on fresh stores, sampled against full.
+and the detector is not run again. "Uniform" is betting on one uniform sample with the same ranges (BoundedMean,
+BoundedRatio). "Knowing the variance" is the normal-theory size an oracle would take: no procedure that has to earn its
+interval gets there. With `--wall`, the same question is also timed on fresh stores, sampled against full.
 """
 
 from __future__ import annotations

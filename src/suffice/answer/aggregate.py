@@ -24,7 +24,8 @@ from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
-from suffice.answer.panel import Panel
+from suffice.answer.pair_units import with_pairs
+from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import UnitSample
@@ -57,8 +58,7 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
     Raises:
         UsageError: the target does not fit; the message says what can be asked instead.
     """
-    bound = with_numbered_tables(engine, bound)
-    plan = plan_sparsely(bound, engine.describe)
+    plan = plan_sparsely(with_units(engine, bound), engine.describe)
     asked = asked_of(target)
     try:
         query = unit_query(plan, unit_looks(engine, plan.bound))
@@ -67,7 +67,7 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
         return
     run = AggregateRun(engine, bound, query, target, seed, work)
     if not run.sample.size:
-        _refuse_empty(engine, bound, query)
+        _refuse_empty(engine, query)
         yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
         return
     yield from run.answers()
@@ -79,8 +79,13 @@ def asked_of(target: Target) -> dict[str, float]:
     return {name: getattr(target, name) for name in names if getattr(target, name) is not None}
 
 
-def _refuse_empty(engine: Engine, bound: Bound, query: UnitQuery) -> None:
-    media = bound.media[query.relation]
+def with_units(engine: Engine, bound: Bound) -> Bound:
+    """The statement over relations whose rows are numbered: media as they are, tables of the user, pairs."""
+    return with_numbered_tables(engine, with_pairs(engine, bound))
+
+
+def _refuse_empty(engine: Engine, query: UnitQuery) -> None:
+    media = query.plan.bound.media[query.relation]
     ((rows,),) = engine.database.rows(f"SELECT count(*) FROM {media.table}")
     if not rows:
         raise UsageError(
@@ -293,7 +298,9 @@ class AggregateRun:
                     units=chosen,
                     scores=scores[chosen],
                     pieces=self.query.formulas.pieces,
-                    atoms=self.query.formulas.atoms,
+                    atoms=[
+                        simplified(atom, self.query.formulas.pieces, chosen.size) for atom in self.query.formulas.atoms
+                    ],
                     delta=(1 - self.confidence) / len(members),
                     error=self.target.error_relative_max or 0.05,
                     aim=self.aim_of(chosen.size / self.sample.size),

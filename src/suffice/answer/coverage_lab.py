@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from suffice.answer.aggregate import CONFIDENCE, AggregateRun
-from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.aggregate import CONFIDENCE, AggregateRun, with_units
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
 from suffice.answer.guaranteed import Answer
@@ -38,17 +37,16 @@ def query_coverage(engine: Engine, bound: Bound, target: Target, runs: int, seed
     """
     if kind_of(bound, target) != "aggregate":
         raise UsageError("coverage is of aggregates: SELECT count(*) … WITHIN e% CONFIDENCE p%")
-    numbered = with_numbered_tables(engine, bound)
-    plan = plan_sparsely(numbered, engine.describe)
+    plan = plan_sparsely(with_units(engine, bound), engine.describe)
     try:
         query = unit_query(plan, unit_looks(engine, plan.bound))
     except NoBoundError as reason:
         raise UsageError(f"this statement is always answered exactly ({reason}): there is nothing to cover") from None
     with engine.database.lock:
-        exact = engine.database.connection.execute(answer_exactly(engine, numbered, Work())).to_arrow_table()
+        exact = engine.database.connection.execute(answer_exactly(engine, bound, Work())).to_arrow_table()
     held, sampled = [], []
     for child in np.random.SeedSequence(seed).spawn(runs):
-        run = AggregateRun(engine, numbered, query, target, int(child.generate_state(1)[0]), Work(), is_blind=True)
+        run = AggregateRun(engine, bound, query, target, int(child.generate_state(1)[0]), Work(), is_blind=True)
         *_, last = run.answers()
         held.append(_holds(last, exact.to_pylist()))
         sampled.append(last.guarantee.sampled if last.guarantee else 0)

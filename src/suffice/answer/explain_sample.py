@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.aggregate import PILOT_UNITS, AggregateRun, asked_of, next_count
-from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.aggregate import PILOT_UNITS, AggregateRun, asked_of, next_count, with_units
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import answers
 from suffice.answer.kinds import kind_of
-from suffice.answer.panel import Panel
+from suffice.answer.panel import Panel, simplified
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import Contributions
 from suffice.answer.work import Work
@@ -51,20 +50,19 @@ def _asked(target: Target) -> str:
 
 
 def _aggregate_lines(engine: Engine, bound: Bound, target: Target, seed: int) -> list[str]:
-    bound = with_numbered_tables(engine, bound)
-    plan = plan_sparsely(bound, engine.describe)
+    plan = plan_sparsely(with_units(engine, bound), engine.describe)
     try:
         query = unit_query(plan, unit_looks(engine, plan.bound))
     except NoBoundError as reason:
         return [f"├─ runs exactly: {reason}"]
     run = AggregateRun(engine, bound, query, target, seed, Work())
     known = run.sample.known()
-    media = bound.media[query.relation].function
+    media = plan.bound.media[query.relation].function
     lines = [f"├─ units: {run.sample.size:,} {media} that can matter, {int(known.sum()):,} known already"]
     for piece in query.formulas.pieces:
         shown = piece.sql.removeprefix("coalesce(").removesuffix(", 0)::DOUBLE")
         lines.append(f"├─ one unit: {shown} in [{piece.low:g}, {piece.high:g}]")
-    lines.append(f"├─ proxy: {target.proxy or 'place in the table'}")
+    lines.append(f"├─ proxy: {target.proxy or 'none'}")
     low, high, how = _predicted(engine, query, run, known)
     for call in plan.bound.calls.values():
         seconds = engine.results.seconds_per_input(call.call)
@@ -99,9 +97,9 @@ def _played(run: AggregateRun, found: Contributions, known: int, seed: int) -> i
     goal = run.target.error_relative_max or 0.05
     panel = Panel(
         np.arange(run.sample.size),
-        np.arange(run.sample.size, dtype=np.float64),
+        np.zeros(run.sample.size),
         run.query.formulas.pieces,
-        run.query.formulas.atoms,
+        [simplified(atom, run.query.formulas.pieces, run.sample.size) for atom in run.query.formulas.atoms],
         1 - run.confidence,
         goal,
         run.aim_of(1.0),

@@ -245,6 +245,14 @@ class Shifted:
         return self.inner.estimate() + self.constant
 
 
+def simplified(atom: Atom, pieces: Sequence[Piece], size: int) -> Atom:
+    """A ratio whose denominator is the same in each of `size` units is a total of its numerator."""
+    if isinstance(atom, Linear):
+        return atom
+    low, high = linear_ends(atom.bottom, pieces)
+    return atom.top.times(1 / (low * size)) if low == high > 0 else atom
+
+
 def linear_ends(linear: Linear, pieces: Sequence[Piece]) -> Ends:
     """Range of what one unit adds to a linear atom; the constant is no unit's."""
     low = high = 0.0

@@ -1,4 +1,4 @@
-"""A cheap number for every unit: what a statement names with PROXY, else the unit's place in its table.
+"""A cheap number for every unit: what a statement names with PROXY, else none (frames still tell of their neighbours).
 
 A score may be anything: a stored column, a small model, similarity to words. It decides where to look and what to
 expect there, never whether an interval holds.
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
+from suffice.answer.pair_units import in_pairs
 from suffice.answer.unit_sample import UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
@@ -40,13 +41,14 @@ def proxy_scores(
         UsageError: PROXY is no number of each unit.
     """
     if target.proxy is None:
-        return np.arange(sample.size, dtype=np.float64), "place in the table"
+        return np.zeros(sample.size), "none"
     sample.choose(np.arange(sample.size), POPULATION)
     name = re.sub(r"^(?:m\d+_)+", "", alias)
+    proxy = in_pairs(target.proxy, media.columns) if media.function == "pairs" else target.proxy
     bound = _bound(
         engine,
         media,
-        f"SELECT {quote(key)} AS {UNIT}, ({target.proxy})::DOUBLE AS score FROM suffice_units {quote(name)}",
+        f"SELECT {quote(key)} AS {UNIT}, ({proxy})::DOUBLE AS score FROM suffice_units {quote(name)}",
     )
     rows = engine.database.rows(answer_exactly(engine, bound, work))
     scores = np.full(sample.size, np.nan)

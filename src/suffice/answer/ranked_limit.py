@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.aggregate import with_units
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import Answer
 from suffice.answer.proxy_scores import proxy_scores
@@ -36,8 +36,7 @@ FIRST_UNITS = 16
 
 def answer_ranked_limit(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
     """The first rows found; raises UsageError without a LIMIT, or with an ORDER BY that the score would not keep."""
-    bound = with_numbered_tables(engine, bound)
-    plan = plan_sparsely(bound, engine.describe)
+    plan = plan_sparsely(with_units(engine, bound), engine.describe)
     limit, order = plan.tree.args.get("limit"), plan.tree.args.get("order")
     if limit is None or order is not None or not limit.expression.is_int:
         raise UsageError(

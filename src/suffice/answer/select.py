@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.aggregate import CONFIDENCE, asked_of
-from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.aggregate import CONFIDENCE, asked_of, with_units
 from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
@@ -67,8 +66,7 @@ def answer_select(engine: Engine, bound: Bound, target: Target, seed: int, work:
     Raises:
         UsageError: the target does not fit; the message says what can be asked instead.
     """
-    bound = with_numbered_tables(engine, bound)
-    plan = plan_sparsely(bound, engine.describe)
+    plan = plan_sparsely(with_units(engine, bound), engine.describe)
     try:
         query = selection_query(plan, unit_looks(engine, plan.bound))
     except NoBoundError as reason:

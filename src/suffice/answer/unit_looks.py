@@ -46,7 +46,9 @@ def unit_looks(engine: Engine, bound: Bound) -> Looks:
             f"SELECT (SELECT count(*) FROM (SELECT DISTINCT {names} FROM {table})),"
             f" (SELECT count(*) FROM (SELECT DISTINCT {names}, {quote(key)} FROM {table}))"
         )
-        return apart == together
+        nothing = " OR ".join(f"{quote(column)} IS NULL" for column in columns)
+        ((empty,),) = rows(f"SELECT count(*) FROM {table} WHERE {nothing}")
+        return apart == together and not empty
 
     return Looks(stored, most_rows, is_key)
 

@@ -7,7 +7,7 @@ arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -96,7 +96,9 @@ class Formulas:
     keys: Sequence[exp.Expr]
     ranges: ValueRange
     rows_max: float
-    is_unit_key: object
+    is_unit_key: Callable[[Sequence[exp.Expr], exp.Select], bool]
+    has_all_units: bool = False
+    """Whether every unit has a row, whatever the models say."""
     pieces: list[Piece] = field(default_factory=list)
     atoms: list[Atom] = field(default_factory=list)
 
@@ -257,8 +259,9 @@ class Formulas:
         from sqlglot import exp
 
         columns = inner.this.expressions
-        if isinstance(inner, exp.Count) and self.is_unit_key(columns, self.scope):  # type: ignore[operator]
-            return self._add(node, (0.0, 1.0), True)
+        if isinstance(inner, exp.Count) and self.is_unit_key(columns, self.scope):
+            is_one = self.has_all_units and not isinstance(node, exp.Filter)
+            return self._add(node, (1.0 if is_one else 0.0, 1.0), True)
         raise NoBoundError(
             f"{_shown(node)}: no sample bounds how many different values there are (Charikar et al., PODS 2000)"
         )

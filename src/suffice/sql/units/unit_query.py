@@ -179,9 +179,16 @@ def empty_formulas(plan: SparsePlan, tree: exp.Select, looks: Looks, relation: s
     def rows(name: str) -> float:
         return looks.rows(name, key if name == relation else None)
 
+    def has_all_units() -> bool:
+        """Every unit has a row when nothing filters and all else is joined from the left."""
+        relations = relations_of(tree)
+        is_first = isinstance(relations[0].node, exp.Table) and relations[0].node.name.lower() == relation
+        is_kept = all(r.join is not None and r.join.side == "LEFT" for r in relations[1:])
+        return is_first and is_kept and not tree.args.get("where") and not tree.args.get("group")
+
     ranges = ValueRange(plan.bound.calls, looks.stored, rows, is_one_row)
     keys = tuple(each.copy() for each in group_keys(tree))
-    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key)
+    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key, has_all_units())
 
 
 def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:

@@ -1,0 +1,129 @@
+"""RECALL and PRECISION targets: how often each is met and what it asks, ours beside SUPG's and LOTUS's rules.
+
+    python bench/selection.py [--runs N]
+
+The same scores and labels for all three. SUPG's side is the recall rule of its paper (VLDB 2020: importance weights
+0.9 sqrt(score) + 0.1 uniform, draws with replacement, normal-theory bounds with sqrt(2 ln 2/delta)), re-implemented:
+the package of that name on PyPI is empty. LOTUS's side is the precision step of its cascade (lowest threshold whose
+mean minus sd / sqrt(s) sqrt(2 ln 1/delta) over the sample above it reaches the target), re-implemented from its source
+at 136ae4f. Only the statistics are compared, not the engines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suffice.estimate.select_by_score import select_by_score
+
+RESULTS = Path(__file__).parent / "results" / "selection.json"
+SIZE, BUDGET, CONFIDENCE = 20_000, 1_000, 0.8
+
+Floats = np.ndarray
+Found = tuple[np.ndarray, int]
+"""(units returned, oracle calls)"""
+
+
+def populations() -> dict[str, tuple[Floats, Floats]]:
+    """Name to (scores, labels): what is right is likelier at high scores, except where a proxy lies."""
+    rng = np.random.default_rng(0)
+    score = rng.beta(0.5, 2, SIZE)
+    rare = rng.beta(0.2, 6, SIZE)
+    lying = np.where(rng.random(SIZE) < 0.3, rng.random(SIZE), 0.98 + 0.02 * rng.random(SIZE))
+    return {
+        "calibrated": (score, (rng.random(SIZE) < score) * 1.0),
+        "over-confident": (score, (rng.random(SIZE) < 0.85 * score + 0.02) * 1.0),
+        "rare, good": (rare, (rng.random(SIZE) < rare**0.7) * 1.0),
+        "useless": (rng.random(SIZE), (rng.random(SIZE) < 0.1) * 1.0),
+        "saturated": (lying, (rng.random(SIZE) < 0.2) * 1.0),
+    }
+
+
+def ours(
+    scores: Floats, labels: Floats, rng: np.random.Generator, *, recall: float | None, precision: float | None
+) -> Found:
+    found = select_by_score(
+        scores, lambda units: labels[units], CONFIDENCE, BUDGET, rng, recall=recall, precision=precision
+    )
+    return found.returned(scores), found.n
+
+
+def supg_recall(scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
+    """SUPG's importance-sampled recall threshold at delta = 1 - CONFIDENCE."""
+    weights = 0.9 * np.sqrt(scores) / np.sqrt(scores).sum() + 0.1 / SIZE
+    drawn = rng.choice(SIZE, BUDGET, p=weights / weights.sum())
+    mass = labels[drawn] / (SIZE * weights[drawn])
+    order = np.argsort(-scores[drawn])
+    share = np.cumsum(mass[order]) / max(mass.sum(), 1e-12)
+    at = scores[drawn][order][min(int(np.searchsorted(share, target)), BUDGET - 1)]
+    above, below = mass * (scores[drawn] >= at), mass * (scores[drawn] < at)
+    spread = math.sqrt(2 * math.log(2 / (1 - CONFIDENCE)) / BUDGET)
+    high, low = above.mean() + above.std() * spread, max(below.mean() - below.std() * spread, 0.0)
+    inflated = min(high / max(high + low, 1e-12), 1.0)
+    tau = scores[drawn][order][min(int(np.searchsorted(share, inflated)), BUDGET - 1)]
+    chosen = scores >= tau
+    chosen[drawn] = labels[drawn] > 0
+    return np.flatnonzero(chosen), np.unique(drawn).size
+
+
+def lotus_precision(scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
+    """The lowest threshold whose plug-in lower bound reaches the target."""
+    drawn = rng.choice(SIZE, BUDGET, replace=False)
+    drawn = drawn[np.argsort(-scores[drawn])]
+    y, n = labels[drawn], np.arange(1, BUDGET + 1)
+    mean = np.cumsum(y) / n
+    low = mean - np.sqrt(mean * (1 - mean)) / np.sqrt(n) * math.sqrt(2 * math.log(1 / (1 - CONFIDENCE)))
+    held = np.flatnonzero(low >= target)
+    tau = scores[drawn[held[-1]]] if held.size else math.inf
+    return np.flatnonzero(scores >= tau), BUDGET
+
+
+def measured(
+    name: str,
+    who: str,
+    goal: str,
+    target: float,
+    runs: int,
+    run: Callable[[np.random.Generator], Found],
+    labels: Floats,
+) -> dict[str, Any]:
+    right, sizes, calls, met = labels.sum(), [], [], []
+    for child in np.random.SeedSequence(1).spawn(runs):
+        returned, asked = run(np.random.default_rng(child))
+        hits = labels[returned].sum()
+        reached = hits / right if goal == "recall" else hits / max(returned.size, 1) if returned.size else 1.0
+        met.append(reached >= target)
+        sizes.append(returned.size)
+        calls.append(asked)
+    row = {
+        "population": name, "goal": goal, "target": target, "who": who, "met": float(np.mean(met)),
+        "promised": CONFIDENCE, "calls": float(np.mean(calls)), "returned": float(np.mean(sizes)),
+        "right": float(right), "runs": runs,
+    }  # fmt: skip
+    print({key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()}, flush=True)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=40)
+    runs, rows = parser.parse_args().runs, []
+    for name, (scores, labels) in populations().items():
+        for who, goal, run in (
+            ("ours", "recall", lambda g, s=scores, y=labels: ours(s, y, g, recall=0.9, precision=None)),
+            ("SUPG", "recall", lambda g, s=scores, y=labels: supg_recall(s, y, g, 0.9)),
+            ("ours", "precision", lambda g, s=scores, y=labels: ours(s, y, g, recall=None, precision=0.9)),
+            ("LOTUS", "precision", lambda g, s=scores, y=labels: lotus_precision(s, y, g, 0.9)),
+        ):
+            rows.append(measured(name, who, goal, 0.9, runs, run, labels))
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
