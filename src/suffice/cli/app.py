@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from suffice.cli import bench, check, dataset, demo, explain, mask, models, semantic, sql, store
+from suffice.cli import bench, check, dataset, demo, explain, mask, masks, models, semantic, sql, store
 
 app = typer.Typer(
     name="suffice",
@@ -19,6 +19,7 @@ app.command("explain")(explain.explain)
 app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("mask")(mask.mask)
+app.add_typer(masks.app, name="masks")
 app.command("dataset")(dataset.dataset)
 app.command("semantic")(semantic.semantic)
 app.command("check")(check.check)

@@ -112,7 +112,7 @@ def _looked_at(seen: Seen, prior: Plane, possible: npt.NDArray[np.bool_], sure: 
     """The first answer, mixed with the prior, is the prior of the second look."""
     probability = figure(seen, prior, possible, sure)
     for _ in range(SECOND_LOOKS):
-        mixed = np.clip((probability + prior) / 2, 0.02, 0.95) * possible
+        mixed = np.asarray(np.clip((probability + prior) / 2, 0.02, 0.95) * possible, np.float32)
         probability = figure(seen, mixed, possible, sure)
     return probability
 
