@@ -144,9 +144,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voc", type=Path, default=None)
     parser.add_argument("--scenes", type=int, default=40)
+    parser.add_argument("--ways", default="", help="only those with this in their name")
+    parser.add_argument("--name", default="masks", help="of the file of results")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    sets = {"composed scenes": list(scenes(arguments.scenes))}
+    sets = {"composed scenes": list(scenes(arguments.scenes))} if arguments.scenes else {}
     if arguments.voc:
         sets["VOC2011, labelme-examples"] = list(voc(arguments.voc))
     ways = {
@@ -158,7 +160,7 @@ def main() -> None:
     }
     results: list[dict[str, object]] = []
     for name, samples in sets.items():
-        for way, answer in ways.items():
+        for way, answer in ((way, answer) for way, answer in ways.items() if arguments.ways in way):
             started = time.process_time()
             found = [mask_iou(answer(image, mask), mask) for image, mask in samples]
             cpu_s = (time.process_time() - started) / len(samples)
@@ -166,7 +168,7 @@ def main() -> None:
             results.append({**row, "cpu_s_a_thing": round(cpu_s, 3)})
             print(f"{name:28} {way:22} IoU {row['mean_iou']:.3f}   {cpu_s:.3f} CPU-s", flush=True)
     results += list(dilations())
-    save("masks", results)
+    save(arguments.name, results)
 
 
 if __name__ == "__main__":
