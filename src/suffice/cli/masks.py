@@ -76,6 +76,26 @@ def layers(
 
 
 @app.command()
+def matte(
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    mask: Annotated[Path, typer.Argument(help="The mask of a thing in it.")],
+    model: Annotated[str, typer.Option(help="hf:FOLDER_OR_ID of a VitMatte.")],
+    out: Out,
+    band: Annotated[float, typer.Option(min=1, help="Pixels around the edge that are looked at.")] = 10.0,
+    json: Json = False,
+) -> None:
+    """A cut-out with soft edges: hair, fur, glass."""
+    from suffice.masks.matting import Matter
+    from suffice.masks.picture_files import save_picture
+    from suffice.media.image import decode_image
+    from suffice.media.mask_crop import cut_out
+
+    pixels = decode_image(str(image))
+    alpha = Matter(model.removeprefix("hf:")).alpha(pixels, _read_mask(mask), band)
+    _told(save_picture(out, cut_out(pixels, alpha)), int((alpha > 127).sum()), json)
+
+
+@app.command()
 def convert(
     source: Annotated[Path, typer.Argument(help="Answers of suffice mask, a COCO file, a YOLO or a VOC folder.")],
     to: Annotated[Literal["coco", "yolo", "voc"], typer.Option(help="The format to write.")],
