@@ -88,7 +88,7 @@ def _as_finished(
     stopped = threading.Event()
     try:
         for file in files:
-            running.add(pool.submit(lambda file=file: _unless(stopped, work, file)))
+            running.add(pool.submit(_unless, stopped, work, file))
             if len(running) >= ahead:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (each.result() for each in done)

@@ -55,7 +55,10 @@ class FoundThing:
     @property
     def box_xyxy(self) -> tuple[int, int, int, int]:
         """Around the mask, right and bottom exclusive; all 0 when it is empty."""
-        return tuple(mask_box(self.mask)) if self.mask.any() else (0, 0, 0, 0)
+        if not self.mask.any():
+            return (0, 0, 0, 0)
+        box = mask_box(self.mask)
+        return box.x0, box.y0, box.x1, box.y1
 
     @property
     def rle(self) -> Rle:

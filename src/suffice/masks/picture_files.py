@@ -79,7 +79,8 @@ def save_picture(path: Path, pixels: np.ndarray) -> str:
     import PIL.Image
 
     partial = path.with_name(f".{path.stem}.part{path.suffix}")
-    PIL.Image.fromarray(pixels).save(partial, **({"quality": 88} if path.suffix == ".jpg" else {}))
+    options: dict[str, Any] = {"quality": 88} if path.suffix == ".jpg" else {}
+    PIL.Image.fromarray(pixels).save(partial, **options)
     os.replace(partial, path)
     return str(path)
 

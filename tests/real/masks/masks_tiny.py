@@ -210,3 +210,17 @@ def write_map(kind: str, folder: Path) -> Path:
         for part in MAPS[kind]():
             part.save_pretrained(target)
     return target
+
+
+def vitmatte() -> list[Any]:
+    backbone = hf.VitDetConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=64, patch_size=16, num_channels=4,
+        pretrain_image_size=64, residual_block_indices=[], window_block_indices=[], out_features=["stage1"],
+    )  # fmt: skip
+    config = hf.VitMatteConfig(
+        backbone_config=backbone, hidden_size=16, convstream_hidden_sizes=[8, 8, 8], fusion_hidden_sizes=[16, 8, 8, 8]
+    )
+    return [hf.VitMatteForImageMatting(config), hf.VitMatteImageProcessorPil(size_divisor=32)]
+
+
+MAPS["vitmatte"] = vitmatte

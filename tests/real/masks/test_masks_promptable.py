@@ -183,26 +183,25 @@ def test_a_network_with_memory_follows_in_bounded_memory(checkpoints):
     rng = np.random.default_rng(0)
     frames = [(n, rng.integers(0, 255, (48, 80, 3), dtype=np.uint8)) for n in range(26)]
     things = (ThingPrompt(points=(Point(10, 10),)), ThingPrompt(box_xyxy=(30, 10, 60, 40)))
-    asked = Follow(Prompt(things=things), {9: [Numbered(7, ThingPrompt(box_xyxy=(5, 5, 20, 20)))]})
     session = VideoSession(str(masks_tiny.write("sam2_video", checkpoints)))
-    seen = list(session.follow(frames, asked))
+    seen = list(session.follow(frames, Follow(Prompt(things=things))))
     assert session.kept_frames_max <= 17 < len(frames)
-    assert {thing.id for thing in seen[8].things} <= {1, 2}
-    assert {thing.id for thing in seen[25].things} == {1, 2, 7}
-    assert theirs_followed(masks_tiny.write("sam2_video", checkpoints), frames[:9], things, session) == [
-        [(thing.id, thing.area) for thing in each.things] for each in seen[:9]
+    later = Follow(Prompt(things=things), {9: [Numbered(7, ThingPrompt(box_xyxy=(5, 5, 20, 20)))]})
+    told = list(session.follow(frames[:12], later))
+    assert {t.id for t in told[8].things} <= {1, 2} and {t.id for t in told[11].things} == {1, 2, 7}
+    assert theirs_followed(masks_tiny.write("sam2_video", checkpoints), frames, things) == [
+        [(thing.id, thing.area) for thing in each.things] for each in seen
     ]
 
 
-def theirs_followed(folder, frames, things, ours):
-    """The same through one session of transformers that forgets nothing and is told of all frames beforehand."""
+def theirs_followed(folder, frames, things):
+    """The same through one session of transformers that streams and forgets nothing."""
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
     from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of
 
     canvas = canvas_of(48, 80, 64, "stretch")
-    video = torch.cat([torch.from_numpy(draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)) for _, image in frames])
-    session = Sam2VideoInferenceSession(video=video, video_height=48, video_width=80, dtype=torch.float32)
+    session = Sam2VideoInferenceSession(video_height=48, video_width=80, dtype=torch.float32)
     scale = torch.tensor([64 / 80, 64 / 48])
     for number, thing in enumerate(things, 1):
         xy = [[p.x, p.y] for p in thing.points] or [thing.box_xyxy[:2], thing.box_xyxy[2:]]
@@ -215,9 +214,10 @@ def theirs_followed(folder, frames, things, ours):
     session.obj_with_new_inputs = [1, 2]
     model = hf.Sam2VideoModel.from_pretrained(folder).eval()
     followed = []
-    for number in range(len(frames)):
+    for _, image in frames:
+        pixels = torch.from_numpy(draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD))
         with torch.inference_mode():
-            outputs = model(inference_session=session, frame_idx=number)
+            outputs = model(inference_session=session, frame=pixels)
         masks = torch.nn.functional.interpolate(outputs.pred_masks, (48, 80), mode="bilinear", align_corners=False)[
             :, 0
         ]

@@ -19,7 +19,7 @@ AUTO = {"segformer": hf.SegformerForSemanticSegmentation, "mask2former": hf.Mask
         "eomt": hf.EomtForUniversalSegmentation}  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", masks_tiny.MAPS)
+@pytest.mark.parametrize("kind", ["segformer", "mask2former", "eomt"])
 def test_maps_equal_transformers(kind, checkpoints, noise):
     folder = masks_tiny.write_map(kind, checkpoints)
     found = CheckpointMap(str(folder)).map_of(noise)
@@ -73,3 +73,20 @@ def test_enhancing_by_hand():
     again = enhanced(once, [large & ~small, small])
     assert np.array_equal(again.ids, once.ids)
     assert np.array_equal(enhanced(given, masks, majority_min=1.0).ids[:6, :4], base[:6, :4])
+
+
+def test_matting_changes_only_the_band(checkpoints, noise):
+    from suffice.masks.matting import Matter, trimap
+
+    mask = np.zeros(noise.shape[:2], bool)
+    mask[12:36, 20:60] = True
+    folder = masks_tiny.write_map("vitmatte", checkpoints)
+    alpha = Matter(str(folder)).alpha(noise, mask, 5)
+    sure = trimap(mask, 5)
+    assert alpha.shape == mask.shape and np.array_equal(alpha[sure != 128], sure[sure != 128])
+    processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
+    inputs = processor(images=noise, trimaps=sure, return_tensors="pt")
+    with torch.inference_mode():
+        expected = hf.VitMatteForImageMatting.from_pretrained(folder).eval()(**inputs).alphas[0, 0, :48, :80].numpy()
+    band = sure == 128
+    assert np.abs(alpha[band] / 255 - expected[band]).max() <= 0.5 / 255 + 1e-6

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suffice.errors import MediaError, SufficeError, UsageError
+from suffice.masks import api
 from suffice.masks.ask import ask
 from suffice.masks.backend import Found
 from suffice.masks.combine import intersection, subtract, union
@@ -19,9 +20,11 @@ from suffice.masks.default.tapped_mobilenet import with_outputs
 from suffice.masks.default.word_match import match_word
 from suffice.masks.found import Candidate
 from suffice.masks.handover import hand_over
+from suffice.masks.matting import trimap
 from suffice.masks.names import finder_named, segmenter_named
 from suffice.masks.prompt import Point, Prompt, ThingPrompt, box_prompt, checked, point_prompt, text_prompt
 from suffice.masks.promptable.automatic import crops, grid, stability
+from suffice.masks.semantic.semantic_map import SemanticMap
 from suffice.masks.settle_found import settle_found
 from suffice.masks.steps import parse_step, take_steps
 from suffice.models.detect import labels
@@ -241,3 +244,48 @@ def test_stability():
     logits = np.array([[-3, -0.5, 0.5, 3]], np.float32)
     assert stability(logits, 1.0) == pytest.approx(1 / 3)
     assert stability(np.full((2, 2), -5, np.float32), 1.0) == 0.0
+
+
+def test_requests_as_data(mosaic):
+    asked = {
+        "things": [{"points": [[5, 5]], "label": "x"}, {"box_xyxy": [10, 10, 20, 20]}],
+        "texts": ["tile"],
+        "chosen": [1],
+    }
+    answer = api.predict(mosaic, asked, Oracle(), Tiles(), steps=["shrink=1"])
+    assert [each["label"] for each in answer["objects"]] == ["x", "", "tile"]
+    assert all(each["area"] in (64, 72, 81) and len(each["candidates"]) == 1 for each in answer["objects"])
+    boxes = api.find(mosaic, {"texts": ["tile"]}, Tiles())["boxes"]
+    assert boxes[1] == {"number": 1, "box_xyxy": [10, 0, 20, 10], "score": 0.8, "label": "tile", "asked": "tile"}
+    grown = api.change(answer["objects"][0]["rle"], ["grow=1"])
+    assert grown["area"] > answer["objects"][0]["area"]
+    again = api.predict(mosaic, {"things": [{"rle": grown["rle"], "box_xyxy": [0, 0, 9, 9]}]}, Oracle())
+    assert again["objects"][0]["area"] == 100
+    assert {"default", "hf", "onnx"} <= set(api.models()["segmenters"])
+    semantic = SemanticMap(np.array([[0, 0], [1, 1]], np.int16), ("sky", "sea"))
+    assert api.semantic(semantic)["areas"] == {"sky": 2, "sea": 2}
+    assert api.category(semantic, "sea")["area"] == 2
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"text": ["x"]},
+        {"things": [{"point": [1, 2]}]},
+        {"things": [{"points": [[1]]}]},
+        {"things": [3]},
+        {"chosen": "a"},
+        [],
+    ],
+)
+def test_requests_that_are_none(request_):
+    with pytest.raises(UsageError, match="prompt"):
+        api.prompt_from(request_)
+
+
+def test_trimaps_are_certain_away_from_the_edge():
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 10:30] = True
+    sure = trimap(mask, 4)
+    assert (sure[15:25, 15:25] == 255).all() and sure[0, 0] == 0 and sure[10, 20] == 128
+    assert (sure == 255).sum() == 12 * 12

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,12 +29,12 @@ def box_prior(view: View, box_xyxy: BoxXyxy, picture_wh: tuple[int, int]) -> tup
     inside = (np.abs(down) < 1)[:, None] & (np.abs(across) < 1)[None, :]
     if not inside.any():  # thinner than a work pixel: the one it is in
         inside[min(int(y0), height - 1), min(int(x0), width - 1)] = True
-    away = _away(across, box_xyxy[0] <= 1, box_xyxy[2] >= picture_wh[0] - 1)[None, :] ** 2
-    away = away + _away(down, box_xyxy[1] <= 1, box_xyxy[3] >= picture_wh[1] - 1)[:, None] ** 2
-    prior = 1 / (1 + np.exp(-(CENTRE_ODDS - FALL * away)))
+    away_across = _away(across, box_xyxy[0] <= 1, box_xyxy[2] >= picture_wh[0] - 1)
+    away_down = _away(down, box_xyxy[1] <= 1, box_xyxy[3] >= picture_wh[1] - 1)
+    prior = 1 / (1 + np.exp(-(CENTRE_ODDS - FALL * np.add.outer(away_down**2, away_across**2))))
     return np.asarray(np.clip(prior, LOW, HIGH) * inside, np.float32), inside
 
 
-def _away(position: npt.NDArray[np.float64], is_cut_low: bool, is_cut_high: bool) -> npt.NDArray[np.float64]:
+def _away(position: npt.NDArray[Any], is_cut_low: bool, is_cut_high: bool) -> npt.NDArray[np.float64]:
     low = np.where((position < 0) & is_cut_low, CUT_SHARE, 1.0)
     return np.asarray(position * np.where((position > 0) & is_cut_high, CUT_SHARE, low))

@@ -49,7 +49,6 @@ def on_click(mask: Mask, view: View, points: Sequence[Point]) -> Mask:
 def _distance(view: View, point: Point, across: float, down: float) -> npt.NDArray[np.float64]:
     x, y = view.to_work(point.x, point.y)
     width, height = view.work_wh
-    return np.hypot(
-        (np.arange(width) + 0.5 - x)[None, :] / max(across, 1.0),
-        (np.arange(height) + 0.5 - y)[:, None] / max(down, 1.0),
-    )
+    columns = (np.arange(width) + 0.5 - x) / max(across, 1.0)
+    rows = (np.arange(height) + 0.5 - y) / max(down, 1.0)
+    return np.asarray(np.hypot.outer(rows, columns))

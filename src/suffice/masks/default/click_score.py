@@ -52,4 +52,4 @@ def _estimate(reading: Reading, agreement: float) -> float:
         + FULLNESS * fullness
         + CUT_SIDES * cut / 4
     )
-    return min(max(estimate, 0.01), 0.99)
+    return float(min(max(estimate, 0.01), 0.99))

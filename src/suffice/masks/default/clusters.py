@@ -25,4 +25,4 @@ def cluster(look: Look, count: int, seed: int) -> npt.NDArray[np.intp]:
 
 
 def _nearest(features: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
-    return np.argmin((centres * centres).sum(axis=1) - 2 * features @ centres.T, axis=1)
+    return np.asarray(np.argmin((centres * centres).sum(axis=1) - 2 * features @ centres.T, axis=1))

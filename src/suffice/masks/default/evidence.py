@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,8 @@ EVIDENCE_MAX = 4.0
 Groups = npt.NDArray[np.intp]
 
 
-class Division(NamedTuple):
+@dataclass(frozen=True)
+class Division:
     """Pixels divided into `count` groups."""
 
     groups: Groups

@@ -112,7 +112,7 @@ def _looked_at(seen: Seen, prior: Plane, possible: npt.NDArray[np.bool_], sure: 
     """The first answer, mixed with the prior, is the prior of the second look."""
     probability = figure(seen, prior, possible, sure)
     for _ in range(SECOND_LOOKS):
-        mixed = np.clip((probability + prior) / 2, 0.02, 0.95) * possible
+        mixed = np.asarray(np.clip((probability + prior) / 2, 0.02, 0.95) * possible, np.float32)
         probability = figure(seen, mixed, possible, sure)
     return probability
 
@@ -129,12 +129,13 @@ def _candidates(view: View, probability: Plane, possible: npt.NDArray[np.bool_],
 
 
 def _drawn(view: View, probability: Plane, threshold: float, within: Mask) -> Mask:
-    """The mask in the picture of what is at or above `threshold` in the view."""
+    """The mask in the picture of what is at or above `threshold` in the view; all of `within` when that is nothing."""
     window = view.window
     wh = (window.x1 - window.x0, window.y1 - window.y0)
     mask = np.zeros(within.shape, bool)
     mask[window.y0 : window.y1, window.x0 : window.x1] = stretched(probability, wh) >= threshold
-    return mask & within
+    mask &= within
+    return mask if mask.any() else within
 
 
 def _by_clicks(encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
@@ -168,7 +169,8 @@ def _grown_from(encoded: Encoded, box: BoxXyxy, thing: ThingPrompt) -> Candidate
     cut = best_cut(probability[possible])
     connected = on_click(probability >= cut.threshold, view, thing.points)
     score = expected_iou(probability[possible], connected[possible]) * _settled(connected, possible)
-    mask = _drawn(view, connected.astype(np.float32), 0.5, np.ones(encoded.wh[::-1], bool))
+    everywhere = np.ones(encoded.wh[::-1], bool)
+    mask = _drawn(view, connected.astype(np.float32), 0.5, everywhere) if connected.any() else ~everywhere
     return Candidate(mask, score)
 
 

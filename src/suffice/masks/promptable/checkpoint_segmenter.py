@@ -64,7 +64,7 @@ class CheckpointSegmenter:
     def encode(self, image: Image) -> Encoded:
         import torch
 
-        canvas = canvas_of(*image.shape[:2], self.side, self.family.fit)
+        canvas = canvas_of(image.shape[0], image.shape[1], self.side, self.family.fit)
         loaded = self._network()
         pixels = loaded.tensors({"pixels": draw(image, canvas, self.family.mean, self.family.std)})["pixels"]
         with torch.inference_mode():

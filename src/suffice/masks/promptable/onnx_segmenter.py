@@ -13,7 +13,7 @@ from suffice.errors import ModelError, UsageError
 from suffice.masks.found import Candidate
 from suffice.masks.prompt import Point, ThingPrompt
 from suffice.masks.promptable.automatic import AutomaticSettings, generate
-from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of, draw, mask_logits, restored
+from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, Fit, canvas_of, draw, mask_logits, restored
 from suffice.masks.promptable.checkpoint_segmenter import Decoded, Encoded
 from suffice.media.mask_crop import mask_box
 from suffice.models.onnx_session import OnnxSession, Tensor
@@ -55,7 +55,7 @@ class OnnxSegmenter:
     def encode(self, image: Image) -> Encoded:
         (given,) = self._encoder.inputs()
         side = given.shape[-1] if isinstance(given.shape[-1], int) else 1024
-        canvas = canvas_of(*image.shape[:2], side, "pad" if self._wants("orig_im_size") else "stretch")
+        canvas = canvas_of(image.shape[0], image.shape[1], side, self._fit())
         outputs = self._encoder.run({given.name: draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)})
         return Encoded(canvas, outputs, image)
 
@@ -80,7 +80,7 @@ class OnnxSegmenter:
         height, width = (int(side) for side in arrays.pop("size_hw"))
         (given,) = self._encoder.inputs()
         side = given.shape[-1] if isinstance(given.shape[-1], int) else 1024
-        return Encoded(canvas_of(height, width, side, "pad" if self._wants("orig_im_size") else "stretch"), arrays)
+        return Encoded(canvas_of(height, width, side, self._fit()), arrays)
 
     def _thing(self, encoded: Encoded, thing: ThingPrompt) -> tuple[Candidate, ...]:
         xy, labels = _clicks(thing)
@@ -119,8 +119,8 @@ class OnnxSegmenter:
                 return outputs[name].astype(np.float32)
         raise ModelError(f"{self.name}: the decoder gives {', '.join(outputs)}, none of {', '.join(names)}")
 
-    def _wants(self, name: str) -> bool:
-        return any(node.name == name for node in self._decoder.inputs())
+    def _fit(self) -> Fit:
+        return "pad" if any(node.name == "orig_im_size" for node in self._decoder.inputs()) else "stretch"
 
     def _mask_side(self) -> int:
         shapes = [node.shape for node in self._decoder.inputs() if node.name == "mask_input"]

@@ -68,7 +68,7 @@ class VideoSession:
         for step, (frame_index, image) in enumerate(frames):
             if session is None:
                 session = self._begin(image)
-            canvas = canvas_of(*image.shape[:2], int(self._network().network.config.image_size), "stretch")
+            canvas = self._canvas(image)
             prompted = [*_at_start(asked.prompt, step), *asked.prompted.get(frame_index, ())]
             prompted += self._new(image, asked.prompt, finder, known, prompted, step)
             for each in prompted:
@@ -78,6 +78,10 @@ class VideoSession:
             things = self._answer(session, image, canvas, step, known) if known else []
             self._forget(session, step)
             yield FrameThings(frame_index, image, things)
+
+    def _canvas(self, image: Image) -> Canvas:
+        side = int(self._network().network.config.image_size)
+        return canvas_of(image.shape[0], image.shape[1], side, "stretch")
 
     def _begin(self, image: Image) -> Any:
         from transformers.models.edgetam_video.modeling_edgetam_video import EdgeTamVideoInferenceSession
@@ -123,14 +127,14 @@ class VideoSession:
 
         loaded = self._network()
         pixels = loaded.tensors({"pixels": draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)})["pixels"]
-        session.add_new_frame(pixels, step)
         with torch.inference_mode():
-            outputs = loaded.network(inference_session=session, frame_idx=step)
+            # Given as a frame, not by its index: else the length of the video so far sets what memory is used.
+            outputs = loaded.network(inference_session=session, frame_idx=step, frame=pixels)
         low = outputs.pred_masks.float().cpu().numpy().reshape(-1, *outputs.pred_masks.shape[-2:])
         odds = outputs.object_score_logits.float().cpu().numpy().ravel()
         things = []
         for number, logits, odd in zip(outputs.object_ids, low, odds, strict=True):
-            mask = torch_bilinear(logits[None], *image.shape[:2])[0] > 0
+            mask = torch_bilinear(logits[None], image.shape[0], image.shape[1])[0] > 0
             if odd > 0 and mask.any():
                 box = mask_box(mask)
                 known[number].box_xyxy = (float(box.x0), float(box.y0), float(box.x1), float(box.y1))

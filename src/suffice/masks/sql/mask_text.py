@@ -20,7 +20,7 @@ def mask_from(value: str | Mapping[str, Any]) -> Mask:
     try:
         rle = json.loads(value) if isinstance(value, str) else value
     except ValueError:
-        raise MediaError(f"{value[:60]!r} is not a mask: expected run lengths as JSON") from None
+        raise MediaError(f"{value!r:.60} is not a mask: expected run lengths as JSON") from None
     if not isinstance(rle, Mapping):
         raise MediaError(f"{value!r:.60} is not a mask: expected run lengths as JSON")
     return decode_rle(rle)

@@ -21,7 +21,7 @@ OUTPUTS = (
     Column("label", "VARCHAR"),
     Column("score", "DOUBLE"),
     *BOX_COLUMNS,
-    Column("area", "BIGINT"),
+    Column("area", "INTEGER"),
     Column("mask", "VARCHAR"),
 )
 INPUTS = (Column("image", IMAGE), Column("what", "VARCHAR"))

@@ -55,7 +55,7 @@ def _grey(image: Image, place: _Place, scale: float) -> npt.NDArray[np.float64]:
     pixels = image[np.ix_(rows, columns)]
     if scale < 1:
         pixels = resized(pixels, (max(round(place.width * scale), 3), max(round(place.height * scale), 3)))
-    return pixels.mean(axis=-1, dtype=np.float64)
+    return np.asarray(pixels.mean(axis=-1, dtype=np.float64))
 
 
 def _correlation(around: npt.NDArray[np.float64], patch: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
