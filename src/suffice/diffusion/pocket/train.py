@@ -10,7 +10,7 @@ import argparse
 from importlib import import_module
 from pathlib import Path
 
-STAGES = ("vae", "text", "unet", "motion", "controlnet", "inpaint", "lcm", "motion_lora")
+STAGES = ("vae", "text", "unet", "outlines", "motion", "controlnet", "inpaint", "lcm", "motion_lora")
 
 
 def main(arguments: list[str] | None = None) -> None:
