@@ -1,4 +1,4 @@
-"""Stage 4: the UNet goes on with another optimiser, mostly where a thing's place shows but its kind must be told by words."""
+"""Stage 4: the UNet goes on with another optimiser, mostly where the place of a thing shows and words tell its kind."""
 
 from __future__ import annotations
 
