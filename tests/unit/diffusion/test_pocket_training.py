@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("diffusers")
+
+import torch
 
 from suffice.diffusion.pocket import judge
 from suffice.diffusion.pocket.curve import as_svg, collect
@@ -111,7 +113,7 @@ def test_text_targets_say_what_stands_where() -> None:
     filled = [row for row in rows if row[0]]
     assert sorted(row[0] for row in filled) == sorted(1 + KINDS.index(thing.kind) for thing in told.things)
     place = one(rng)
-    assert [row for row in text.targets(place) if row[0]][0][1] == 1 + tuple(COLOURS).index(place.things[0].colour)
+    assert next(row for row in text.targets(place) if row[0])[1] == 1 + tuple(COLOURS).index(place.things[0].colour)
 
 
 def test_judge_marks_put_the_named_thing_on_its_side() -> None:

@@ -24,7 +24,7 @@ def orthogonalised(matrix: Any) -> Any:
 
 def is_matrix(weight: Any) -> bool:
     """Return whether a weight is a matrix or a convolution that is worth orthogonalising."""
-    return weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) >= 32
+    return bool(weight.ndim >= 2 and min(weight.shape[0], weight[0].numel()) >= 32)
 
 
 def muon(weights: list[Any], rate: float, decay: float) -> Any:
@@ -34,14 +34,17 @@ def muon(weights: list[Any], rate: float, decay: float) -> Any:
     class Muon(torch.optim.AdamW):  # type: ignore[misc]
         """Adam's optimiser over the small weights, which also keeps a momentum for each matrix."""
 
+        param_groups: list[dict[str, Any]]
+
         def __init__(self) -> None:
             small = [weight for weight in weights if not is_matrix(weight)]
             super().__init__(small, lr=rate, weight_decay=decay, betas=(0.9, 0.99), foreach=True)
             self.add_param_group({"params": [weight for weight in weights if is_matrix(weight)], "muon": True})
 
-        @torch.no_grad()
+        @torch.no_grad()  # type: ignore[untyped-decorator]
         def step(self, closure: Any = None) -> None:
-            whole, self.param_groups = self.param_groups, self.param_groups[:1]
+            whole = self.param_groups
+            self.param_groups = whole[:1]
             super().step(closure)
             self.param_groups = whole
             for weight in whole[1]["params"]:

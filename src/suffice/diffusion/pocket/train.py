@@ -1,7 +1,8 @@
 """Train the whole pocket family: `python -m suffice.diffusion.pocket.train [--stage NAME] [--longer TIMES]`.
 
 Stages run in order, from fixed seeds. Each keeps a checkpoint in the work folder and goes on from there when run
-again; a finished one is passed over, unless it is asked to train longer. At the end the parts are written to the out folder as half-precision safetensors.
+again; a finished one is passed over, unless it is asked to train longer. At the end the parts are written to the out
+folder as half-precision safetensors.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import argparse
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 STAGES = ("vae", "text", "unet", "outlines", "motion", "controlnet", "inpaint", "lcm", "motion_lora")
 
 
 def _train(stage: str, work: Path, longer: float) -> None:
-    module = import_module(f"suffice.diffusion.pocket.stages.{stage}")
+    module: Any = import_module(f"suffice.diffusion.pocket.stages.{stage}")
     module.PLAN = replace(module.PLAN, steps=round(module.PLAN.steps * longer))
     module.train(work)
 
