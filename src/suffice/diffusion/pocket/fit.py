@@ -86,7 +86,11 @@ def _resume(path: Path, module: Any, average: Averaged, optimiser: Any) -> tuple
 def _show(plan: Plan, step: int, loss: float, began: float, first: int) -> None:
     per_step = (time.monotonic() - began) / (step + 1 - first)
     left_s = per_step * (plan.steps - step - 1)
-    print(f"{plan.name} {step + 1}/{plan.steps} loss {loss:.5f} {per_step:.3f} s/step, {left_s:.0f} s left", file=sys.stderr, flush=True)
+    print(
+        f"{plan.name} {step + 1}/{plan.steps} loss {loss:.5f} {per_step:.3f} s/step, {left_s:.0f} s left",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Path) -> None:
@@ -99,7 +103,9 @@ def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Pat
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plan.name}.pt"
     weights = _trained(module)
-    optimiser = torch.optim.AdamW(weights.values(), lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True)
+    optimiser = torch.optim.AdamW(
+        weights.values(), lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True
+    )
     average = Averaged(weights, plan.average)
     first, curve = _resume(path, module, average, optimiser)
     began, recent = time.monotonic(), []

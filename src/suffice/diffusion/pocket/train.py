@@ -1,7 +1,7 @@
 """Train the whole pocket family: `python -m suffice.diffusion.pocket.train [--stage NAME] [--work DIR] [--out DIR]`.
 
-Stages run in order, from fixed seeds. Each keeps a checkpoint in the work folder and goes on from there when run again; a
-finished one is passed over. At the end the parts are written to the out folder as half-precision safetensors.
+Stages run in order, from fixed seeds. Each keeps a checkpoint in the work folder and goes on from there when run
+again; a finished one is passed over. At the end the parts are written to the out folder as half-precision safetensors.
 """
 
 from __future__ import annotations
