@@ -314,7 +314,8 @@ def test_in_sql_masks_are_painted_and_pictures_drawn_again(tmp_path: Path, monke
     options = f"checkpoint => '{tiny_checkpoint()}', steps => 2"
     with suffice.connect(":memory:", progress=False) as con:
         painted, drawn = con.sql(
-            f"SELECT inpaint(image, '{rle}', 'a cat', {options}), restyle(image, 'a cat', {options}) FROM images('a.png')"
+            f"SELECT inpaint(image, '{rle}', 'a cat', {options}), restyle(image, 'a cat', {options})"
+            " FROM images('a.png')"
         ).fetchall()[0]
     found = np.asarray(PIL.Image.open(painted))
     assert Path(painted).parent == tmp_path / "out" / "pictures"
