@@ -1,8 +1,7 @@
-"""Long clips: ours beside diffusers' FreeNoise on the same weights; the seam of a loop; 8-bit weights; a motion module in
-and out.
+"""Long clips: ours beside diffusers' FreeNoise on the same weights; a loop's seam; 8-bit weights; motion in and out.
 
-    python bench/animate.py                    # the packaged weights
-    python bench/animate.py --model FOLDER     # any checkpoint of SD 1.5's layout with a folder `motion`
+python bench/animate.py                    # the packaged weights
+python bench/animate.py --model FOLDER     # any checkpoint of SD 1.5's layout with a folder `motion`
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def seconds(run: Callable[[], Any]) -> float:
 
 def warp_error(frames: list[np.ndarray]) -> float:
     """Mean grey levels by which a frame differs from the next drawn back along the flow between them."""
-    pairs = zip(frames, frames[1:], strict=False)
+    pairs = pairwise(frames)
     return float(np.mean([np.abs(warp(b, optical_flow(a, b)) - a).mean() for a, b in pairs]))
 
 
@@ -94,7 +94,9 @@ def long_clips(animator: Animator, frames: int, steps: int, pairs: int) -> dict[
         "ours": [peak_bytes(lambda n=n: ours(animator, n, 1)) for n in lengths],
         "freenoise": [peak_bytes(lambda n=n: theirs(n, 1)) for n in lengths],
     }
-    times = [(seconds(lambda: ours(animator, frames, steps)), seconds(lambda: theirs(frames, steps))) for _ in range(pairs)]
+    times = [
+        (seconds(lambda: ours(animator, frames, steps)), seconds(lambda: theirs(frames, steps))) for _ in range(pairs)
+    ]
     clips = ours(animator, frames, steps), theirs(frames, steps)
     return {
         "frames": frames,
@@ -111,7 +113,7 @@ def seam(animator: Animator, frames: int, steps: int) -> dict[str, float]:
     found = {}
     for loop in ("A", "N"):
         clip = [f.astype(float) for f in decoded(animator, ours(animator, frames, steps, loop=loop))]
-        neighbours = [np.abs(a - b).mean() for a, b in zip(clip, clip[1:], strict=False)]
+        neighbours = [np.abs(a - b).mean() for a, b in pairwise(clip)]
         found[loop] = float(np.abs(clip[-1] - clip[0]).mean() / statistics.median(neighbours))
     return {"looped_over_median_neighbour": found["A"], "open_over_median_neighbour": found["N"]}
 
@@ -121,9 +123,11 @@ def float8(model: str, steps: int) -> dict[str, float]:
     how = Settings(timeline=PROMPT, frames=1, steps=steps, seed=1)
     a, b = (next(each.animate(how).frames).astype(float) for each in (plain, small))
     error = float(((a - b) ** 2).mean())
-    half = weight_bytes(plain.parts.unet) / 2
+    half, held = (
+        weight_bytes(Animator(model, device="cpu", dtype="float16", storage=s).parts.unet) for s in ("", "float8")
+    )
     return {
-        "weights_over_float16": weight_bytes(small.parts.unet) / half,
+        "weights_over_float16": held / half,
         "psnr_db": 10 * float(np.log10(255**2 / max(error, 1e-9))),
     }
 

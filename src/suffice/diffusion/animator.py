@@ -233,7 +233,7 @@ class _Job:
             guidance_of(settings, self.timeline),
             rescale=settings.rescale,
             inputs=self._inputs(unet),
-            controls=make_controls(settings, self.timeline, parts, canvas.width, canvas.height),
+            controls=make_controls(settings, self.timeline, parts, canvas),
             regions=prompts.regions,
             added=added_conditions(parts, canvas.width, canvas.height, images),
             before=self._set_lora_weights(loras),

@@ -87,7 +87,7 @@ def test_interrupted_while_decoding_it_keeps_the_frames_that_are_ready(
     import suffice.diffusion.animator as module
 
     def stops(vae: Any, latents: Any) -> Any:
-        yield from [np.zeros((16, 16, 3), np.uint8)] * 3
+        yield from (np.full((16, 16, 3), grey, np.uint8) for grey in (0, 90, 180))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "decode_latents", stops)

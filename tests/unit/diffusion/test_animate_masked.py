@@ -86,6 +86,17 @@ def test_blending_keeps_the_latents_of_the_source_too(animator: Animator, folder
     assert torch.equal(latents[0, :, outside], source[0, :, outside])
 
 
+@pytest.mark.parametrize("only_masked", [False, True])
+def test_a_hint_is_cut_like_its_frame(animator: Animator, folder: Path, only_masked: bool) -> None:
+    from suffice.diffusion.canvas import make_canvas
+
+    canvas = make_canvas(_settings(folder, only_masked=only_masked), animator.parts)
+    assert canvas.source is not None
+    for number in range(FRAMES):
+        picture = np.asarray(PIL.Image.open(folder / f"frames/{number}.png"))
+        assert np.array_equal(canvas.view(number, picture), canvas.source[number])
+
+
 def test_a_mask_of_everything_is_no_mask(animator: Animator, folder: Path) -> None:
     side = {"width": 16, "height": 16}
     square = folder / "square.png"

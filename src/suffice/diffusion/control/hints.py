@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suffice.diffusion.clip.source import Source, resized
+from suffice.diffusion.clip.source import Source
 from suffice.diffusion.clip.strip import Strip, make_strip
 from suffice.diffusion.control.annotate.canny import canny
 from suffice.diffusion.control.annotate.edges import edges
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Annotate = Callable[[Image, Image], Image]
 """``annotate(frame, frame before)``: the hint of the frame."""
+
+View = Callable[[int, Image], Image]
+"""``view(number, picture)``: what of the picture of a whole frame is painted on, at the size that it is painted at."""
 
 ANNOTATORS: dict[str, Annotate] = {
     "canny": lambda image, before: canny(image),
@@ -52,10 +55,12 @@ class Hints:
         return torch.from_numpy(self.pixels[list(frames)]).permute(0, 3, 1, 2).float() / 255
 
 
-def make_hints(source: Source, annotate: Annotate, frames: int, width: int, height: int) -> Hints:
-    """Hints for `frames` frames. A still hints at every frame; a clip that ends early holds its last frame, with a
-    warning."""
-    fitted = (resized(image, width, height) for image in frames_of(source, frames))
+def make_hints(source: Source, annotate: Annotate, frames: int, view: View) -> Hints:
+    """Hints for `frames` frames, made from what `view` shows of the source.
+
+    A still hints at every frame; a clip that ends early holds its last frame, with a warning.
+    """
+    fitted = (view(number, image) for number, image in enumerate(frames_of(source, frames)))
     return Hints(make_strip(_annotated(fitted, annotate), frames))
 
 

@@ -58,7 +58,9 @@ def version_of(checkpoint: str) -> str:
     return f"{REVISION}-{hashlib.blake2b(repr(marks).encode(), digest_size=8).hexdigest()}"
 
 
-def painter(settings: Callable[..., Settings], folder: str) -> Callable[[Sequence[Any]], Sequence[list[Row] | Exception]]:
+def painter(
+    settings: Callable[..., Settings], folder: str
+) -> Callable[[Sequence[Any]], Sequence[list[Row] | Exception]]:
     """Make the picture of each row with `settings`, one at a time; a row that fails has its error instead."""
     lock = threading.Lock()
 
