@@ -4,6 +4,7 @@
     python bench/regional.py --only cost schedule bytes   # these again; the others keep their last figures
     python bench/regional.py --only quality --prompts 50
 
+gpu        seconds of a step on a CUDA device at 1024² and 2048²; skipped where there is none
 cost       a random UNet of Stable Diffusion 1.5's size, 64×64 latent: seconds and FLOPs of a step by active fraction
 quality    the pocket weights: distance to the whole run at equal FLOPs, ours against what one would do instead
 bytes      what two and four workers send a step, against DistriFusion's all-gather on the same split
@@ -104,13 +105,42 @@ def cost(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def fewest_s(work: Callable[[], Any], repeats: int) -> float:
+def fewest_s(work: Callable[[], Any], repeats: int, clock: Callable[[], float] = time.process_time) -> float:
     taken = []
     for _ in range(repeats + 1):
-        started = time.process_time()
+        started = clock()
         work()
-        taken.append(time.process_time() - started)
+        taken.append(clock() - started)
     return min(taken[1:])
+
+
+def gpu(args: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of a step in half precision by active fraction. One GPU says nothing about several."""
+    if not torch.cuda.is_available():
+        print("skipped: there is no CUDA device")
+        return {"skipped": "there was no CUDA device"}
+
+    def clock() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    unet, rows = sd15_unet().to("cuda", torch.float16), []
+    for side in (128, 256):
+        grid, cache = TileGrid(side, side, side // 8), Cache()
+        latents = torch.randn(1, 4, side, side, device="cuda", dtype=torch.float16)
+        told = Condition(torch.randn(1, 77, 768, device="cuda", dtype=torch.float16))
+        with torch.no_grad():
+            plain_s = fewest_s(lambda x=latents, c=told: unet(x, 500, c.text), args.repeats, clock)
+        with opened(unet) as denoiser:
+            denoiser.dense(latents, 500, told, grid, cache)
+            for fraction in (1.0, 0.5, 0.25, 0.125):
+                active = torch.arange(int(fraction * grid.count), device="cuda")
+                work = lambda x=latents, c=told, g=grid, k=cache, a=active: denoiser.sparse(x, 400, c, g, k, a)  # noqa: E731
+                taken_s = fewest_s(work, args.repeats, clock)
+                rows.append({"side_px": 8 * side, "active": fraction, "speed_up": round(plain_s / taken_s, 3)})
+                rows[-1]["seconds"] = round(taken_s, 5)
+    print_table(rows)
+    return {"device": torch.cuda.get_device_name(), "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -332,7 +362,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print("".join(f"{row[name]!s:>18}" for name in names))
 
 
-PARTS = {"cost": cost, "quality": quality, "bytes": sent, "throughput": throughput, "schedule": schedule}
+PARTS = {"gpu": gpu, "cost": cost, "quality": quality, "bytes": sent, "throughput": throughput, "schedule": schedule}
 
 
 def main() -> None:

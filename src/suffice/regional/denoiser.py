@@ -7,13 +7,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from suffice.regional.frame import Alone, Cache, Exchange, Frame
-from suffice.regional.install import installed
+from suffice.regional.frame import Alone, Cache, Exchange, Frame, Stage
+from suffice.regional.install import UnsupportedLayerError, installed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from suffice.regional.frame import Stage
     from suffice.regional.tiles import TileGrid
 
 
@@ -108,6 +107,19 @@ class Denoiser:
                 )[0]
         finally:
             self.stage.frame = None
+
+
+@contextmanager
+def opened_or_plain(unet: Any, control: Control | None, skips: bool) -> Iterator[Denoiser]:
+    """As :func:`opened`; where nothing is to rest, a network with a layer that cannot is run as it is."""
+    with ExitStack() as stack:
+        try:
+            denoiser = stack.enter_context(opened(unet, control))
+        except UnsupportedLayerError:
+            if skips:
+                raise
+            denoiser = Denoiser(unet, Stage(), control)
+        yield denoiser
 
 
 @contextmanager

@@ -19,7 +19,7 @@ HINT = "controlnet_cond_embedding"
 
 
 class UnsupportedLayerError(SufficeError):
-    """The network has a layer that cannot run on some tiles only; run it dense instead."""
+    """The network has a layer that cannot run on some tiles only; run it whole with --skip off instead."""
 
 
 @contextmanager
@@ -84,7 +84,9 @@ def _convolution(module: Any, layer: str) -> Callable[..., Any] | None:
     import torch
 
     if isinstance(module, torch.nn.ConvTranspose2d | torch.nn.BatchNorm2d | torch.nn.Conv3d):
-        raise UnsupportedLayerError(f"{layer} ({type(module).__name__}) cannot run on some tiles only: run it dense")
+        raise UnsupportedLayerError(
+            f"{layer} ({type(module).__name__}) cannot run on some tiles only: run it whole with --skip off"
+        )
     if not isinstance(module, torch.nn.Conv2d) or tuple(module.kernel_size) == (1, 1):
         return None
     size, padding = module.kernel_size[0], module.padding
@@ -92,7 +94,7 @@ def _convolution(module: Any, layer: str) -> Callable[..., Any] | None:
     if not square or tuple(module.dilation) != (1, 1) or module.padding_mode != "zeros":
         raise UnsupportedLayerError(
             f"{layer}: a convolution of kernel {module.kernel_size}, padding {padding}, dilation {module.dilation} "
-            "does not keep tiles in place: run it dense"
+            "does not keep tiles in place: run it whole with --skip off"
         )
     from suffice.regional.operators.convolution import convolution
 
@@ -104,7 +106,9 @@ def _attention(module: Any, layer: str) -> Callable[..., Any]:
     odd = next((name for name in extras if getattr(module, name, None)), None)
     if odd or module.residual_connection or not type(module.processor).__name__.startswith("AttnProcessor"):
         what = odd or type(module.processor).__name__
-        raise UnsupportedLayerError(f"{layer}: attention with {what} cannot run on some tiles only: run it dense")
+        raise UnsupportedLayerError(
+            f"{layer}: attention with {what} cannot run on some tiles only: run it whole with --skip off"
+        )
     return _attention_operator
 
 
@@ -115,7 +119,7 @@ def _attention_operator(
     from suffice.regional.operators.self_attention import self_attention
 
     if attention_mask is not None:
-        raise UnsupportedLayerError(f"{layer}: attention masks cannot be cut into tiles: run it dense")
+        raise UnsupportedLayerError(f"{layer}: attention masks cannot be cut into tiles: run it whole with --skip off")
     if encoder_hidden_states is None:
         return self_attention(module, frame, layer, states)
     return cross_attention(module, frame, layer, states, encoder_hidden_states)

@@ -123,9 +123,10 @@ def _denoise(
     stepped: Callable[[StepPlan], None],
     controlled: Control | None,
 ) -> None:
-    from suffice.regional.denoiser import opened
+    from suffice.regional.denoiser import opened_or_plain
 
-    with opened(model.unet, controlled) as denoiser:
+    skips = course.settings.skip.mode != "off" or workers > 1
+    with opened_or_plain(model.unet, controlled, skips) as denoiser:
         course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
         if workers == 1:
             _alone(report, denoiser, course, stepped)

@@ -159,9 +159,23 @@ def test_an_unsupported_layer_is_named_and_nothing_is_touched() -> None:
 
     unet = tiny_unet()
     unet.conv_out.dilation = (2, 2)
-    with pytest.raises(UnsupportedLayerError, match=r"conv_out.*run it dense"), opened(unet):
+    with pytest.raises(UnsupportedLayerError, match=r"conv_out.*run it whole with --skip off"), opened(unet):
         pass
     assert not any("forward" in module.__dict__ for module in unet.modules())
+
+
+def test_an_unsupported_layer_runs_whole_where_nothing_rests() -> None:
+    from suffice.regional.denoiser import opened_or_plain
+    from suffice.regional.install import UnsupportedLayerError
+
+    unet = tiny_unet()
+    unet.conv_out.dilation, unet.conv_out.padding = (2, 2), (2, 2)
+    old, _, condition = setting(unet)
+    with opened_or_plain(unet, None, skips=False) as denoiser:
+        dense = denoiser.dense(old, 500, condition, TileGrid(16, 16, 4), Cache())
+    assert torch.equal(dense, plain(unet, old, 500, condition))
+    with pytest.raises(UnsupportedLayerError), opened_or_plain(unet, None, skips=True):
+        pass
 
 
 def test_tiles_before_any_whole_pass_are_refused() -> None:

@@ -81,7 +81,7 @@ class Planner:
         self._tile_s = 0.0
         self._rank_tile_s: dict[int, float] = {}
         self._stepped: Callable[[int, StepPlan], None] = lambda number, plan: None
-        self._await(say.Ready, fleet.ranks)
+        self._await(dict.fromkeys(fleet.ranks, say.Ready))
         self._meet()
 
     def run(
@@ -92,11 +92,8 @@ class Planner:
     ) -> list[Running]:
         """Denoise all `courses`; their latents are the result. Raises :class:`WorkerError` beyond `lost_max` losses."""
         self._stepped = stepped
-        for course in courses:
-            self.submit(course)
-        for running, deadline in zip(self._requests.values(), deadlines_s or (), strict=False):
-            running.deadline_s = deadline
-        done = list(self._requests.values())
+        deadlines_s = deadlines_s or [float("inf")] * len(courses)
+        done = [self.submit(course, deadline) for course, deadline in zip(courses, deadlines_s, strict=True)]
         while self._requests:
             self.turn()
         return done
@@ -113,10 +110,12 @@ class Planner:
     def turn(self, seconds: float = 0.2) -> None:
         """Hand out what can be, then hear what was done."""
         self._hand_out()
-        for rank, reply in self.fleet.poll(seconds):
-            if isinstance(reply, Lost):
-                self._recover(rank)
-                return
+        heard = self.fleet.poll(seconds)
+        lost = [rank for rank, reply in heard if isinstance(reply, Lost)]
+        if lost:
+            self._recover(lost)
+            return
+        for rank, reply in heard:
             if isinstance(reply, say.Failed):
                 raise WorkerError(f"worker {rank}: {reply.message}")
             if isinstance(reply, say.Done):
@@ -277,20 +276,21 @@ class Planner:
         """All ranks join a new group."""
         for rank in self.fleet.ranks:
             self.fleet.send(rank, say.Join(self.epoch, rank, len(self.fleet.ranks), self._store.port))
-        self._await(say.Joined, self.fleet.ranks)
+        self._await(dict.fromkeys(self.fleet.ranks, say.Joined))
 
-    def _recover(self, lost: int) -> None:
-        """Replace a lost worker; every request goes on from its last whole step, so its picture is the same."""
-        self.tally.replaced += 1
+    def _recover(self, lost: Sequence[int]) -> None:
+        """Replace lost workers; every request goes on from its last whole step, so its picture is the same."""
+        self.tally.replaced += len(lost)
         if self.tally.replaced > self.lost_max:
-            raise WorkerError(f"worker {lost} is lost, the {self.tally.replaced}th in all: more than {self.lost_max}")
+            said = ", ".join(map(str, lost))
+            raise WorkerError(f"worker {said} is lost, {self.tally.replaced} in all: more than {self.lost_max}")
         self.epoch += 1
-        others = [rank for rank in self.fleet.ranks if rank != lost]
-        self.fleet.replace(lost)
+        others = [rank for rank in self.fleet.ranks if rank not in lost]
+        for rank in lost:
+            self.fleet.replace(rank)
         for rank in others:
             self.fleet.send(rank, say.Abort(self.epoch))
-        self._await(say.Aborted, others)
-        self._await(say.Ready, [lost])
+        self._await({**dict.fromkeys(others, say.Aborted), **dict.fromkeys(lost, say.Ready)})
         self._meet()
         self.board.clear()
         for running in self._requests.values():
@@ -302,17 +302,17 @@ class Planner:
         running.begun = False
         self._offer(running)
 
-    def _await(self, kind: type, ranks: Sequence[int]) -> None:
-        """Until each of `ranks` has said a message of `kind`; anything else from before is dropped."""
-        missing = set(ranks)
+    def _await(self, wanted: dict[int, type]) -> None:
+        """Until each rank has said a message of its kind; anything else from before is dropped."""
+        missing = dict(wanted)
         while missing:
             for rank, reply in self.fleet.poll(1.0):
                 if isinstance(reply, Lost):
                     raise WorkerError(f"worker {rank} was lost while the workers met")
                 if isinstance(reply, say.Failed):
                     raise WorkerError(f"worker {rank}: {reply.message}")
-                if isinstance(reply, kind):
-                    missing.discard(rank)
+                if isinstance(reply, missing.get(rank, ())):
+                    del missing[rank]
 
 
 def _add_attention(recorder: Any, reply: say.Done) -> None:
