@@ -35,10 +35,10 @@ WAYS = {
     "fedbuff": {"mode": "async", "num_participants": 10, "max_concurrency": 26, "rounds": 2 * ROUNDS, "method": "loop"},
 }
 REGIMES = {
-    "agree, speed unrelated": (0.0, False, 0.0),
-    "agree, much data is slow": (0.0, True, 0.0),
     "differ, speed unrelated": (1.0, False, 0.0),
     "differ, much data is slow": (1.0, True, 0.0),
+    "agree, speed unrelated": (0.0, False, 0.0),
+    "agree, much data is slow": (0.0, True, 0.0),
     "differ, a tenth has random labels": (1.0, False, 0.1),
 }
 

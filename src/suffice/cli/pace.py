@@ -18,6 +18,7 @@ SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 def pace(
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     profile_s: Annotated[float, typer.Option(help="Seconds to measure each choice of cores.")] = 1.0,
+    nice: Annotated[int | None, typer.Option(help="0 to 19 in place of idle priority.", min=0, max=19)] = None,
     json: Json = False,
 ) -> None:
     """Run COMMAND on the cores nobody else needs: profile the ways to run, step aside while others work."""
@@ -25,7 +26,9 @@ def pace(
 
     from suffice.federated.pace import Timing, pace_command
 
-    report = pace_command(command, timing=Timing(profile_s=profile_s), output=sys.stderr if json else None)
+    report = pace_command(
+        command, timing=Timing(profile_s=profile_s), niceness=nice, output=sys.stderr if json else None
+    )
     if json:
         print_json(asdict(report))
     else:

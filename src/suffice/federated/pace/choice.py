@@ -13,8 +13,8 @@ _CPU = Path("/sys/devices/system/cpu")
 class Choice(NamedTuple):
     """Run on these `cores` (numbers of logical processors) with `threads` training threads.
 
-    Niceness is the same for all: the scheduler's idle class, the most polite there is. Leaving it again takes
-    privileges, so it cannot be one of several choices; frequencies cannot be set without privileges either.
+    Niceness is the same for all, as given: becoming less nice again takes privileges, so it cannot be one of several
+    choices. Frequencies cannot be set without privileges either.
     """
 
     cores: tuple[int, ...]

@@ -45,11 +45,14 @@ def move_to(pid: int, cores: tuple[int, ...]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-def give_way(pid: int) -> None:
-    """Run `pid`, and what it starts from now on, only when nobody else wants the core (SCHED_IDLE). Without privileges
-    there is no way back, so a paced command stays there."""
-    with contextlib.suppress(ProcessLookupError):
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+def give_way(pid: int, niceness: int | None) -> None:
+    """Run `pid`, and what it starts from now on, with `niceness` (0 to 19), or when that is None only while nobody else
+    wants the core (SCHED_IDLE). Without privileges there is no way back, so a paced command stays there."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if niceness is None:
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.setpriority(os.PRIO_PROCESS, pid, niceness)
 
 
 def energy_j() -> float | None:

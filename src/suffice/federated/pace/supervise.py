@@ -65,16 +65,19 @@ def pace_command(
     *,
     choices: Sequence[Choice] | None = None,
     timing: Timing | None = None,
+    niceness: int | None = None,
     too_hot: Callable[[], bool] = lambda: False,
     output: TextIO | None = None,
 ) -> PaceReport:
-    """Run `command` at idle priority on as many cores as nobody else needs.
+    """Run `command` on as many cores as nobody else needs.
 
     Profiles each choice once the command has begun to step (or after `start_s`), then looks every `window_s`. A script
     that calls :func:`suffice.federated.pace.step` after each training step is judged by its steps; any other by how
     long its threads wait for a core.
 
     Args:
+        niceness: 0 to 19; None for the scheduler's idle class, which runs only while nobody else wants the core. On a
+            machine that is always busy such a command makes no progress: give it a number there.
         too_hot: asked at every look; while it says so the command runs as gently as it can (a battery or thermal hook).
         output: where the command's standard output goes; None for this process's own.
 
@@ -84,7 +87,7 @@ def pace_command(
     with tempfile.TemporaryDirectory() as folder:
         counter = Path(folder) / "steps"
         create_counter(counter)
-        child = _start(command, counter, output)
+        child = _start(command, counter, niceness, output)
         try:
             paced = _Paced(child, counter, timing or Timing())
             return _supervise(paced, list(choices or all_choices()), too_hot)
@@ -93,12 +96,14 @@ def pace_command(
             child.wait()
 
 
-def _start(command: Sequence[str], counter: Path, output: TextIO | None) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], counter: Path, niceness: int | None, output: TextIO | None
+) -> subprocess.Popen[bytes]:
     try:
         child = subprocess.Popen(command, env={**os.environ, VARIABLE: str(counter)}, stdout=output)
     except OSError as error:
         raise SufficeError(f"cannot start {command[0]!r}: {error.strerror}") from None
-    give_way(child.pid)
+    give_way(child.pid, niceness)
     return child
 
 
