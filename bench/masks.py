@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import PIL.Image
 from PIL import ImageDraw
-from report import in_turn, ratio, save
+from report import save
 from scipy import ndimage
 
 from suffice.masks.default.everything import mask_iou
@@ -134,10 +134,19 @@ def dilations() -> Iterator[dict[str, object]]:
         disk = (offsets[:, None] ** 2 + offsets**2 <= radius**2).astype(np.uint8)
         pixels = mask.astype(np.uint8)
         assert np.array_equal(dilate(mask, radius), cv2.dilate(pixels, disk) > 0)
-        ours, theirs = in_turn(partial(dilate, mask, radius), partial(cv2.dilate, pixels, disk), 5)
-        found = round(ratio(ours, theirs), 2)
+        ours, theirs = [], []
+        for _ in range(9):  # in turn, and processor time: other work on the machine does not count
+            ours.append(_cpu_s(partial(dilate, mask, radius)))
+            theirs.append(_cpu_s(partial(cv2.dilate, pixels, disk)))
+        found = round(min(ours) / min(theirs), 2)
         yield {"set": "dilate a 4K mask", "radius_px": radius, "time_by_opencvs": found}
         print(f"dilate 2160 x 3840 by {radius:2}: {found} of OpenCV's time", flush=True)
+
+
+def _cpu_s(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def main() -> None:

@@ -194,7 +194,7 @@ def eomt() -> list[Any]:
     )
     return [
         hf.EomtForUniversalSegmentation(config),
-        hf.EomtImageProcessorPil(size={"height": 64, "width": 64}),
+        hf.EomtImageProcessorPil(size={"shortest_edge": 64, "longest_edge": None}, do_split_image=True),
     ]
 
 

@@ -25,7 +25,6 @@ def test_maps_equal_transformers(kind, checkpoints, noise):
     found = CheckpointMap(str(folder)).map_of(noise)
     processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
     inputs = processor(images=noise, return_tensors="pt")
-    inputs.pop("patch_offsets", None)
     inputs.pop("pixel_mask", None) if kind == "segformer" else None
     with torch.inference_mode():
         outputs = AUTO[kind].from_pretrained(folder).eval()(**inputs)

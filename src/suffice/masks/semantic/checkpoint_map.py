@@ -48,11 +48,11 @@ class CheckpointMap:
 
         loaded, processor = self._network(), self._processor()
         arrays = dict(processor(images=[image], input_data_format="channels_last", return_tensors="np", **self._task()))
-        tensors = {
-            name: each for name, each in arrays.items() if isinstance(each, np.ndarray) and "offsets" not in name
-        }
+        offsets = arrays.pop("patch_offsets", None)  # EoMT cuts a wide picture in squares, and wants to know where
+        extra = {} if offsets is None else {"patch_offsets": [torch.as_tensor(each) for each in offsets]}
+        tensors = {name: each for name, each in arrays.items() if isinstance(each, np.ndarray)}
         with torch.inference_mode():
-            outputs = loaded.network(**loaded.tensors(tensors))
+            outputs = loaded.network(**loaded.tensors(tensors), **extra)
         (ids,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[image.shape[:2]])
         names = loaded.network.config.id2label
         table = tuple(str(names[index]) for index in range(len(names)))
