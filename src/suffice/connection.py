@@ -323,9 +323,8 @@ class Connection:
         from suffice.answer.guaranteed import answers, plan_lines
 
         statement = parse(text, self._names())
-        is_read = isinstance(statement, Query) and statement.tree is not None
-        asked = statement.sql if isinstance(statement, Explain) else text
-        tree = statement.tree if is_read else parse_one(asked)  # type: ignore[union-attr]
+        tree = statement.tree if isinstance(statement, Query) else None
+        tree = tree or parse_one(statement.sql if isinstance(statement, Explain) else text)
         if not isinstance(tree, exp.Query):
             raise UsageError(f"a guarantee is for a SELECT, not for {tree.key.upper()}")
         bound, seed = self._bind(tree, work), secrets.randbits(31) if seed is None else seed
