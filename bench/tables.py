@@ -3,9 +3,9 @@
     python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums] [--folder out]
 
 Data come from the tpch and tpcds extensions that ship on PyPI. Both sides run in this process over one connection, turn
-by turn; CPU seconds are compared (wall seconds are written down too), the median of the runs. Every sampled answer is
-audited. The plain sums are sampled whatever it costs, to see how much must be read. Writes results/tables.json and the
-plots in ../docs/images/tables.jpg (matplotlib).
+by turn; the least CPU seconds of the runs are compared (wall seconds are written down too, as medians). Every sampled
+answer is audited. The plain sums are sampled whatever it costs, to see how much must be read. Writes
+results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def measure(con: suffice.Connection, sql: str, runs: int) -> dict[str, Any]:
         "rate": median(a.guarantee.sampled / a.guarantee.population for a in sampled) if sampled else 1.0,
         "missed": sum(not con.audit(a).held for a in sampled),
         "runs": runs,
-        "ours_cpu_ms": 1e3 * median(cpu for _, cpu, _ in ours),
-        "exact_cpu_ms": 1e3 * median(cpu for _, cpu, _ in exact),
+        "ours_cpu_ms": 1e3 * min(cpu for _, cpu, _ in ours),
+        "exact_cpu_ms": 1e3 * min(cpu for _, cpu, _ in exact),
         "ours_ms": 1e3 * median(wall for _, _, wall in ours),
         "exact_ms": 1e3 * median(wall for _, _, wall in exact),
     }
@@ -132,11 +132,11 @@ def progressive(path: Path, sql: str) -> list[dict[str, float]]:
     with suffice.connect(path, progress=False) as con:
         con.sample_always = True
         ((truth,),) = con.sql(sql).fetchall()
-        list(con.stream(f"{sql} WITHIN 2%", seed=1))  # imports, caches
+        list(con.stream(f"{sql} WITHIN 4%", seed=1))  # imports, caches
         started, looks = time.perf_counter(), []
-        for answer in con.stream(f"{sql} WITHIN 2%", seed=2):
+        for answer in con.stream(f"{sql} WITHIN 4%", seed=2):
             if answer.guarantee is not None and answer.guarantee.intervals:
-                (((low, high),),) = (answer.guarantee.intervals.values(),)
+                low, high = next(iter(answer.guarantee.intervals.values()))[0]
                 ends = {"low": low / float(truth) - 1, "high": high / float(truth) - 1}
                 looks.append({"rows": answer.guarantee.sampled, **ends, "ms": 1e3 * (time.perf_counter() - started)})
     return looks
@@ -154,8 +154,7 @@ def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], targ
     figure, (left, right, last) = pyplot.subplots(1, 3, figsize=(13, 3.6))
     left.bar(list(shown), [speed_up(one) for one in shown.values()], color="#3b6ea5")
     left.axhline(1, color="black", linewidth=0.8)
-    left.set_yscale("log")
-    left.set_title("speed-up over the exact query (CPU)")
+    left.set_title("speed-up over exact (CPU)")
     right.bar(list(shown), [100 * one["rate"] for one in shown.values()], color="#3b6ea5", label="suffice")
     there = [name for name in shown if name in PILOTDB_RATES]
     right.scatter(
@@ -163,14 +162,14 @@ def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], targ
     )
     right.set_title("share of the table read, %")
     right.set_yscale("log")
-    right.legend()
+    right.legend(loc="center right")
     for axes in (left, right):
         axes.tick_params(axis="x", rotation=60)
-    rows = [look["rows"] for look in looks]
+    rows = [look["rows"] / 1e3 for look in looks]
     last.fill_between(rows, [100 * look["low"] for look in looks], [100 * look["high"] for look in looks], alpha=0.3)
     last.axhline(0, color="black", linewidth=0.8)
-    last.set_title("S, streamed: interval around the exact value, %")
-    last.set_xlabel("rows read")
+    last.set_title("Q6 streamed: interval, % off")
+    last.set_xlabel("thousand rows read")
     figure.tight_layout()
     figure.savefig(target, dpi=90)
 
@@ -205,7 +204,7 @@ def main() -> None:
             }
             print(json.dumps(kept[name]["summary"], indent=1))
     if asked.only in (None, "sums"):
-        kept["progressive"] = progressive(make("tpch", asked.scale, asked.folder), SUMS["S"])
+        kept["progressive"] = progressive(make("tpch", asked.scale, asked.folder), SUMS["Q6"])
     target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     looks = kept.get("progressive", [])
     plot(

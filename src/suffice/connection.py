@@ -389,8 +389,7 @@ class Connection:
 
         statement = parse(text, self._names())
         tree = statement.tree if isinstance(statement, Query) else None
-        if tree is None:
-            tree = parse_one(statement.sql if isinstance(statement, Explain) else text)
+        tree = tree or parse_one(statement.sql if isinstance(statement, Explain) else text)
         if not isinstance(tree, exp.Query):
             raise UsageError(f"a guarantee is for a SELECT, not for {tree.key.upper()}")
         bound, seed = self._bind(tree, work), secrets.randbits(31) if seed is None else seed

@@ -98,7 +98,6 @@ def prepared(asking: Asking, reader: Reader) -> tuple[SamplingPlan, Cost]:
     if asking.engine.sample_always:
         plan = plan_sampling(tree, reader)
         return plan, exact_cost(reader, plan)
-    require_large(reader, tree)
     require_new(reader, tree, asking.target.error_relative_max, asking.confidence)
     plan = plan_sampling(tree, reader)
     cost = exact_cost(reader, plan)
@@ -110,7 +109,10 @@ def require_samplable(asking: Asking) -> None:
     """Raise :class:`NotSampledError` for what no snapshot can show."""
     if asking.bound.media:
         raise NotSampledError("media tables are small")
-    if in_transaction(asking.engine.database):
+    database = asking.engine.database
+    if not asking.engine.sample_always:
+        require_large(Reader(database, database.connection), asking.bound.tree)
+    if in_transaction(database):
         raise NotSampledError("a transaction is open, whose changes no sample sees")
 
 
@@ -174,7 +176,7 @@ def _answer(asking: Asking, looks: Looks, look: Look, sql: str, order: list[int]
 def _exact(asking: Asking, reason: NotSampledError) -> Answer:
     from suffice.answer.guaranteed import Answer
 
-    rows = _rows_of_tables(asking)
+    rows = _rows_of_tables(asking) if reason.rows is None else reason.rows
     asking.work.rows_read += 0 if reason.from_metadata else rows
     guarantee = Guarantee(
         target=asking.guarantee_target(),

@@ -38,7 +38,8 @@ class Cost:
         """Raise :class:`NotSampledError` where everything is read sooner than a sample is made sense of."""
         least = (LOOKS_S if self.from_scramble else _VECTORS_S) + 2 * self.whole_s
         if self.seconds < _GAIN * least:
-            raise NotSampledError(f"reading all {self.rows:,} rows takes about {1e3 * self.seconds:.0f} ms of one core")
+            took = f"takes about {1e3 * self.seconds:.0f} ms of one core"
+            raise NotSampledError(f"reading all {self.rows:,} rows {took}", rows=self.rows)
         if budget_s is not None and self.seconds < 0.5 * budget_s:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 

@@ -8,8 +8,9 @@ class NotSampledError(Exception):
 
     Args:
         from_metadata: the database knows the answer without reading rows.
+        rows: of all tables, where they were counted on the way.
     """
 
-    def __init__(self, message: str, *, from_metadata: bool = False) -> None:
+    def __init__(self, message: str, *, from_metadata: bool = False, rows: int | None = None) -> None:
         super().__init__(message)
-        self.from_metadata = from_metadata
+        self.from_metadata, self.rows = from_metadata, rows
