@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
 from suffice.answer.base_units import with_numbered_tables
 from suffice.answer.check_units import agrees
-from suffice.answer.engine import Engine
+from suffice.answer.engine import BudgetReachedError, Engine
 from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
@@ -28,7 +28,7 @@ from suffice.answer.pair_units import with_pairs
 from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.unit_looks import unit_looks
-from suffice.answer.unit_sample import UnitSample
+from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
@@ -138,7 +138,7 @@ class AggregateRun:
             return
         for panel in self.panels:
             panel.start()
-        while (open_ := self._open()) and not self._is_hopeless(open_):
+        while (open_ := self._open()) and not self._is_hopeless(open_) and not any(p.lost for p in self.panels):
             yield self._answer()
             if not self._round(open_):
                 break
@@ -156,6 +156,8 @@ class AggregateRun:
 
     def _last(self) -> Answer:
         """The answer at the end: exact when all had to be looked at, else the intervals as they are."""
+        if any(panel.lost for panel in self.panels):
+            return self._exact("a group was met late that no limit theorem was kept for")
         unmet = any(self._worst(panel) is not None for panel in self.panels)
         if all(panel.complete for panel in self.panels):
             return self._exact("every unit was looked at")
@@ -183,12 +185,26 @@ class AggregateRun:
         if total > allowed or not total:
             return False
         before = self.sample.calls_done
-        found = self.sample.ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
+        try:
+            found = self._ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
+        except BudgetReachedError:
+            return False  # what this round cost tells of its values, so all of it is left out
         self.dearest = max(self.dearest, (self.sample.calls_done - before) / total)
         self.asked_units += total
         for panel, part in zip(panels, drawn, strict=True):
             panel.observe(part, self._in_panel(panel, found))
         return True
+
+    def _ask(self, units: Indices) -> Contributions:
+        """Ask units, and never beyond the budget."""
+        calls, usual = self.target.budget_calls, self.engine.budget
+        if calls is not None:
+            least = min(calls + self.proxy_calls, usual.max_calls if usual.max_calls is not None else 1 << 60)
+            self.engine.budget = replace(usual, max_calls=least)
+        try:
+            return self.sample.ask(units)
+        finally:
+            self.engine.budget = usual
 
     def _count(self, panel: Panel) -> int:
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
@@ -326,7 +342,7 @@ class AggregateRun:
             chosen = first
         if chosen.size:
             before = self.sample.calls_done
-            found = self.sample.ask(chosen)
+            found = self._ask(chosen)
             self.asked_units += chosen.size - first.size
             self.dearest = max(self.dearest, (self.sample.calls_done - before) / max(chosen.size - first.size, 1))
             if not agrees(self.engine, self.query, found):
@@ -345,12 +361,12 @@ class AggregateRun:
         count = min(left.size, PILOT_UNITS, max(self._affordable() // (2 * len(self.panels)), 1))
         return panel.rng.choice(left, count, replace=False)
 
-    def _in_panel(self, panel: Panel, found: Any) -> Any:
+    def _in_panel(self, panel: Panel, found: Contributions) -> Contributions:
         """Contributions of the panel's own units, numbered by their position in it."""
         mine = np.isin(found.units, panel.units)
         where = np.searchsorted(panel.units, found.units[mine])
         groups = [group for group, keep in zip(found.groups, mine, strict=True) if keep]
-        return type(found)(where.astype(np.int64), groups, found.pieces[:, mine])
+        return Contributions(where.astype(np.int64), groups, found.pieces[:, mine])
 
     # -- the answer -----------------------------------------------------------------------------------------
 
@@ -359,6 +375,8 @@ class AggregateRun:
         undecided = 0
         for panel in self.panels:
             for group, label in enumerate(panel.groups):
+                if self.query.keys and panel.complete and label not in panel.met:
+                    continue  # no unit has a row of it: the exact answer has no such group
                 atoms, estimates = panel.bounds(group), panel.estimates(group)
                 verdict = True if self.query.having is None else holds(self.query.having, atoms)
                 undecided += verdict is None

@@ -65,6 +65,9 @@ class AnswerColumns:
                 row.append(Cell(plain_value(node, [], group), None))
                 continue
             low, high = self.tightened(column, value_ends(node, atoms))
+            if math.isinf(low) and math.isinf(high):  # no number without its guarantee
+                row.append(Cell(None, (low, high)))
+                continue
             value = best_point(low, high) if is_relative and low * high > 0 else plain_value(node, estimates, group)
             value = min(max(value, low), high) if math.isfinite(value) else low if math.isfinite(low) else 0.0
             row.append(Cell(round(value) if self.whole[column] else float(value), (float(low), float(high))))

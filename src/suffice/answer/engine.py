@@ -14,6 +14,10 @@ from suffice.store.database import Database
 from suffice.store.results import ResultStore
 
 
+class BudgetReachedError(SufficeError):
+    """What a statement may spend does not reach for what it needs next; what was computed so far is kept."""
+
+
 @dataclass(frozen=True)
 class QueryBudget:
     """What one statement may spend on models; None is no limit."""
@@ -36,7 +40,7 @@ class QueryBudget:
         )
         for name, limit, needed in needs:
             if limit is not None and needed > limit:
-                raise SufficeError(
+                raise BudgetReachedError(
                     f"{call.name} has {inputs:,} inputs to compute, which takes {name} to {needed:,.6g};"
                     f" the budget allows {limit:,.6g}; what was computed so far is kept"
                 )

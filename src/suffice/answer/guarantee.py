@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -34,7 +35,12 @@ class Guarantee:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON has it: an end that is not known is null."""
+        intervals = {
+            name: [[end if math.isfinite(end) else None for end in ends] for ends in column]
+            for name, column in self.intervals.items()
+        }
+        return {**asdict(self), "intervals": intervals}
 
     def __str__(self) -> str:
         looked = f"{self.sampled:,} of {self.population:,} looked at, seed {self.seed}"

@@ -49,6 +49,10 @@ class Panel:
     known: Indices = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     known_values: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     late: int = 0
+    met: set[Group] = field(default_factory=set)
+    """Groups that some unit has a row of."""
+    lost: bool = False
+    """Whether a group was met that no bound was kept for."""
 
     @property
     def is_bounded(self) -> bool:
@@ -58,7 +62,7 @@ class Panel:
     @property
     def needs_pilot(self) -> bool:
         """Ratios are stepped round a first guess, and groups made by models have to be met."""
-        return self.is_bounded and (self.grows or any(isinstance(atom, Quotient) for atom in self.atoms))
+        return self.grows or (self.is_bounded and any(isinstance(atom, Quotient) for atom in self.atoms))
 
     @property
     def size(self) -> int:
@@ -69,6 +73,7 @@ class Panel:
     def learn(self, numbers: Indices, found: Contributions) -> None:
         """Before any bet: units (positions in the panel) whose contributions are known, however they were chosen."""
         self._meet(found)
+        self.met.update(found.groups)
         values = self._dense(numbers, found)
         old = np.zeros((values.shape[0], self.known.size))
         old[: self.known_values.shape[0]] = self.known_values
@@ -127,16 +132,19 @@ class Panel:
 
     def observe(self, numbers: Indices, found: Contributions) -> None:
         """What the units last drawn contribute."""
-        if not self.is_bounded:
-            self.student.observe(self._dense(numbers, found))
-            return
-        met = len(self.groups)
-        values = self._dense(numbers, found)
-        self.totals.observe(values)
+        self.met.update(found.groups)
         new = [group for group in dict.fromkeys(found.groups) if group not in self.groups]
+        values = self._dense(numbers, found)
+        if not self.is_bounded:
+            self.student.observe(values)
+            self.lost |= bool(new)
+            return
+        if self.bounded:
+            self.totals.observe(values)
+        else:
+            self.totals.learn(numbers, values)
         if new:
             self._meet_late(new, numbers, found)
-        assert len(self.groups) >= met
 
     def _meet_late(self, new: list[Group], numbers: Indices, found: Contributions) -> None:
         """Groups that are met only now bet from now on, on what is kept of delta for them."""

@@ -89,8 +89,10 @@ class LinearTotals:
             raise UsageError("a proxy gave scores that are not finite numbers")
         self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
         self.values = np.full((low.size, scores.size), np.nan)
+        self._is_seen = np.zeros(scores.size, dtype=bool)
         if known is not None:
             self.values[:, known] = known_values
+            self._is_seen[known] = True
         line = (nothing, regression)
         self._predictors: tuple[Predictor, ...] = (*line, interpolation, interpolated_regression) if ordered else line
         self._drawn = np.zeros(0, dtype=np.int64)
@@ -112,7 +114,8 @@ class LinearTotals:
         """More pieces, all zero in every unit seen so far (a group that was just met is shown by :meth:`set`)."""
         more = low.size
         self.low, self.high = np.append(self.low, low), np.append(self.high, high)
-        self.values = np.concatenate([self.values, np.where(np.isnan(self.values[:1]), np.nan, 0.0).repeat(more, 0)])
+        zeros = np.where(self._is_seen, 0.0, np.nan)[None].repeat(more, 0)
+        self.values = np.concatenate([self.values, zeros])
         self._errors = np.concatenate([self._errors, np.zeros((self._errors.shape[0], more, self.n))], axis=1)
         self._statements = [
             Statements(np.pad(s.weights, ((0, 0), (0, more))), s.low, s.high, s.is_sign) for s in self._statements
@@ -126,7 +129,7 @@ class LinearTotals:
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
         """(N,) whether a unit's pieces are known."""
-        return np.asarray(np.isfinite(self.values[0]))
+        return self._is_seen
 
     @property
     def complete(self) -> bool:
@@ -197,13 +200,18 @@ class LinearTotals:
     def _take(self, plan: _Round, parts: list[Indices], values: Floats) -> None:
         before, units = np.nansum(self.values, axis=1), np.concatenate(parts)
         self._step = units
-        self.values[:, units] = values
+        self.values[:, units], self._is_seen[units] = values, True
         for statements, bets in zip(self._statements, self._bets, strict=True):
             self._bet(plan, parts, statements, bets, before)
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
         self._step = np.zeros(0, dtype=np.int64)
+
+    def learn(self, units: Indices, values: Floats) -> None:
+        """Units whose pieces (P, k) become known without a bet: nothing was bet on yet, or they were not drawn here."""
+        self.values[:, units], self._is_seen[units] = values, True
+        self._level = -1  # what is left is split anew
 
     def lower(self, family: int) -> Floats:
         """(C,) lower bounds of a family's totals now."""

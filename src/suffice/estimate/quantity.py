@@ -110,6 +110,8 @@ class BoundedRatio:
 
     def bounds(self) -> Ends:
         low, high = self._share.row_ends or (-math.inf, math.inf)
+        if not self._has_rows():  # nothing says that there is a ratio at all
+            return -math.inf, math.inf
         if self._totals.complete:
             value = self._plain()
             return value, value
@@ -119,6 +121,10 @@ class BoundedRatio:
         if under:
             high = min(high, float(self._steps[::-1][under - 1]))
         return low, max(low, high)
+
+    def _has_rows(self) -> bool:
+        values = self._totals.values[:, self._totals.seen]
+        return bool((self._share.bottom.padded(self._totals.low.size) @ values).any())
 
     def _plain(self) -> float:
         pieces = self._totals.low.size
@@ -130,7 +136,7 @@ class BoundedRatio:
     def estimate(self) -> float:
         low, high = self.bounds()
         value = self._plain()
-        return min(max(value, low), high) if math.isfinite(value) else low
+        return min(max(value, low), high) if math.isfinite(value) else math.nan
 
 
 Quantity = BoundedTotal | BoundedRatio

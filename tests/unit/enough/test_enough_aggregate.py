@@ -138,6 +138,22 @@ def test_a_budget_is_kept_and_buys_an_interval() -> None:
     assert timed.guarantee.sampled <= 240
 
 
+def test_a_chain_stays_within_its_budget_and_no_row_is_no_number() -> None:
+    con, detector = town()
+    chain = con.sql("SELECT count(*) AS n FROM objects WHERE mood(frame) = 'glad' BUDGET 60 CALLS", seed=1)
+    assert sum(model.done for model in chain.work.model_calls.values()) <= 60 and detector.paid < 60
+    nothing = town()[0].sql("SELECT avg(score) AS s FROM objects WHERE label = 'unicorn' BUDGET 40 CALLS", seed=1)
+    assert nothing.fetchall() == [(None,)] and nothing.guarantee.as_json()["intervals"] == {"s": [[None, None]]}
+
+
+def test_groups_of_a_model_without_ranges_are_never_lost() -> None:
+    con, _ = town()
+    result = con.sql(
+        "SELECT label, count(*) AS n FROM frames_seen f, loose(f.frame) o GROUP BY label WITHIN 30%", seed=1
+    )
+    assert {label for label, _ in result.fetchall()} == {"person", "car"}
+
+
 def test_having_keeps_the_groups_that_are_certain() -> None:
     con, _ = town()
     result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label HAVING count(*) > 300 WITHIN 20%", seed=1)
