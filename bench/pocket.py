@@ -26,7 +26,7 @@ from suffice.diffusion.pocket.data import scenes
 from suffice.diffusion.pocket.scene import COLOURS, Scene
 
 RESULTS = Path(__file__).parent / "results" / "pocket.json"
-STEPS, GUIDANCE = 20, 3.0
+STEPS, CLIP_STEPS, GUIDANCE = 20, 10, 3.0
 PLAIN = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
 
 
@@ -83,7 +83,7 @@ class Bench:
     def motion(self) -> dict[str, Any]:
         asked = measure.motion_prompts(self.clips, seed=904)
         seen = measure.watch(
-            self.judges.watcher, self.moving_pipe, asked, num_inference_steps=16, guidance_scale=GUIDANCE
+            self.judges.watcher, self.moving_pipe, asked, num_inference_steps=CLIP_STEPS, guidance_scale=GUIDANCE
         )
         each = {
             motion: {
@@ -97,7 +97,7 @@ class Bench:
     def pan(self) -> dict[str, Any]:
         asked, options = (
             measure.pan_prompts(self.clips * 2, 907),
-            {"num_inference_steps": 16, "guidance_scale": GUIDANCE},
+            {"num_inference_steps": CLIP_STEPS, "guidance_scale": GUIDANCE},
         )
         without = measure.watch(self.judges.watcher, self.moving_pipe, asked, **options)
         self.moving_pipe.load_lora_weights(self.family / "motion_lora_pan_left", adapter_name="pan")
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--family", type=Path, default=asset_path("pocket"))
     parser.add_argument("--work", type=Path, default=Path("out/pocket"))
     parser.add_argument("--count", type=int, default=256)
-    parser.add_argument("--clips", type=int, default=10, help="clips for each of the eight motions")
+    parser.add_argument("--clips", type=int, default=6, help="clips for each of the eight motions")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(chosen.family, chosen.work, chosen.count, chosen.clips)
