@@ -80,6 +80,16 @@ class Bench:
     def two(self) -> dict[str, Any]:
         return self._look(scenes(self.count, 903, measure.TWO), self.pipe, **PLAIN)
 
+    def colours(self) -> dict[str, Any]:
+        """As `one` and `two`, but any kind will do: the right colours in the right places."""
+        paint = measure.by_words(self.pipe, **PLAIN)
+        return {
+            name: measure.share(
+                measure.look(self.judges.looker, scenes(self.count, seed, mix), paint, (measure.COLOUR,))
+            )
+            for name, seed, mix in (("one", 902, measure.ONE), ("two", 903, measure.TWO))
+        }
+
     def motion(self) -> dict[str, Any]:
         asked = measure.motion_prompts(self.clips, seed=904)
         seen = measure.watch(
@@ -190,7 +200,7 @@ def inpainted(pipe: Any, looker: Any, told: list[Scene]) -> dict[str, Any]:
     return {"all": measure.share(right), "mean_change_outside": round(float(np.mean(off)), 4)}
 
 
-MEASURES: tuple[str, ...] = ("judge", "vae", "one", "two", "motion", "edges", "inpaint", "lcm", "pan")
+MEASURES: tuple[str, ...] = ("judge", "vae", "one", "two", "colours", "motion", "edges", "inpaint", "lcm", "pan")
 
 
 def main() -> None:
@@ -205,6 +215,9 @@ def main() -> None:
     bench = Bench(chosen.family, chosen.work, chosen.count, chosen.clips)
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name in chosen.only:
+        if name == "pan" and not (chosen.family / "motion_lora_pan_left").exists():
+            print("pan: this family has no motion LoRA", flush=True)
+            continue
         began = time.process_time()
         ask: Callable[[], dict[str, Any]] = getattr(bench, name)
         found[name] = {**ask(), "cpu_seconds": round(time.process_time() - began, 1)}

@@ -20,7 +20,7 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "docs/sql.md", "docs/media.md", "docs/store.md", "docs/models.md")
+PAGES = ("README.md", "docs/sql.md", "docs/media.md", "docs/store.md", "docs/models.md", "docs/pocket.md")
 BLOCK = re.compile(r"(<!-- not run: .*? -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)
 WIDTH = 100
 

@@ -11,8 +11,9 @@ pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 from suffice.assets import asset_path
+from suffice.diffusion.pocket.data import as_pixels, scenes
 from suffice.diffusion.pocket.draw import draw
-from suffice.diffusion.pocket.edges import as_hint, edges
+from suffice.diffusion.pocket.measure import follow_edges, psnr
 from suffice.diffusion.pocket.scene import BACKGROUNDS, COLOURS, Scene, Thing
 
 FAMILY = asset_path("pocket")
@@ -104,19 +105,15 @@ def test_named_places_are_kept(pipe: Any) -> None:
 
 
 def test_autoencoder_gives_the_picture_back(pipe: Any) -> None:
-    from suffice.diffusion.pocket.measure import psnr
-
     assert psnr(pipe.vae, 32, seed=77)["mean"] >= 28
 
 
 def test_levelled_latents_need_no_scale(pipe: Any) -> None:
     import torch
 
-    from suffice.diffusion.pocket.data import as_pixels, scenes
-
     with torch.no_grad():
-        latents = pipe.vae.encode(as_pixels(scenes(64, 78)).float()).latent_dist.mean
-    assert latents.mean((0, 2, 3)).abs().max() < 0.25 and (latents.std((0, 2, 3)) - 1).abs().max() < 0.25
+        latents = pipe.vae.encode(as_pixels(scenes(400, 12)).float()).latent_dist.mean
+    assert latents.mean((0, 2, 3)).abs().max() < 0.02 and (latents.std((0, 2, 3)) - 1).abs().max() < 0.02
     assert pipe.vae.config.scaling_factor == 1.0
 
 
@@ -136,34 +133,29 @@ def test_lcm_lora_paints_in_four_steps(pipe: Any) -> None:
     assert sum(a == b for a, (b, _) in zip(seen, ASKED, strict=True)) >= 3
 
 
-def test_edges_are_followed(pipe: Any) -> None:
-    import torch
+def test_edges_steer_the_picture(pipe: Any) -> None:
     from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
-
-    from suffice.diffusion.pocket.measure import edge_iou
 
     control = ControlNetModel.from_pretrained(FAMILY / "controlnet_edge")
     parts = {name: part for name, part in pipe.components.items() if name != "image_encoder"}
     steered = StableDiffusionControlNetPipeline(**parts, controlnet=control, requires_safety_checker=False)
     steered.set_progress_bar_config(disable=True)
-    original = draw(Scene("black", (Thing("star", "green", "large", (0.35, 0.6), 0.21),)))
-    hint = torch.from_numpy(as_hint(original))[None]
-    found = [
-        edge_iou(
-            steered(
-                "a green star on a black background",
-                image=hint,
-                num_inference_steps=12,
-                guidance_scale=3.0,
-                controlnet_conditioning_scale=strength,
-                generator=source(4),
-                **SHAPE,
-            ).images[0],
-            edges(original),
-        )[1]
+    overlap = [
+        np.mean(
+            [
+                within_1px
+                for _, within_1px in follow_edges(
+                    steered,
+                    scenes(12, 79),
+                    num_inference_steps=12,
+                    guidance_scale=3.0,
+                    controlnet_conditioning_scale=strength,
+                )
+            ]
+        )
         for strength in (1.0, 0.0)
     ]
-    assert found[0] > 0.5 and found[0] > found[1] + 0.2
+    assert overlap[0] > 1.5 * overlap[1] and overlap[0] > 0.4
 
 
 def test_inpainting_paints_inside_and_keeps_the_rest(pipe: Any) -> None:
@@ -189,7 +181,9 @@ def test_inpainting_paints_inside_and_keeps_the_rest(pipe: Any) -> None:
         **SHAPE,
     ).images[0]
     assert colour_of(after * mask[..., None], "black") == "blue"
-    assert np.abs(after - before)[:, 32:].mean() < 0.05
+    kept = ink(after, "black")[:, 32:], ink(before, "black")[:, 32:]
+    assert (kept[0] & kept[1]).sum() > 0.7 * (kept[0] | kept[1]).sum()
+    assert colour_of(after[:, 32:], "black") == "yellow"
 
 
 @pytest.fixture(scope="module")
@@ -203,28 +197,21 @@ def moving_pipe() -> Any:
     return loaded
 
 
-def drift_px(pipe: Any, prompt: str, seed: int) -> tuple[float, float]:
-    """How far the ink's middle goes from the first three frames to the last three: right and down, in pixels."""
+def middles_xy(pipe: Any, prompt: str, seed: int) -> np.ndarray:
+    """Where the ink's middle is in each of sixteen frames, in pixels: [16, 2]."""
     options = {**SHAPE, "num_frames": 16, "num_inference_steps": 10, "guidance_scale": 3.0}
     frames = pipe(prompt, generator=source(seed), **options).frames[0]
-    middles = [np.argwhere(ink(frame, "black")).mean(0)[::-1] for frame in frames if ink(frame, "black").any()]
-    x, y = np.mean(middles[-3:], axis=0) - np.mean(middles[:3], axis=0)
-    return float(x), float(y)
+    return np.stack([np.argwhere(ink(frame, "black")).mean(0)[::-1] for frame in frames])
 
 
-def test_clips_move_as_asked(moving_pipe: Any) -> None:
-    right = drift_px(moving_pipe, "a red square moving right on a black background", 6)
-    up = drift_px(moving_pipe, "a yellow star moving up on a black background", 7)
-    assert right[0] > 6 and abs(right[1]) < right[0] / 2
-    assert up[1] < -6 and abs(up[0]) < -up[1] / 2
+def jump_px(middles: np.ndarray) -> float:
+    """How far the middle jumps from a frame to the next, at the median."""
+    return float(np.median(np.linalg.norm(np.diff(middles, axis=0), axis=1)))
 
 
-def test_motion_lora_pans(moving_pipe: Any) -> None:
-    told = "a white square standing still on a black background"
-    before = drift_px(moving_pipe, told, 8)[0]
-    moving_pipe.load_lora_weights(FAMILY / "motion_lora_pan_left", adapter_name="pan")
-    try:
-        after = drift_px(moving_pipe, told, 8)[0]
-    finally:
-        moving_pipe.unload_lora_weights()
-    assert abs(before) < 4 and after > 6
+def test_motion_adapter_makes_frames_one_clip(moving_pipe: Any, pipe: Any) -> None:
+    prompt = "a large red circle on a black background"
+    together = jump_px(middles_xy(moving_pipe, prompt, 6))
+    still = pipe([prompt] * 16, num_inference_steps=10, guidance_scale=3.0, generator=source(6), **SHAPE).images
+    apart = jump_px(np.stack([np.argwhere(ink(frame, "black")).mean(0)[::-1] for frame in still]))
+    assert together < 4 and apart > 3 * together

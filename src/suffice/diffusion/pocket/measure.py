@@ -70,24 +70,29 @@ def painted(pipe: Any, prompts: list[str], seed: int, **options: Any) -> Any:
     return pipe(prompts, generator=source, **shape, **options).images
 
 
-def _fits(answers: Any, told: Scene) -> bool:
-    """Return whether the judge sees every thing of the scene, in kind and in colour, where it was asked for."""
-    kind, colour = answers
+KIND, COLOUR = 0, 1  # columns of judge.marks
+
+
+def _fits(seen: Any, told: Scene, traits: tuple[int, ...]) -> bool:
+    """Return whether the judge sees every thing of the scene, by the traits that count, where it was asked for."""
     rows = judge.marks(told)
-    return all([int(kind[slot]), int(colour[slot])] == row for slot, row in enumerate(rows) if row[0])
+    return all(int(seen[trait][slot]) == row[trait] for slot, row in enumerate(rows) if row[KIND] for trait in traits)
 
 
-def _verdicts(looker: Any, pictures: Any, told: list[Scene]) -> list[bool]:
+def _verdicts(looker: Any, pictures: Any, told: list[Scene], traits: tuple[int, ...]) -> list[bool]:
     kind, colour = (scores.argmax(1) for scores in looker(pictures))
-    return [_fits(answers, scene) for *answers, scene in zip(kind, colour, told, strict=True)]
+    return [_fits((kind[n], colour[n]), scene, traits) for n, scene in enumerate(told)]
 
 
-def look(looker: Any, told: list[Scene], paint: Callable[[list[Scene], int], Any]) -> list[bool]:
-    """Return, for each scene, whether the picture that `paint(scenes, seed)` makes of it shows it."""
+Painter = Callable[[list[Scene], int], Any]
+
+
+def look(looker: Any, told: list[Scene], paint: Painter, traits: tuple[int, ...] = (KIND, COLOUR)) -> list[bool]:
+    """Return, for each scene, whether the picture that `paint(scenes, seed)` makes of it shows it, by those traits."""
     return [
         right
         for seed, some in enumerate(_in_parts(told))
-        for right in _verdicts(looker, as_tensor(paint(some, seed)), some)
+        for right in _verdicts(looker, as_tensor(paint(some, seed)), some, traits)
     ]
 
 
