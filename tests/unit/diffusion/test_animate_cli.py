@@ -49,9 +49,8 @@ def test_a_clip_from_a_timeline_file_and_another_like_it(tmp_path: Path) -> None
     assert set(answer) == {"frames", "file", "seconds", "peak_memory_bytes", "settings"}
     assert answer["frames"] == 8 and answer["file"] == str(first) and answer["peak_memory_bytes"] > 10**7
     assert answer["settings"]["timeline"].startswith("0: a\n4: b")
-    for name in ("again.webm", "again"):
-        like = _json(["animate", "--like", str(first), "--device", "cpu", "--out", str(tmp_path / name)])
-        assert {**like["settings"]} == answer["settings"]
+    like = _json(["animate", "--like", str(first), "--device", "cpu", "--out", str(tmp_path / "again")])
+    assert like["settings"] == answer["settings"]
     other = _json(["animate", "--like", str(first), "--seed", "6", "--device", "cpu", "--out", str(tmp_path / "other")])
     assert other["settings"] == {**answer["settings"], "seed": 6}
     again, changed = (np.stack(list(open_source(str(tmp_path / n)).read(range(8)))) for n in ("again", "other"))
