@@ -206,3 +206,29 @@ def test_more_regions_than_tiles_are_refused(model: Model) -> None:
 def test_bad_skips_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_skip(text)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("solver", ["ddim", "euler"])
+def test_held_noise_is_one_large_step(solver: str, kind: str) -> None:
+    """A tile that rests for four small steps ends where one step over all four ends."""
+    from diffusers import DDIMScheduler
+
+    from suffice.diffusion.schedulers import make_scheduler
+    from suffice.regional.prediction import from_noise, level, to_noise
+
+    base = DDIMScheduler(clip_sample=False, prediction_type=kind, timestep_spacing="trailing", set_alpha_to_one=False)
+    scheduler = make_scheduler(base, solver)
+    scheduler.set_timesteps(20)
+    latents = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
+    picture, held = torch.randn(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    for step, time in enumerate(scheduler.timesteps[:4]):
+        seen, at = scheduler.scale_model_input(latents, time), level(scheduler, step)
+        if step == 0:
+            held = to_noise(kind, picture, seen, at)
+            start = (seen - at[1] * held) / at[0]
+        assert torch.allclose(to_noise(kind, from_noise(kind, held, seen, at), seen, at), held, atol=1e-4)
+        latents = scheduler.step(from_noise(kind, held, seen, at), time, latents).prev_sample
+    after = level(scheduler, 4)
+    seen = scheduler.scale_model_input(latents, scheduler.timesteps[4])
+    assert (seen - after[0] * start - after[1] * held).abs().max() <= 1e-3 * seen.abs().max()
