@@ -26,7 +26,7 @@ from suffice.diffusion.pocket.data import scenes
 from suffice.diffusion.pocket.scene import COLOURS, Scene
 
 RESULTS = Path(__file__).parent / "results" / "pocket.json"
-STEPS, GUIDANCE = 20, 3.0
+STEPS, CLIP_STEPS, GUIDANCE = 20, 10, 3.0
 PLAIN = {"num_inference_steps": STEPS, "guidance_scale": GUIDANCE}
 
 
@@ -82,15 +82,23 @@ class Bench:
 
     def motion(self) -> dict[str, Any]:
         asked = measure.motion_prompts(self.clips, seed=904)
-        seen = measure.watch(self.judges.watcher, self.moving_pipe, asked, num_inference_steps=16, guidance_scale=GUIDANCE)
+        seen = measure.watch(
+            self.judges.watcher, self.moving_pipe, asked, num_inference_steps=CLIP_STEPS, guidance_scale=GUIDANCE
+        )
         each = {
-            motion: {"share": float(np.mean([b == motion for a, b in seen if a == motion])), "seen_as": dict(Counter(b for a, b in seen if a == motion))}
+            motion: {
+                "share": float(np.mean([b == motion for a, b in seen if a == motion])),
+                "seen_as": dict(Counter(b for a, b in seen if a == motion)),
+            }
             for motion in dict.fromkeys(a for a, _ in seen)
         }
         return {"all": measure.share(a == b for a, b in seen), "each": each}
 
     def pan(self) -> dict[str, Any]:
-        asked, options = measure.pan_prompts(self.clips * 2, 907), {"num_inference_steps": 16, "guidance_scale": GUIDANCE}
+        asked, options = (
+            measure.pan_prompts(self.clips * 2, 907),
+            {"num_inference_steps": CLIP_STEPS, "guidance_scale": GUIDANCE},
+        )
         without = measure.watch(self.judges.watcher, self.moving_pipe, asked, **options)
         self.moving_pipe.load_lora_weights(self.family / "motion_lora_pan_left", adapter_name="pan")
         with_lora = measure.watch(self.judges.watcher, self.moving_pipe, asked, **options)
@@ -105,12 +113,17 @@ class Bench:
 
         control = ControlNetModel.from_pretrained(self.family / "controlnet_edge")
         parts = {name: part for name, part in self.pipe.components.items() if name != "image_encoder"}
-        pipe = self._quiet(StableDiffusionControlNetPipeline(**parts, controlnet=control, requires_safety_checker=False))
+        pipe = self._quiet(
+            StableDiffusionControlNetPipeline(**parts, controlnet=control, requires_safety_checker=False)
+        )
         told = scenes(self.count // 2, 908)
         result = {}
         for name, strength in (("with", 1.0), ("without", 0.0)):
             found = np.array(measure.follow_edges(pipe, told, controlnet_conditioning_scale=strength, **PLAIN))
-            result[name] = {"iou": round(float(found[:, 0].mean()), 4), "overlap_within_1px": round(float(found[:, 1].mean()), 4)}
+            result[name] = {
+                "iou": round(float(found[:, 0].mean()), 4),
+                "overlap_within_1px": round(float(found[:, 1].mean()), 4),
+            }
         return {"n": len(told), **result}
 
     def lcm(self) -> dict[str, Any]:
@@ -145,7 +158,9 @@ def inpainted(pipe: Any, looker: Any, told: list[Scene]) -> dict[str, Any]:
     for one in told:
         first, second = one.things
         colour = [c for c in COLOURS if c not in (first.colour, second.colour)][int(rng.integers(len(COLOURS) - 2))]
-        wanted.append(one.with_things(replace(first, kind=SHAPES[int(rng.integers(len(SHAPES)))], colour=colour), second))
+        wanted.append(
+            one.with_things(replace(first, kind=SHAPES[int(rng.integers(len(SHAPES)))], colour=colour), second)
+        )
     off: list[float] = []
 
     def paint(some: list[Scene], seed: int) -> Any:
@@ -160,7 +175,13 @@ def inpainted(pipe: Any, looker: Any, told: list[Scene]) -> dict[str, Any]:
             mask[n, y0:y1, x0:x1] = 1
         image = torch.from_numpy(before).permute(0, 3, 1, 2) * 2 - 1
         after = measure.painted(
-            pipe, [caption(one) for one in some], seed, image=image, mask_image=torch.from_numpy(mask)[:, None], strength=1.0, **PLAIN
+            pipe,
+            [caption(one) for one in some],
+            seed,
+            image=image,
+            mask_image=torch.from_numpy(mask)[:, None],
+            strength=1.0,
+            **PLAIN,
         )
         off.extend(float(np.abs(a - b)[m == 0].mean()) for a, b, m in zip(after, before, mask, strict=True))
         return after
@@ -178,7 +199,7 @@ def main() -> None:
     parser.add_argument("--family", type=Path, default=asset_path("pocket"))
     parser.add_argument("--work", type=Path, default=Path("out/pocket"))
     parser.add_argument("--count", type=int, default=256)
-    parser.add_argument("--clips", type=int, default=10, help="clips for each of the eight motions")
+    parser.add_argument("--clips", type=int, default=6, help="clips for each of the eight motions")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench(chosen.family, chosen.work, chosen.count, chosen.clips)

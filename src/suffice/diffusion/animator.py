@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.diffusion.canvas import Canvas, make_canvas
-from suffice.diffusion.clip.source import open_source, resized
+from suffice.diffusion.clip.source import Source, open_source, resized
 from suffice.diffusion.conditions import added_conditions, embed_prompts, guidance_of, values_of
 from suffice.diffusion.controls import make_controls, split_weight
 from suffice.diffusion.denoise import OnStep, Steps, denoise, set_steps
@@ -81,8 +81,8 @@ class Animator:
         self._unets: dict[str, Any] = {"unet": self.parts.unet}
         self._motions: dict[str, Motion] = {}
 
-    def animate(self, settings: Settings, on_step: OnStep | None = None) -> Clip:
-        """Denoise what `settings` ask for.
+    def animate(self, settings: Settings, on_step: OnStep | None = None, source: Source | None = None) -> Clip:
+        """Denoise what `settings` ask for, from the frames of `source` where they are not in a file.
 
         Raises:
             UsageError, ModelError, MediaError: what is asked for cannot be made; says which part is wrong.
@@ -90,7 +90,7 @@ class Animator:
         timeline = parse_timeline(
             settings.timeline, settings.frames, negative=settings.negative, closed=travels_closed(_loop(settings))
         )
-        canvas = make_canvas(settings, self.parts)
+        canvas = make_canvas(settings, self.parts, source)
         motion = self._motion(settings)
         plan = make_plan(settings, motion)
         job = _Job(self, settings, timeline, canvas, motion, plan)
@@ -233,7 +233,7 @@ class _Job:
             guidance_of(settings, self.timeline),
             rescale=settings.rescale,
             inputs=self._inputs(unet),
-            controls=make_controls(settings, self.timeline, parts, canvas.width, canvas.height),
+            controls=make_controls(settings, self.timeline, parts, canvas),
             regions=prompts.regions,
             added=added_conditions(parts, canvas.width, canvas.height, images),
             before=self._set_lora_weights(loras),

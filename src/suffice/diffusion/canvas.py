@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from suffice.diffusion.clip.source import Source, open_source, resized
 from suffice.diffusion.clip.strip import Strip, make_strip
-from suffice.diffusion.control.hints import frames_of
+from suffice.diffusion.control.hints import View, frames_of
 from suffice.diffusion.load import Parts
 from suffice.diffusion.masked.crop import smooth_boxes
 from suffice.diffusion.masked.paste import paste_painted
@@ -32,6 +32,7 @@ class Canvas:
         frames: how many.
         source: frames to start from, of that size, or None.
         masks: what is painted, of that size, or None for everything.
+        view: what of a picture of the whole frame is on the canvas.
         finish: makes a painted frame what the user gets.
         still: whether the source is one picture.
     """
@@ -41,21 +42,24 @@ class Canvas:
     frames: int
     source: Strip | None
     masks: list[Mask] | None
+    view: View
     finish: Finish
     still: bool = False
 
 
-def make_canvas(settings: Settings, parts: Parts) -> Canvas:
-    """The canvas that `settings` ask for.
+def make_canvas(settings: Settings, parts: Parts, source: Source | None = None) -> Canvas:
+    """The canvas that `settings` ask for, with `source` in place of their file.
 
     Raises:
         UsageError: a mask without a source, or of another size.
     """
-    if not settings.init:
+    if source is None and not settings.init:
         if settings.mask:
             raise UsageError("a mask needs something to paint on: give it with --init")
-        return Canvas(*_size(settings, parts), settings.frames, None, None, _as_painted)
-    source = open_source(settings.init)
+        return Canvas(
+            *_size(settings, parts), settings.frames, None, None, fitting(*_size(settings, parts)), _as_painted
+        )
+    source = source or open_source(settings.init)
     if settings.mask:
         originals = make_strip(frames_of(source, settings.frames), settings.frames)
         return (_cropped if settings.only_masked else _whole)(settings, parts, originals, source.count is None)
@@ -86,9 +90,14 @@ def _up(side: int, step: int) -> int:
 
 def _plain(settings: Settings, parts: Parts, source: Source) -> Canvas:
     width, height = _size(settings, parts)
-    fitted = (resized(image, width, height) for image in frames_of(source, settings.frames))
-    strip = make_strip(fitted, settings.frames)
-    return Canvas(width, height, settings.frames, strip, None, _as_painted, source.count is None)
+    view = fitting(width, height)
+    strip = make_strip((view(n, image) for n, image in enumerate(frames_of(source, settings.frames))), settings.frames)
+    return Canvas(width, height, settings.frames, strip, None, view, _as_painted, source.count is None)
+
+
+def fitting(width: int, height: int) -> View:
+    """The middle of a picture, at that size."""
+    return lambda number, image: resized(image, width, height)
 
 
 def _masks(settings: Settings, originals: Strip) -> list[Mask]:
@@ -103,14 +112,16 @@ def _whole(settings: Settings, parts: Parts, originals: Strip, still: bool) -> C
     height, width = originals.shape[1:3]
     step = multiple_px(parts)
     rows, columns = _up(height, step) - height, _up(width, step) - width
-    padded = (np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge") for image in originals)
+
+    def view(number: int, image: Image) -> Image:
+        return np.pad(resized(image, width, height), ((0, rows), (0, columns), (0, 0)), mode="edge")
 
     def finish(number: int, painted: Image) -> Image:
         return paste_painted(originals[number], painted[:height, :width], masks[number], feather_px=settings.feather_px)
 
     wide = [np.pad(mask, ((0, rows), (0, columns))) for mask in masks]
-    strip = make_strip(padded, len(originals))
-    return Canvas(width + columns, height + rows, len(originals), strip, wide, finish, still)
+    strip = make_strip(_seen(originals, view), len(originals))
+    return Canvas(width + columns, height + rows, len(originals), strip, wide, view, finish, still)
 
 
 def _cropped(settings: Settings, parts: Parts, originals: Strip, still: bool) -> Canvas:
@@ -124,18 +135,22 @@ def _cropped(settings: Settings, parts: Parts, originals: Strip, still: bool) ->
         smaller = scaled(painted, box.x1 - box.x0, box.y1 - box.y0)
         return paste_painted(originals[number], smaller, masks[number], box, settings.feather_px)
 
-    strip = make_strip(_cuts(originals, boxes, width, height), len(originals))
+    rows, columns = originals.shape[1:3]
+
+    def view(number: int, image: Image) -> Image:
+        return scaled(_cut(resized(image, columns, rows), boxes[number]), width, height)
+
+    strip = make_strip(_seen(originals, view), len(originals))
     inside = [_scaled_mask(_cut(mask, box), width, height) for mask, box in zip(masks, boxes, strict=True)]
-    return Canvas(width, height, len(originals), strip, inside, finish, still)
+    return Canvas(width, height, len(originals), strip, inside, view, finish, still)
 
 
 def _cut(pixels: np.ndarray[tuple[int, ...], np.dtype[np.generic]], box: Box) -> np.ndarray:
     return pixels[box.y0 : box.y1, box.x0 : box.x1]
 
 
-def _cuts(originals: Strip, boxes: Sequence[Box], width: int, height: int) -> Iterator[Image]:
-    for image, box in zip(originals, boxes, strict=True):
-        yield scaled(_cut(image, box), width, height)
+def _seen(originals: Strip, view: View) -> Iterator[Image]:
+    return (view(number, image) for number, image in enumerate(originals))
 
 
 def scaled(image: Image, width: int, height: int) -> Image:

@@ -16,6 +16,7 @@ from suffice.diffusion.timeline.track import constant
 from suffice.errors import ModelError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from suffice.diffusion.canvas import Canvas
     from suffice.diffusion.load import Parts
     from suffice.diffusion.predict import Control
     from suffice.diffusion.settings import Settings
@@ -52,15 +53,15 @@ def split_weight(text: str) -> tuple[str, float]:
         return text, 1.0
 
 
-def make_controls(settings: Settings, timeline: Timeline, parts: Parts, width: int, height: int) -> list[Control]:
+def make_controls(settings: Settings, timeline: Timeline, parts: Parts, canvas: Canvas) -> list[Control]:
     """The ControlNets of `settings` with their hints."""
     controls: list[Control] = []
     for spec in map(read_spec, settings.control):
         strengths = values_of(timeline.controls.get(spec.kind, constant(spec.strength)), timeline)
         if spec.kind == SPARSE:
-            controls.append(make_sparse(_place(settings, SPARSE, parts), spec.source, parts, width, height, strengths))
+            controls.append(make_sparse(_place(settings, SPARSE, parts), spec.source, parts, canvas.view, strengths))
         else:
-            hints = make_hints(open_source(spec.source), ANNOTATORS[spec.kind], settings.frames, width, height)
+            hints = make_hints(open_source(spec.source), ANNOTATORS[spec.kind], settings.frames, canvas.view)
             controls.append(ControlNet(_load(settings, spec.kind, parts), hints.window, strengths))
     _check_names(timeline.controls, [read_spec(text).kind for text in settings.control], "control")
     return controls

@@ -94,7 +94,7 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "clip.txt").write_text("hello")
     with pytest.raises(MediaError, match="neither a video nor a picture"):
         open_source(str(tmp_path / "clip.txt"))
-    with pytest.raises(MediaError, match="no 'clip.pmg'|there is no"):
+    with pytest.raises(MediaError, match=r"there is no"):
         open_source(str(tmp_path / "clip.pmg"))
     write_clip(tmp_path / "x", iter(_frames(1)), 8, {})
     (tmp_path / "x" / "settings.json").write_text(json.dumps([1]))

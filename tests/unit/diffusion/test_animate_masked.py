@@ -48,6 +48,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         PIL.Image.fromarray(_mask(number)).save(where / f"masks/{number}.png")
     rows = [{"frame_index": n, "id": 3, "label": "person", "rle": encode_rle(_mask(n))} for n in range(FRAMES)]
     (where / "track.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    lines = [{"frame_index": row["frame_index"], "time_s": 0.0, "objects": [row]} for row in rows]
+    (where / "video.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     (where / "track.json").write_text(json.dumps({"objects": [{"id": 3, "label": "person", "frames": rows}]}))
     return where
 
@@ -84,6 +86,17 @@ def test_blending_keeps_the_latents_of_the_source_too(animator: Animator, folder
     assert torch.equal(latents[0, :, outside], source[0, :, outside])
 
 
+@pytest.mark.parametrize("only_masked", [False, True])
+def test_a_hint_is_cut_like_its_frame(animator: Animator, folder: Path, only_masked: bool) -> None:
+    from suffice.diffusion.canvas import make_canvas
+
+    canvas = make_canvas(_settings(folder, only_masked=only_masked), animator.parts)
+    assert canvas.source is not None
+    for number in range(FRAMES):
+        picture = np.asarray(PIL.Image.open(folder / f"frames/{number}.png"))
+        assert np.array_equal(canvas.view(number, picture), canvas.source[number])
+
+
 def test_a_mask_of_everything_is_no_mask(animator: Animator, folder: Path) -> None:
     side = {"width": 16, "height": 16}
     square = folder / "square.png"
@@ -96,7 +109,13 @@ def test_a_mask_of_everything_is_no_mask(animator: Animator, folder: Path) -> No
 
 def test_masks_from_anywhere_are_the_same(folder: Path) -> None:
     rles = [encode_rle(_mask(number)) for number in range(FRAMES)]
-    for where in (str(folder / "masks"), str(folder / "track.jsonl"), str(folder / "track.json#person"), rles):
+    for where in (
+        str(folder / "masks"),
+        str(folder / "track.jsonl"),
+        str(folder / "track.json#person"),
+        str(folder / "video.jsonl#3"),
+        rles,
+    ):
         at = open_masks(where, WIDTH, HEIGHT)  # type: ignore[arg-type]
         assert all(np.array_equal(at(number), _mask(number)) for number in range(FRAMES))
     assert np.array_equal(open_masks(rles[1], WIDTH, HEIGHT)(3), _mask(1))

@@ -64,8 +64,12 @@ def _file(where: str, path: Path) -> Source:
     count = _frames_of_picture(path)
     if count > 1:
         return Source(where, count, None, lambda numbers: _animated(path, numbers))
-    still = decode_image(str(path))
-    return Source(where, None, None, lambda numbers: (still for _ in numbers))
+    return still(decode_image(str(path)), where)
+
+
+def still(image: Image, where: str = "the picture") -> Source:
+    """A picture that every frame is."""
+    return Source(where, None, None, lambda numbers: (image for _ in numbers))
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suffice.diffusion.clip.source import Source, resized
+import numpy as np
+
+from suffice.diffusion.clip.source import Source
 from suffice.diffusion.clip.strip import Strip, make_strip
 from suffice.diffusion.control.annotate.canny import canny
 from suffice.diffusion.control.annotate.edges import edges
@@ -21,12 +23,23 @@ if TYPE_CHECKING:
 Annotate = Callable[[Image, Image], Image]
 """``annotate(frame, frame before)``: the hint of the frame."""
 
+View = Callable[[int, Image], Image]
+"""``view(number, picture)``: what of the picture of a whole frame is painted on, at the size that it is painted at."""
+
 ANNOTATORS: dict[str, Annotate] = {
     "canny": lambda image, before: canny(image),
-    "edges": lambda image, before: edges(image),
+    "edges": lambda image, before: thin_edges(image),
+    "softedge": lambda image, before: edges(image),
     "flow": flow,
     "hint": lambda image, before: image,
 }
+
+
+def thin_edges(image: Image) -> Image:
+    """Edges one pixel wide, as the packaged ControlNet was taught to read them."""
+    from suffice.diffusion.pocket.edges import edges as thin
+
+    return np.repeat(thin(image)[:, :, None], 3, axis=2)
 
 
 @dataclass(frozen=True)
@@ -42,10 +55,12 @@ class Hints:
         return torch.from_numpy(self.pixels[list(frames)]).permute(0, 3, 1, 2).float() / 255
 
 
-def make_hints(source: Source, annotate: Annotate, frames: int, width: int, height: int) -> Hints:
-    """Hints for `frames` frames. A still hints at every frame; a clip that ends early holds its last frame, with a
-    warning."""
-    fitted = (resized(image, width, height) for image in frames_of(source, frames))
+def make_hints(source: Source, annotate: Annotate, frames: int, view: View) -> Hints:
+    """Hints for `frames` frames, made from what `view` shows of the source.
+
+    A still hints at every frame; a clip that ends early holds its last frame, with a warning.
+    """
+    fitted = (view(number, image) for number, image in enumerate(frames_of(source, frames)))
     return Hints(make_strip(_annotated(fitted, annotate), frames))
 
 

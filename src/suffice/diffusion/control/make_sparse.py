@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suffice.diffusion.clip.source import PICTURES, resized
+from suffice.diffusion.clip.source import PICTURES
+from suffice.diffusion.control.hints import View
 from suffice.diffusion.control.sparse import SparseControl
 from suffice.diffusion.vae import encode_images, to_tensor
 from suffice.errors import MediaError, ModelError
@@ -22,7 +23,7 @@ SPARSE = "sparse"
 
 
 def make_sparse(
-    place: str, source: str, parts: Parts, width: int, height: int, strengths: Callable[[Any], list[float]]
+    place: str, source: str, parts: Parts, view: View, strengths: Callable[[Any], list[float]]
 ) -> SparseControl:
     """The SparseCtrl at `place` (a folder or hub id), given the pictures of `source`.
 
@@ -30,7 +31,7 @@ def make_sparse(
         place: where the model is.
         source: a folder of pictures whose names end in the number of their frame, or one picture for frame 0.
         parts: of the checkpoint.
-        width, height: of the clip.
+        view: what of a picture of a whole frame is painted on.
         strengths: of a window.
     """
     from diffusers import SparseControlNetModel
@@ -40,7 +41,7 @@ def make_sparse(
     except (OSError, ValueError) as error:
         raise ModelError(f"the SparseCtrl {place} cannot be loaded: {' '.join(str(error).split())[:300]}") from None
     model = model.requires_grad_(False).eval().to(parts.device)
-    given = {number: _condition(model, resized(image, width, height), parts) for number, image in _frames(source)}
+    given = {number: _condition(model, view(number, image), parts) for number, image in _frames(source)}
     return SparseControl(model, given, strengths)
 
 

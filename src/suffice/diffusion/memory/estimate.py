@@ -34,7 +34,7 @@ def activation_bytes(unet: Any, sides: int, frames: int, height: int, width: int
         latents = torch.empty(count, unet.config.in_channels, height, width, dtype=unet.dtype)
         states = torch.empty(count, tokens, unet.config.cross_attention_dim, dtype=unet.dtype)
         added = _added(unet, count)
-        with _alive() as alive:
+        with count_alive() as alive:
             unet(latents, torch.empty((), dtype=torch.int64), encoder_hidden_states=states, added_cond_kwargs=added)
     return int(alive.peak)
 
@@ -57,7 +57,7 @@ def _added(unet: Any, count: int) -> dict[str, Any]:
     }
 
 
-def _alive() -> Any:
+def count_alive() -> Any:
     """A mode in which every new storage is counted for as long as somebody holds it."""
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves

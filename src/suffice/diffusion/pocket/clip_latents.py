@@ -42,7 +42,9 @@ def make(folder: Path, count: int, seed: int, drawn: Callable[[Any], list[Scene]
     return {"clean": torch.cat(clean), "states": torch.cat(states), "nothing": read(encoder, tokenize, [""])[0]}
 
 
-def load_clips(folder: Path, name: str = "clips", count: int = COUNT, seed: int = SEED, drawn: Any = clip) -> ClipLatents:
+def load_clips(
+    folder: Path, name: str = "clips", count: int = COUNT, seed: int = SEED, drawn: Any = clip
+) -> ClipLatents:
     """Return clips' latents, made on the first call and kept in `folder/NAME.pt`."""
     import torch
 

@@ -1,4 +1,4 @@
-"""The architecture of every pocket model, in diffusers' own words: block types as in SD 1.5, only fewer and narrower."""
+"""The architecture of every pocket model, in diffusers' own words: SD 1.5's block types, fewer and narrower."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MOTION: dict[str, Any] = {
     "motion_max_seq_length": 32,
     "use_motion_mid_block": True,
 }
-# The noise is a little stronger at the end than SD 1.5's (0.012): a 16 by 16 latent keeps less detail to hide a mean in.
+# More noise at the end than SD 1.5 (0.012): in a latent of 16 by 16 a mean shines through longer.
 SCHEDULER: dict[str, Any] = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,

@@ -21,8 +21,9 @@ def edges(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     shade = np.pad(rgb.astype(np.float32) / 255, ((1, 1), (1, 1), (0, 0)), mode="edge")
     across = np.abs(shade[1:-1, 2:] - shade[1:-1, :-2]).max(-1) / 2
     down = np.abs(shade[2:, 1:-1] - shade[:-2, 1:-1]).max(-1) / 2
-    ridge = np.where(across >= down, _ridge(across, 1), _ridge(down, 0))
-    return ((np.maximum(across, down) > _LEAST) & ridge).astype(np.uint8) * 255
+    ridge: NDArray[np.bool_] = np.where(across >= down, _ridge(across, 1), _ridge(down, 0))
+    strong = np.maximum(across, down) > _LEAST
+    return np.where(strong & ridge, np.uint8(255), np.uint8(0))
 
 
 def as_hint(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

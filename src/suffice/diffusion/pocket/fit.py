@@ -26,6 +26,7 @@ class Plan:
     average: float = 0.999
     save_every: int = 200
     decay: float = 0.01
+    optimiser: str = "adam"
 
 
 def rate_at(plan: Plan, step: int) -> float:
@@ -57,6 +58,16 @@ def _trained(module: Any) -> dict[str, Any]:
     return {name: value for name, value in module.named_parameters() if value.requires_grad}
 
 
+def _optimiser(plan: Plan, weights: list[Any]) -> Any:
+    import torch
+
+    from suffice.diffusion.pocket.muon import muon
+
+    if plan.optimiser == "muon":
+        return muon(weights, plan.rate, plan.decay)
+    return torch.optim.AdamW(weights, lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True)
+
+
 def _save(path: Path, step: int, module: Any, average: Averaged, optimiser: Any, curve: list[Any]) -> None:
     import torch
 
@@ -79,14 +90,21 @@ def _resume(path: Path, module: Any, average: Averaged, optimiser: Any) -> tuple
     state = torch.load(path, weights_only=True)
     module.load_state_dict(state["weights"], strict=False)
     average.weights = state["average"]
-    optimiser.load_state_dict(state["optimiser"])
+    if len(state["optimiser"]["param_groups"]) == len(
+        optimiser.param_groups
+    ):  # else the stage has changed its optimiser
+        optimiser.load_state_dict(state["optimiser"])
     return int(state["step"]), json.loads(path.with_suffix(".json").read_text())
 
 
 def _show(plan: Plan, step: int, loss: float, began: float, first: int) -> None:
     per_step = (time.monotonic() - began) / (step + 1 - first)
     left_s = per_step * (plan.steps - step - 1)
-    print(f"{plan.name} {step + 1}/{plan.steps} loss {loss:.5f} {per_step:.3f} s/step, {left_s:.0f} s left", file=sys.stderr, flush=True)
+    print(
+        f"{plan.name} {step + 1}/{plan.steps} loss {loss:.5f} {per_step:.3f} s/step, {left_s:.0f} s left",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Path) -> None:
@@ -99,7 +117,7 @@ def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Pat
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plan.name}.pt"
     weights = _trained(module)
-    optimiser = torch.optim.AdamW(weights.values(), lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True)
+    optimiser = _optimiser(plan, list(weights.values()))
     average = Averaged(weights, plan.average)
     first, curve = _resume(path, module, average, optimiser)
     began, recent = time.monotonic(), []

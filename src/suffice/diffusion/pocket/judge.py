@@ -11,13 +11,12 @@ from typing import Any
 
 from suffice.diffusion.pocket.clip import clip
 from suffice.diffusion.pocket.data import as_pixels
-from suffice.diffusion.pocket.draw import draw
 from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.sample import moving, one, scene, two
 from suffice.diffusion.pocket.scene import COLOURS, KINDS, MOTIONS, STILL, Scene
 
 LOOK = Plan("judge", steps=1500, rate=2e-3, seed=21, average=0.99)
-WATCH = Plan("judge_motion", steps=500, rate=2e-3, seed=22, average=0.99)
+WATCH = Plan("judge_motion", steps=900, rate=2e-3, seed=22, average=0.99)
 STANDS = ("alone", "left", "right", "top", "bottom")
 _SLOTS = {"": (0,), "left of": (1, 2), "right of": (2, 1), "above": (3, 4), "below": (4, 3)}
 _MIX = ((one, 0.35), (moving, 0.25), (two, 0.4))
@@ -43,7 +42,7 @@ def looker() -> Any:
     """Return the untrained picture judge: RGB [n, 3, 64, 64] to kind [n, 17, 5] and colour [n, 9, 5] scores."""
     import torch.nn as nn
 
-    class Looker(nn.Module):
+    class Looker(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.eye = nn.Sequential(_stride(3, 24), _stride(24, 48), _stride(48, 96), _stride(96, 128), nn.Flatten())
@@ -62,12 +61,14 @@ def watcher() -> Any:
     """Return the untrained clip judge: RGB [n, 16, 3, 64, 64] to motion scores [n, 8]."""
     import torch.nn as nn
 
-    class Watcher(nn.Module):
+    class Watcher(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.eye = nn.Sequential(nn.AvgPool2d(2), _stride(3, 16), _stride(16, 24), _stride(24, 32), nn.Flatten())
             self.frame = nn.Linear(32 * 16, 48)
-            self.time = nn.Sequential(nn.Conv1d(48, 64, 3, 2, 1), nn.SiLU(), nn.Conv1d(64, 64, 3, 2, 1), nn.SiLU(), nn.Flatten())
+            self.time = nn.Sequential(
+                nn.Conv1d(48, 64, 3, 2, 1), nn.SiLU(), nn.Conv1d(64, 64, 3, 2, 1), nn.SiLU(), nn.Flatten()
+            )
             self.motion = nn.Linear(64 * 4, len(ALL_MOTIONS))
 
         def forward(self, clips: Any) -> Any:
@@ -96,7 +97,9 @@ def _look_loss(model: Any, step: int, generator: Any) -> Any:
     told = [scene(rng, _MIX) for _ in range(_BATCH)]
     kind, colour = model(roughen(as_pixels(told).float(), generator))
     wanted = torch.tensor([marks(one) for one in told])
-    return torch.nn.functional.cross_entropy(kind, wanted[..., 0]) + torch.nn.functional.cross_entropy(colour, wanted[..., 1])
+    return torch.nn.functional.cross_entropy(kind, wanted[..., 0]) + torch.nn.functional.cross_entropy(
+        colour, wanted[..., 1]
+    )
 
 
 def _false_marks(rng: Any, frames: list[Scene]) -> list[Scene]:

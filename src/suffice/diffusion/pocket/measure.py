@@ -43,7 +43,11 @@ def share(right: Iterable[bool]) -> dict[str, Any]:
         return {"n": 0, "share": None, "interval": None}
     z = 1.96
     middle, half = p + z * z / (2 * n), z * ((p * (1 - p) + z * z / (4 * n)) / n) ** 0.5
-    return {"n": n, "share": round(p, 4), "interval": [round((middle + way * half) / (1 + z * z / n), 4) for way in (-1, 1)]}
+    return {
+        "n": n,
+        "share": round(p, 4),
+        "interval": [round((middle + way * half) / (1 + z * z / n), 4) for way in (-1, 1)],
+    }
 
 
 def _in_parts(told: list[Any], at_once: int = _AT_ONCE) -> list[list[Any]]:

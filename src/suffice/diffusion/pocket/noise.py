@@ -23,8 +23,13 @@ def signal_and_noise(timesteps: Any, like: Any) -> tuple[Any, Any]:
     return share.sqrt(), (1 - share).sqrt()
 
 
-def v_loss(predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None) -> Any:
-    """Return the mean squared error of v at random timesteps. The network runs in bfloat16, the loss in float32."""
+def v_loss(
+    predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None, weight: Any = 1.0
+) -> Any:
+    """Return the mean squared error of v at random timesteps, times `weight` where one is given for each place.
+
+    The network runs in bfloat16, the loss in float32.
+    """
     import torch
 
     if timesteps is None:
@@ -33,4 +38,4 @@ def v_loss(predict: Callable[[Any, Any], Any], clean: Any, generator: Any, times
     drawn = torch.randn(clean.shape, generator=generator)
     with torch.autocast("cpu", torch.bfloat16):
         v = predict(signal * clean + noise * drawn, timesteps)
-    return torch.nn.functional.mse_loss(v.float(), signal * drawn - noise * clean)
+    return ((v.float() - (signal * drawn - noise * clean)) ** 2 * weight).mean()

@@ -22,7 +22,9 @@ _STROKES = {
     "f": (-_W, -_H, -_W + _T, _T / 2),
     "g": (-_W, -_T / 2, _W, _T / 2),
 }
-_LIT = dict(zip(DIGITS, ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"), strict=True))
+_LIT = dict(
+    zip(DIGITS, ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg"), strict=True)
+)
 
 
 def _around(count: int, radii: tuple[float, ...] = (1.0,), start_deg: float = -90.0) -> Polygon:
@@ -42,19 +44,22 @@ def _box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
     return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
 
 
+_SHAPES: dict[str, tuple[Polygon, ...]] = {
+    "circle": (_around(40, (0.95,)),),
+    "square": (_box(-0.85, -0.85, 0.85, 0.85),),
+    "triangle": (_around(3, (1.1,)) + np.array((0.0, 0.15)),),
+    "star": (_around(10, (1.1, 0.45)),),
+    "cross": (_box(-0.95, -0.3, 0.95, 0.3), _box(-0.3, -0.95, 0.3, 0.95)),
+    "heart": (_heart(),),
+}
+
+
 @cache
 def outlines(kind: str) -> tuple[Polygon, ...]:
     """Return the polygons whose union is a thing of this kind."""
     if kind in _LIT:
         return tuple(_box(*_STROKES[stroke]) for stroke in _LIT[kind])
-    return {
-        "circle": lambda: (_around(40, (0.95,)),),
-        "square": lambda: (_box(-0.85, -0.85, 0.85, 0.85),),
-        "triangle": lambda: (_around(3, (1.1,)) + (0.0, 0.15),),
-        "star": lambda: (_around(10, (1.1, 0.45)),),
-        "cross": lambda: (_box(-0.95, -0.3, 0.95, 0.3), _box(-0.3, -0.95, 0.3, 0.95)),
-        "heart": lambda: (_heart(),),
-    }[kind]()
+    return _SHAPES[kind]
 
 
 def place(kind: str, centre_xy: tuple[float, float], radius: float, turn_deg: float) -> list[Polygon]:

@@ -1,4 +1,4 @@
-"""Write the whole pocket folder with random weights: the exact architecture, for tests and for code that needs no meaning."""
+"""Write the whole pocket folder with random weights: the exact architecture, for code that needs no meaning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from suffice.diffusion.pocket import configs
-from suffice.diffusion.pocket.vocabulary import START, END, tokens, write_tokenizer
+from suffice.diffusion.pocket.vocabulary import END, START, tokens, write_tokenizer
 
 
 def text_config() -> Any:
@@ -32,7 +32,7 @@ def make_controlnet(unet: Any) -> Any:
 
 
 def make_motion() -> Any:
-    """Return an untrained motion adapter; its last layers are zero (diffusers leaves them random): it changes nothing yet."""
+    """Return an untrained motion adapter that changes nothing: its last layers are zero (diffusers' are random)."""
     import torch
     from diffusers import MotionAdapter
 
@@ -73,7 +73,7 @@ def save_half(model: Any, folder: Path) -> None:
 
 
 def save_text(encoder: Any, folder: Path) -> None:
-    """Save a text encoder in half precision; its config must not say float16, or it would load as that even on a CPU."""
+    """Save a text encoder in half precision, with a config that does not make it load as that on a CPU."""
     save_half(encoder, folder)
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": "float32"}, indent=2) + "\n")

@@ -38,11 +38,18 @@ def _around(rng: Generator, middle: float | None, radius: float, spread: float =
     return float(min(max(drawn, low), high))
 
 
-def thing(rng: Generator, kind: str, size: str, xy: tuple[float | None, float | None], **more: str) -> Thing:
+def thing(
+    rng: Generator,
+    kind: str,
+    size: str,
+    xy: tuple[float | None, float | None],
+    motion: str = "",
+    place: str = "",
+) -> Thing:
     """Return a thing near `xy` (None: anywhere on that axis) in a colour by lot."""
     radius = SIZES[size] * float(rng.uniform(0.94, 1.06))
     centre = (_around(rng, xy[0], radius), _around(rng, xy[1], radius))
-    return Thing(kind, pick(rng, tuple(COLOURS)), size, centre, radius, **more)
+    return Thing(kind, pick(rng, tuple(COLOURS)), size, centre, radius, motion=motion, place=place)
 
 
 def background(rng: Generator) -> str:
@@ -53,7 +60,10 @@ def background(rng: Generator) -> str:
 def one(rng: Generator) -> Scene:
     """One thing, half of the time at a named place."""
     place = pick(rng, tuple(PLACES)) if rng.random() < 0.5 else ""
-    return Scene(background(rng), (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),))
+    return Scene(
+        background(rng),
+        (thing(rng, _kind(rng), pick(rng, tuple(SIZES)), PLACES.get(place, (None, None)), place=place),),
+    )
 
 
 def moving(rng: Generator) -> Scene:
@@ -69,7 +79,9 @@ def moving(rng: Generator) -> Scene:
 def _posed(rng: Generator, seen: Thing) -> Thing:
     if seen.motion == "spinning":
         return replace(seen, turn_deg=float(rng.uniform(0, 120)))
-    return replace(seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24)))
+    return replace(
+        seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24))
+    )
 
 
 _CENTRES = {

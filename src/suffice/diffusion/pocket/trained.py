@@ -59,10 +59,11 @@ def text_encoder(folder: Path) -> tuple[Any, Any]:
     return model.eval().requires_grad_(False), tokenizer(folder)
 
 
-def unet(folder: Path, stage: str = "unet") -> Any:
-    """Return the text-to-picture UNet."""
+def unet(folder: Path, stage: str = "") -> Any:
+    """Return the text-to-picture UNet as the last of its two stages left it, or as `stage` did."""
     from diffusers import UNet2DConditionModel
 
+    stage = stage or ("outlines" if (folder / "outlines.pt").exists() else "unet")
     model = UNet2DConditionModel(**configs.UNET)
     model.load_state_dict(averaged(folder, stage))
     return model.eval().requires_grad_(False)

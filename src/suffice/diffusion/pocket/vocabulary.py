@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from suffice.diffusion.pocket.scene import BACKGROUNDS, COLOURS, KINDS, MOTIONS, SIZES, STILL
@@ -42,7 +43,7 @@ def merges() -> list[tuple[str, str]]:
     """Return byte-pair merges, commonest pair first, until every word of `words()` is one piece."""
     split = [[*word[:-1], word[-1] + "</w>"] for word in words()]
     found: list[tuple[str, str]] = []
-    while pairs := Counter(pair for pieces in split for pair in zip(pieces, pieces[1:], strict=False)):
+    while pairs := Counter(pair for pieces in split for pair in pairwise(pieces)):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         found.append(best)
         split = [_merge(pieces, best) for pieces in split]

@@ -1,4 +1,4 @@
-"""Stage 5: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
+"""Stage 6: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.noise import v_loss
 from suffice.diffusion.pocket.scene import Scene
 
-PLAN = Plan("controlnet", steps=420, rate=6e-4, seed=5, average=0.99, save_every=100)
+PLAN = Plan("controlnet", steps=240, rate=6e-4, seed=5, average=0.99, save_every=100)
 _BATCH = 40
 _UNTOLD = 0.3  # captions withheld more often than elsewhere, so that edges are read and not guessed from words
 

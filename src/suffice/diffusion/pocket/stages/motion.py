@@ -1,4 +1,4 @@
-"""Stage 4: the motion adapter, sixteen frames at a time; the UNet it sits in stays as it is."""
+"""Stage 5: the motion adapter, sixteen frames at a time; the UNet it sits in stays as it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from suffice.diffusion.pocket.clip_latents import ClipLatents, load_clips
 from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.noise import v_loss
 
-PLAN = Plan("motion", steps=700, rate=1.5e-3, seed=4, average=0.99, save_every=50)
+PLAN = Plan("motion", steps=300, rate=1.5e-3, seed=4, average=0.99, save_every=50)
 _BATCH = 4
 _UNTOLD = 0.1
 _COARSE = 0.5  # half of the draws come from the noisier half, where it is settled what moves where

@@ -46,7 +46,7 @@ def targets(told: Scene) -> list[list[int]]:
 def _reader() -> Any:
     import torch
 
-    class Reader(torch.nn.Module):
+    class Reader(torch.nn.Module):  # type: ignore[misc]
         """Ask each place what stands there: one cross-attention and a linear head a trait."""
 
         def __init__(self, width: int) -> None:
@@ -74,7 +74,9 @@ def _loss(both: Any, tokenize: Any, seed: int) -> Any:
     ids = tokenize([caption(one) for one in told])[:, :_SHORT]
     answers = both["reader"](both["encoder"](ids).last_hidden_state)
     wanted = torch.tensor([targets(one) for one in told])
-    losses = [torch.nn.functional.cross_entropy(a.flatten(0, 1), wanted[..., n].flatten()) for n, a in enumerate(answers)]
+    losses = [
+        torch.nn.functional.cross_entropy(a.flatten(0, 1), wanted[..., n].flatten()) for n, a in enumerate(answers)
+    ]
     return sum(losses)
 
 
@@ -86,7 +88,9 @@ def tokenizer(folder: Path) -> Any:
 
     write_tokenizer(folder / "tokenizer")
     words = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    return lambda captions: words(captions, padding="max_length", max_length=configs.TOKENS, return_tensors="pt").input_ids
+    return lambda captions: (
+        words(captions, padding="max_length", max_length=configs.TOKENS, return_tensors="pt").input_ids
+    )
 
 
 def train(folder: Path) -> Any:

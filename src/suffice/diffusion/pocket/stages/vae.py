@@ -1,7 +1,7 @@
 """Stage 1: the autoencoder, 64 by 64 RGB to a 4 by 16 by 16 latent.
 
-The first three latent channels are drawn towards the picture itself at a quarter of its side. That costs nothing (they would
-hold colour anyway) and makes latents smooth, so the diffusion model has an easier thing to learn.
+The first three latent channels are drawn towards the picture itself at a quarter of its side. That costs
+nothing (they would hold colour anyway) and makes latents smooth, so the diffusion model has an easier thing to learn.
 """
 
 from __future__ import annotations
@@ -38,7 +38,11 @@ def _loss(vae: Any, pixels: Any, generator: Any) -> Any:
     shown = vae.decode(latent.mean + latent.std * noise).sample
     small = f.avg_pool2d(pixels, 4)
     rebuilt = f.mse_loss(shown, pixels) + 0.1 * f.l1_loss(shown, pixels)
-    return rebuilt + 0.05 * f.mse_loss(latent.mean[:, :3], 1.5 * small) + 1e-4 * latent.kl().mean() / latent.mean[0].numel()
+    return (
+        rebuilt
+        + 0.05 * f.mse_loss(latent.mean[:, :3], 1.5 * small)
+        + 1e-4 * latent.kl().mean() / latent.mean[0].numel()
+    )
 
 
 def train(folder: Path) -> Any:

@@ -1,0 +1,1 @@
+"""Making as functions of SQL."""
