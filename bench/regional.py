@@ -281,7 +281,9 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
     for ranks in (2, 4):
         for name, skip in (("off", WHOLE), ("budget=0.5", SKIP)):
             fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(ranks)])
-            course = model.course(RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2)))
+            course = model.course(
+                RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2, reset_every=10))
+            )
             planner = Planner(fleet)
             planner.run([course])
             fleet.stop()

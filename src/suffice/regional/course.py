@@ -8,7 +8,7 @@ history of every region by themselves.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from suffice.regional.fill.first_order import first_order
@@ -64,6 +64,7 @@ class Course:
         kept: KeptOutside | None = None,
         whole_above: float = 1.0,
     ) -> None:
+        settings = replace(settings, skip=settings.skip.fitted(settings.steps))
         self.settings, self.condition, self.grid, self.kept = settings, condition, grid, kept
         self.scheduler, self.generator, self.words, self.whole_above = scheduler, generator, words, whole_above
         self.latents = latents * scheduler.init_noise_sigma
