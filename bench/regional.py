@@ -281,7 +281,9 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
     for ranks in (2, 4):
         for name, skip in (("off", WHOLE), ("budget=0.5", SKIP)):
             fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(ranks)])
-            course = model.course(RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2)))
+            course = model.course(
+                RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2, reset_every=10))
+            )
             planner = Planner(fleet)
             planner.run([course])
             fleet.stop()
@@ -340,17 +342,22 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
         StepCost(0.3, 10.7, 10.9) if known is None else StepCost(known["fixed_s"], known["whole_s"], known["dense_s"])
     )
     rows = []
-    for workers, group in ((8, 4), (64, 4), (64, 8), (256, 8), (1024, 8)):
-        for speeds in ("equal", "mixed"):
-            rates = [1.0 if speeds == "equal" or worker % 2 else 0.5 for worker in range(workers)]
-            trace = synthetic_trace(8 * workers // group * 2, group, active_fraction=0.4, every_s=0.0)
-            for name, requests, policy in (
-                ("gaps filled", trace, GapFilling(2 * group + 4)),
-                ("one at a time", trace, OneByOne()),
-                ("static strips", strips(trace), OneByOne()),
-            ):
-                outcome = simulate(requests, rates, policy, model, group).as_json()
-                rows.append({"workers": workers, "group": group, "speeds": speeds, "way": name, **outcome})
+    for workers, group, speeds in (
+        (8, 4, "equal"),
+        (8, 4, "mixed"),
+        (64, 8, "equal"),
+        (64, 8, "mixed"),
+        (1024, 8, "equal"),
+    ):
+        rates = [1.0 if speeds == "equal" or worker % 2 else 0.5 for worker in range(workers)]
+        trace = synthetic_trace(16 * workers // group, group, active_fraction=0.4, every_s=0.0)
+        for name, requests, policy in (
+            ("gaps filled", trace, GapFilling(2 * group + 4)),
+            ("one at a time", trace, OneByOne()),
+            ("static strips", strips(trace), OneByOne()),
+        ):
+            outcome = simulate(requests, rates, policy, model, group).as_json()
+            rows.append({"workers": workers, "group": group, "speeds": speeds, "way": name, **outcome})
     print_table(rows)
     return {"active_fraction": 0.4, "cost": model.__dict__, "rows": rows}
 

@@ -8,12 +8,13 @@ history of every region by themselves.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from suffice.regional.fill.first_order import first_order
 from suffice.regional.fill.history import History
 from suffice.regional.fill.zero_order import zero_order
+from suffice.regional.prediction import from_noise, level, to_noise
 from suffice.regional.regions import cut_regions
 from suffice.regional.skip.auto import auto
 from suffice.regional.skip.budget import budget
@@ -63,6 +64,7 @@ class Course:
         kept: KeptOutside | None = None,
         whole_above: float = 1.0,
     ) -> None:
+        settings = replace(settings, skip=settings.skip.fitted(settings.steps))
         self.settings, self.condition, self.grid, self.kept = settings, condition, grid, kept
         self.scheduler, self.generator, self.words, self.whole_above = scheduler, generator, words, whole_above
         self.latents = latents * scheduler.init_noise_sigma
@@ -124,8 +126,13 @@ class Course:
 
     def absorb(self, plan: StepPlan, noise: Tensor, recorder: AttentionRecorder | None = None) -> None:
         """Take in the network's answer ``[sides·b, tiles of the plan, c, t, t]`` and do the solver's step."""
-        self._remember(plan, self._guided(noise))
-        self._solve(self._whole_noise(plan))
+        import torch
+
+        output = self._guided(noise)
+        sample, at = self._sample(), level(self.scheduler, self.step)
+        tiles = torch.tensor(plan.tiles, dtype=torch.long, device=output.device)
+        self._remember(plan, to_noise(self._kind, output, sample[:, tiles], at))
+        self._solve(self._whole_output(plan, tiles, output, sample, at))
         self.plans.append(plan)
         self.fractions.append(len(plan.tiles) / self.grid.count)
         self.step += 1
@@ -153,16 +160,25 @@ class Course:
             else:
                 standing.rested_steps += 1
 
-    def _whole_noise(self, plan: StepPlan) -> Tensor:
-        import torch
-
+    def _whole_output(
+        self, plan: StepPlan, tiles: Tensor, output: Tensor, sample: Tensor, at: tuple[float, float]
+    ) -> Tensor:
+        """The network's answer for the whole latent, with a guess for what rested."""
         assert self.history is not None
         if len(plan.tiles) == self.grid.count:
-            return self.grid.joined(self.history.last)
-        filled = FILL_INS[self.settings.skip.fill](self.history, plan.time).clone()
-        tiles = torch.tensor(plan.tiles, dtype=torch.long, device=filled.device)
-        filled[:, tiles] = self.history.last[:, tiles]
+            return self.grid.joined(output)
+        held = FILL_INS[self.settings.skip.fill](self.history, plan.time)
+        filled = from_noise(self._kind, held, sample, at).clone()
+        filled[:, tiles] = output
         return self.grid.joined(filled)
+
+    def _sample(self) -> Tensor:
+        """One side of what the network saw, as tiles."""
+        return self.grid.cut(self.network_input()[: len(self.latents)])
+
+    @property
+    def _kind(self) -> str:
+        return str(self.scheduler.config.prediction_type)
 
     def _solve(self, noise: Tensor) -> None:
         time = self.scheduler.timesteps[self.step]

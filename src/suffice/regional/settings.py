@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suffice.errors import UsageError, nearest
 
 SOLVERS = ("ddim", "euler", "dpm++", "lcm")
+WHOLE_SHARE = 0.9
 FILLS = ("zero_order", "first_order")
 
 
@@ -28,9 +29,9 @@ class SkipSettings:
     change_power: float = 1.0
     rest_steps_max: int = 4
     starvation: float = 0.35
-    warmup_steps: int = 4
+    warmup_steps: int = 2
     tail_steps: int = 1
-    reset_every: int = 10
+    reset_every: int = 3
     fill: str = "first_order"
     seed: int = 0
 
@@ -39,6 +40,14 @@ class SkipSettings:
         start = min(self.warmup_steps + 1, steps)
         resets = range(start - 1 + self.reset_every, steps, self.reset_every) if self.reset_every else ()
         return frozenset({*range(start), *resets, *range(max(0, steps - self.tail_steps), steps)})
+
+    def fitted(self, steps: int) -> SkipSettings:
+        """With whole steps so far apart that nine tenths of a budget pay for them; the rest is for regions."""
+        if self.mode not in ("budget", "random") or not self.reset_every:
+            return self
+        apart = (replace(self, reset_every=every) for every in range(self.reset_every, steps))
+        enough = WHOLE_SHARE * self.active_fraction * steps
+        return next((one for one in apart if len(one.dense_steps(steps)) <= enough), replace(self, reset_every=0))
 
     def check(self, steps: int) -> None:
         """Raises :class:`UsageError` for what cannot be."""
@@ -50,11 +59,11 @@ class SkipSettings:
             raise UsageError(f"fill {self.fill!r} is none of {', '.join(FILLS)}{nearest(self.fill, FILLS)}")
         if not 1 <= self.warmup_steps < steps:
             raise UsageError(f"{self.warmup_steps} warm-up steps do not fit in {steps} steps")
-        least = len(self.dense_steps(steps)) / steps
-        if self.mode in ("budget", "random") and not least <= self.active_fraction <= 1:
+        whole = len(self.fitted(steps).dense_steps(steps))
+        if self.mode in ("budget", "random") and not whole / steps <= self.active_fraction <= 1:
             raise UsageError(
-                f"budget={self.active_fraction:g} is not between {least:.3g} and 1: {len(self.dense_steps(steps))} of "
-                f"{steps} steps always run whole (warm-up, resets, tail)"
+                f"budget={self.active_fraction:g} is not between {whole / steps:.3g} and 1: {whole} of {steps} steps "
+                "always run whole (warm-up, the step after it, tail)"
             )
 
 

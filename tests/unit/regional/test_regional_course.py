@@ -187,8 +187,8 @@ def test_otsu_finds_the_gap() -> None:
         (replace(ASKED, tile=6), "do not divide a latent of 8×8; these do: 2, 4, 8"),
         (replace(ASKED, height=33), "multiples of 4"),
         (replace(ASKED, solver="heun"), "none of ddim, euler"),
-        (replace(ASKED, steps=3, skip=SkipSettings(mode="auto")), "4 warm-up steps do not fit in 3"),
-        (replace(ASKED, steps=20, skip=parse_skip("budget=0.1")), "not between 0.35 and 1"),
+        (replace(ASKED, steps=2, skip=SkipSettings(mode="auto")), "2 warm-up steps do not fit in 2"),
+        (replace(ASKED, steps=20, skip=parse_skip("budget=0.1")), "not between 0.2 and 1"),
         (replace(ASKED, skip=SkipSettings(fill="second")), "none of zero_order"),
     ],
 )
@@ -206,3 +206,36 @@ def test_more_regions_than_tiles_are_refused(model: Model) -> None:
 def test_bad_skips_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_skip(text)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("solver", ["ddim", "euler"])
+def test_held_noise_is_one_large_step(solver: str, kind: str) -> None:
+    """A tile that rests for four small steps ends where one step over all four ends."""
+    from diffusers import DDIMScheduler
+
+    from suffice.diffusion.schedulers import make_scheduler
+    from suffice.regional.prediction import from_noise, level, to_noise
+
+    base = DDIMScheduler(clip_sample=False, prediction_type=kind, timestep_spacing="trailing", set_alpha_to_one=False)
+    scheduler = make_scheduler(base, solver)
+    scheduler.set_timesteps(20)
+    latents = torch.randn(1, 4, 4, 4, generator=torch.Generator().manual_seed(0)) * scheduler.init_noise_sigma
+    picture, held = torch.randn(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(1))
+    for step, time in enumerate(scheduler.timesteps[:4]):
+        seen, at = scheduler.scale_model_input(latents, time), level(scheduler, step)
+        if step == 0:
+            held = to_noise(kind, picture, seen, at)
+            start = (seen - at[1] * held) / at[0]
+        assert torch.allclose(to_noise(kind, from_noise(kind, held, seen, at), seen, at), held, atol=1e-4)
+        latents = scheduler.step(from_noise(kind, held, seen, at), time, latents).prev_sample
+    after = level(scheduler, 4)
+    seen = scheduler.scale_model_input(latents, scheduler.timesteps[4])
+    assert (seen - after[0] * start - after[1] * held).abs().max() <= 1e-3 * seen.abs().max()
+
+
+def test_whole_steps_are_as_near_as_the_budget_pays_for() -> None:
+    half, third, own = (SkipSettings(mode="budget", active_fraction=f).fitted(20) for f in (0.5, 0.34, 0.95))
+    assert sorted(half.dense_steps(20)) == [0, 1, 2, 5, 8, 11, 14, 17, 19]
+    assert len(third.dense_steps(20)) == 6 and own.reset_every == 3
+    assert SkipSettings(mode="auto").fitted(20) == SkipSettings(mode="auto")
