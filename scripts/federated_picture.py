@@ -1,6 +1,4 @@
-"""Make the picture of the README: accuracy by virtual time, of bench/results/federated_selection.json.
-
-    python scripts/federated_picture.py "differ, speed unrelated"
+"""Make the picture of the README: accuracy by virtual time, of bench/results/federated_curves.json.
 
 Needs a Chromium on the PATH.
 """
@@ -9,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,11 +17,9 @@ from suffice.federated.finished.chart import line_chart
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(regime: str) -> None:
-    rows = json.loads((ROOT / "bench/results/federated_selection.json").read_text())["rows"]
-    found = {row["way"]: row for row in rows if row["regime"] == regime}
-    series = {"random": next(iter(found.values()))["curve_random"]} | {way: row["curve"] for way, row in found.items()}
-    chart = line_chart(f"Test accuracy: clients {regime}", series, "virtual hours")
+def main() -> None:
+    found = json.loads((ROOT / "bench/results/federated_curves.json").read_text())
+    chart = line_chart(f"Test accuracy, one seed (clients {found['regime']})", found["curves"], "virtual hours")
     with tempfile.TemporaryDirectory() as folder:
         page, picture = Path(folder) / "p.html", Path(folder) / "p.png"
         style = "<style>body{margin:20px;background:#fff}svg{width:860px;height:auto}</style>"
@@ -36,4 +31,4 @@ def main(regime: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
