@@ -149,3 +149,19 @@ def test_shares_and_overlaps() -> None:
     own = edges(np.round(picture * 255).astype(np.uint8))
     assert edge_iou(picture, own) == (1.0, 1.0)
     assert edge_iou(picture, lines) == (0.0, 0.0)
+
+
+def test_kept_latents_are_stale_when_an_encoder_is_newer(tmp_path: Path) -> None:
+    import os
+
+    from suffice.diffusion.pocket.latents import is_stale
+
+    latents, encoder = tmp_path / "latents.pt", tmp_path / "vae.pt"
+    assert is_stale(latents)
+    for path in (latents, encoder):
+        path.touch()
+    os.utime(latents, (100, 100))
+    os.utime(encoder, (50, 50))
+    assert not is_stale(latents)
+    os.utime(encoder, (150, 150))
+    assert is_stale(latents)

@@ -9,7 +9,7 @@ from typing import Any
 
 from suffice.diffusion.pocket.caption import caption
 from suffice.diffusion.pocket.clip import clip
-from suffice.diffusion.pocket.latents import encode, read
+from suffice.diffusion.pocket.latents import encode, is_stale, read
 from suffice.diffusion.pocket.scene import Scene
 
 COUNT, SEED, _AT_ONCE = 2400, 51, 10
@@ -49,7 +49,7 @@ def load_clips(
     import torch
 
     path = folder / f"{name}.pt"
-    if not path.exists():
+    if is_stale(path):
         torch.save(make(folder, count, seed, drawn), path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
     kept = torch.load(path, weights_only=True, mmap=True)

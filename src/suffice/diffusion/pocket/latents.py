@@ -60,12 +60,20 @@ def _make(folder: Path) -> dict[str, Any]:
     return {"clean": torch.cat(clean), "states": torch.cat(states), "nothing": nothing, "singles": singles}
 
 
+def is_stale(path: Path) -> bool:
+    """Return whether `path` is lacking, or older than the encoders beside it that it was made with."""
+    if not path.exists():
+        return True
+    encoders = [path.parent / f"{stage}.pt" for stage in ("vae", "text")]
+    return any(one.exists() and one.stat().st_mtime > path.stat().st_mtime for one in encoders)
+
+
 def load_latents(folder: Path) -> Latents:
     """Return the training latents, made on the first call and kept in `folder/latents.pt`."""
     import torch
 
     path = folder / "latents.pt"
-    if not path.exists():
+    if is_stale(path):
         torch.save(_make(folder), path)
     kept = torch.load(path, weights_only=True, mmap=True)
     return Latents(kept["clean"], kept["states"], kept["nothing"].float(), kept["singles"])
