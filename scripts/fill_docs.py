@@ -22,12 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
     "README.md",
-    *sorted(
-        f"docs/{page.name}"
-        for page in (ROOT / "docs").glob("*.md")
-        if "```text
-" in page.read_text(encoding="utf-8")
-    ),
+    *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if "```text" in page.read_text("utf-8")),
 )
 """Pages with outputs in them."""
 BLOCK = re.compile(r"(<!-- not run: .*? -->\n)?```(\w+)\n(.*?)```\n", re.DOTALL)
