@@ -307,7 +307,10 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def throughput(args: argparse.Namespace) -> dict[str, Any]:
-    """Wall seconds of the same requests on two processes. On a busy machine only the ratios mean something."""
+    """Wall seconds of the same requests on two processes, one way after the other: run it on a quiet machine.
+
+    The strips here wait for each other in every layer of every step; DistriFusion's do so in the first steps only.
+    """
     model, rows = load(args.model), []
     ways = (
         ("gaps filled", "stale", GapFilling(), SKIP),
