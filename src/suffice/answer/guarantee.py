@@ -43,10 +43,14 @@ class Guarantee:
         return {**asdict(self), "intervals": intervals}
 
     def __str__(self) -> str:
-        looked = f"{self.sampled:,} of {self.population:,} looked at, seed {self.seed}"
         if self.tier == "exact":
             return f"exact ({self.method})"
+        words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
+        asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
         shown = [f"{name} in [{ends[0][0]:,.6g}, {ends[0][1]:,.6g}]" for name, ends in self.intervals.items() if ends]
         more = "" if all(len(ends) <= 1 for ends in self.intervals.values()) else " in the first row, …"
-        promise = ", ".join(shown) or ", ".join(f"{name} {100 * value:g}%" for name, value in self.target.items())
-        return f"{promise}{more} with {100 * self.confidence:g}% confidence ({self.tier}, {self.method}), {looked}"
+        return (
+            f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
+            f"{': ' if shown else ''}{', '.join(shown)}{more} ({self.tier}, {self.method});"
+            f" {self.sampled:,} of {self.population:,} looked at, seed {self.seed}"
+        )

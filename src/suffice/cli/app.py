@@ -15,10 +15,12 @@ from suffice.cli import (
     federate,
     inpaint,
     mask,
+    masks,
     models,
     pace,
     regional,
     scramble,
+    semantic,
     serve,
     sql,
     store,
@@ -40,6 +42,8 @@ app.command("models")(models.models)
 app.add_typer(store.app, name="store")
 app.command("check")(check.check)
 app.command("mask")(mask.mask)
+app.add_typer(masks.app, name="masks")
+app.command("semantic")(semantic.semantic)
 app.command("dataset")(dataset.dataset)
 app.command("animate")(animate.animate)
 app.command("inpaint")(inpaint.inpaint)

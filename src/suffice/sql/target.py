@@ -52,7 +52,7 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
         query, target = split_target(sql[explain.end() :])
         return explain.group() + query, target
-    if "%" not in sql and "BUDGET" not in sql.upper():
+    if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY")):
         return sql, None
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
