@@ -127,7 +127,7 @@ def test_a_file_is_added_and_asked(page: Page, studio: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("room", ROOMS)
 def test_rooms_are_accessible(page: Page, studio: str, room: str, scheme: str, pictures: Path | None) -> None:
     """No violation that axe knows: names, contrast, roles, structure."""
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(f"{studio}/#{room}")
     page.wait_for_load_state("networkidle")
     if room == "ask":

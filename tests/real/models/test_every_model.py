@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from suffice.errors import UsageError
+from suffice.media.mask_rle import encode_rle
 from suffice.models.protocol import IMAGE, Model
 
 FACTORIES = {point.name: point for point in entry_points(group="suffice.models") if point.dist.name == "suffice"}
@@ -19,7 +21,11 @@ PYTHON_TYPES = {"INTEGER": int, "DOUBLE": float, "VARCHAR": str}
 
 
 def arguments(model: Model, picture: np.ndarray) -> tuple[Any, ...]:
-    return tuple(picture if column.type == IMAGE else "a cup of coffee" for column in model.signature.inputs)
+    texts = {"mask": json.dumps(encode_rle(np.tri(*picture.shape[:2], dtype=bool)))}
+    return tuple(
+        picture if column.type == IMAGE else texts.get(column.name, "a cup of coffee")
+        for column in model.signature.inputs
+    )
 
 
 def assert_same(one: Any, other: Any) -> None:

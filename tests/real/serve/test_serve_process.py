@@ -19,11 +19,21 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 
 
 def test_the_openapi_document_is_true(tmp_path: Path) -> None:
-    """Schemathesis makes requests of the document and checks every answer against it."""
+    """Schemathesis makes requests of the document and checks every answer against it; routes that paint or train do so
+    for minutes when a request happens to be right, so they are left to tests of their own."""
     with serving("--db", ":memory:", folder=tmp_path) as address:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/api/openapi.json"),
-            *("--exclude-path-regex", "events", "--checks", CHECKS, "--max-examples", "6", "--seed", "1"),
+            *(
+                "--exclude-path-regex",
+                "events|animate|inpaint|regional|federate",
+                "--checks",
+                CHECKS,
+                "--max-examples",
+                "6",
+                "--seed",
+                "1",
+            ),
             *("--phases", "examples,coverage,fuzzing", "--no-color", "--warnings", "off"),
         ]
         ran = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=300)

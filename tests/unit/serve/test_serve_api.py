@@ -156,3 +156,55 @@ def test_jobs_belong_to_who_asked(guarded: TestClient) -> None:
     assert guarded.get(f"/api/jobs/{mine}", headers=bearer("runs")).status_code == 200
     assert guarded.get(f"/api/jobs/{mine}", headers=bearer("reads")).status_code == 404
     assert guarded.get(f"/api/jobs/{mine}", headers=bearer("rules")).status_code == 200
+
+
+DARK = {"path": "dark.png"}
+MADE = {
+    "animate": {"timeline": "a red circle", "frames": 2, "steps": 1, "format": "gif"},
+    "inpaint": {
+        "source": {"path": "dark.png"},
+        "mask": {"size": [60, 80], "counts": [0, 2400, 2400]},
+        "prompt": "a star",
+    },
+    "regional": {"prompt": "a red circle", "steps": 20, "skip": "budget=0.5"},
+    "federate": {"config": "data_set: digits\nclients: 20\nnum_participants: 4\n", "rounds": 2},
+}
+
+
+@pytest.mark.parametrize("path", MADE)
+def test_what_is_made_is_a_job_with_a_file(client: TestClient, folder: Path, path: str) -> None:
+    job = client.post(f"/api/{path}", json=MADE[path]).json()
+    for _ in range(10):
+        done = client.get(f"/api/jobs/{job['id']}", params={"wait_s": 30}).json()
+        if done["state"] in ("done", "failed"):
+            break
+    assert done["state"] == "done", done
+    if path == "federate":
+        assert len(done["result"]["rounds"]) == 2
+        return
+    made = client.get(done["result"]["url"])
+    assert made.status_code == 200 and made.headers["content-type"].startswith("image/")
+    assert client.get("/api/made/..%2Fdark.png").status_code in (404, 422)
+    if path == "inpaint":
+        painted = np.array(Image.open(io.BytesIO(made.content)).convert("RGB"))
+        assert (painted[:, 40:] == 10).all() and (painted[:, :40] != 10).any()  # outside the mask not a bit
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "problem"),
+    [
+        ("masks", {"source": {"path": "../secret.csv"}, "texts": ["x"]}, "outside the folders"),
+        ("masks", {"source": {"path": "/etc/passwd"}, "texts": ["x"]}, "outside the folders"),
+        ("masks", {"source": {}, "texts": ["x"]}, "exactly one of"),
+        ("masks", {"source": {"path": "dark.png"}}, "nothing is asked"),
+        ("masks", {"source": {"path": "dark.png"}, "points": [{"x": 500, "y": 5}]}, "outside a picture"),
+        (
+            "inpaint",
+            {"source": {"path": "dark.png"}, "mask": {"size": [6, 8], "counts": [0, 24, 24]}, "prompt": ""},
+            "mask",
+        ),
+    ],
+)
+def test_what_cannot_be_made_says_why(client: TestClient, path: str, body: dict, problem: str) -> None:
+    answer = client.post(f"/api/{path}", json={**body, "wait_s": 30})
+    assert answer.status_code >= 400 and problem in answer.json()["detail"], answer.text

@@ -44,18 +44,16 @@ def animator(checkpoint: str) -> Animator:
 
 
 def version_of(checkpoint: str) -> str:
-    """Of the code and of the checkpoint's files, by name, size and time: reading gigabytes to hash them would take
-    longer than most answers."""
+    """Of the code and of the content of the checkpoint's files; read once a process."""
     from suffice.diffusion.load import find_folder
     from suffice.errors import SufficeError
+    from suffice.models.weights import weights_version
 
     try:
         folder = find_folder(checkpoint)
     except SufficeError:
-        return f"{REVISION}-{checkpoint}"
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    marks = [(str(p.relative_to(folder)), p.stat().st_size) for p in files]
-    return f"{REVISION}-{hashlib.blake2b(repr(marks).encode(), digest_size=8).hexdigest()}"
+        return f"{checkpoint}-{REVISION}"
+    return weights_version(REVISION, *sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
 def painter(

@@ -15,7 +15,7 @@ export function animate(main) {
   main.append(
     el("form", { class: "card", onsubmit: (event) => { event.preventDefault(); go(); } },
       el("h2", {}, "Timeline"),
-      el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "from frame"), el("th", { scope: "col" }, "prompt"))), lines),
+      el("table", { class: "timeline" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "from frame"), el("th", { scope: "col" }, "prompt"))), lines),
       el("div", { class: "row" }, el("button", { type: "button", onclick: () => line(Number(frames.value) - 1, "") }, "Add a prompt")),
       el("div", { class: "row" }, el("label", { for: "frames" }, "Frames"), frames, el("label", { for: "loop" }, "Loop"), loop,
         el("label", { for: "seed" }, "Seed"), seed, el("label", { for: "steps" }, "Steps"), steps, el("button", { class: "main" }, "Animate")),
@@ -26,7 +26,7 @@ export function animate(main) {
     const n = lines.children.length + 1;
     lines.append(el("tr", {},
       el("td", {}, el("input", { type: "number", min: 0, value: frame, "aria-label": `frame of prompt ${n}` })),
-      el("td", {}, el("input", { value: text, size: 32, "aria-label": `prompt ${n}` }))));
+      el("td", {}, el("input", { value: text, "aria-label": `prompt ${n}` }))));
   }
 
   function go() {

@@ -19,7 +19,7 @@ export function masks(main, parameters) {
   const word = el("input", { id: "word", placeholder: "person", size: 14 });
   const x = el("input", { id: "click-x", type: "number", value: 0, min: 0 }), y = el("input", { id: "click-y", type: "number", value: 0, min: 0 });
   const prompt = el("input", { id: "paint-prompt", placeholder: "a red circle", size: 24 });
-  const painting = el("button", { onclick: inpaint, disabled: true }, "Paint it anew");
+  const painting = el("button", { disabled: true }, "Paint it anew");
 
   main.append(
     el("div", { class: "row" }, el("label", { for: "picture" }, "Picture"), files,
