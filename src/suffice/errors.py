@@ -15,7 +15,7 @@ class SufficeWarning(UserWarning):
 
 
 class UsageError(SufficeError):
-    """The request itself is malformed (the command line exits with 2)."""
+    """The request itself is malformed: it fails whatever the data are."""
 
 
 class ModelError(SufficeError):
