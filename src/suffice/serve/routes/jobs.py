@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -64,15 +64,6 @@ def view(job: Job) -> JobView:
         seconds=round((job.ended_s or time.time()) - job.created_s, 3),
         result=answers[-1] if answers and job.state == "done" else None,
     )
-
-
-def answered(job: Job, response: Response, wait_s: float) -> JobView:
-    """What a request that made `job` is answered: its end if that comes within `wait_s`, else 202 and its state."""
-    if not job.wait(wait_s):
-        response.status_code = 202
-    elif job.error:
-        raise HttpError(*job.error, {"Location": f"/api/jobs/{job.id}"})
-    return view(job)
 
 
 @router.get("")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from suffice.serve.as_json import plain
@@ -14,17 +15,13 @@ from suffice.serve.callers import RUNNER
 from suffice.serve.jobs import Job
 from suffice.serve.lanes import Lanes
 from suffice.serve.made import made_path, made_url
-from suffice.serve.routes.context import Jobs_, Lanes_, Owner
-from suffice.serve.routes.jobs import JobView, answered
+from suffice.serve.routes.desk import RUNNING, Desk, Desk_
+from suffice.serve.routes.jobs import JobView
 from suffice.serve.routes.masks import Rle
-from suffice.serve.routes.sql import IdempotencyKey
-from suffice.serve.settings import Role
 from suffice.serve.sources import Source
 
-router = APIRouter(prefix="/api", tags=["making"])
+router = APIRouter(prefix="/api", tags=["making"], dependencies=[RUNNER])
 
-Runner = Annotated[Role, RUNNER]
-_RUNNING: dict[int | str, dict[str, Any]] = {202: {"model": JobView, "description": "Still running: watch the job."}}
 FRAMES_MAX, STEPS_MAX, SIDE_PX_MAX = 256, 100, 1024
 
 
@@ -76,86 +73,39 @@ class Federate(BaseModel):
     wait_s: float = Field(default=0, ge=0, le=30)
 
 
-@router.post("/inpaint", responses=_RUNNING)
-def inpaint(
-    asked: Inpaint,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    _: Runner,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("/inpaint", responses=RUNNING)
+def inpaint(asked: Inpaint, desk: Desk_) -> JobView:
     """Paint what the mask shows anew."""
-
-    def run(job: Job, lane: int) -> Any:
-        return job.result(_inpaint(job, asked, lanes))
-
-    job = jobs.submit("inpaint", _named(asked), run, owner=owner, key=idempotency_key)
-    return answered(job, response, asked.wait_s)
+    return _take(desk, "inpaint", asked, _inpaint)
 
 
-@router.post("/animate", responses=_RUNNING)
-def animate(
-    asked: Animate,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    _: Runner,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("/animate", responses=RUNNING)
+def animate(asked: Animate, desk: Desk_) -> JobView:
     """Make a clip from a timeline."""
-
-    def run(job: Job, lane: int) -> Any:
-        settings = asked.model_dump(exclude={"wait_s", "format"})
-        return job.result(_make(job, settings, made_path(lanes.settings, f"{job.id}.{asked.format}")))
-
-    job = jobs.submit("animate", _named(asked), run, owner=owner, key=idempotency_key)
-    return answered(job, response, asked.wait_s)
+    return _take(desk, "animate", asked, _animate)
 
 
-@router.post("/regional", responses=_RUNNING)
-def regional(
-    asked: Regional,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    _: Runner,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("/regional", responses=RUNNING)
+def regional(asked: Regional, desk: Desk_) -> JobView:
     """Draw a picture over regions, and a map of which regions ran at which step."""
-
-    def run(job: Job, lane: int) -> Any:
-        return job.result(_regional(job, asked, lanes))
-
-    job = jobs.submit("regional", _named(asked), run, owner=owner, key=idempotency_key)
-    return answered(job, response, asked.wait_s)
+    return _take(desk, "regional", asked, _regional)
 
 
-@router.post("/federate", responses=_RUNNING)
-def federate(
-    asked: Federate,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    _: Runner,
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("/federate", responses=RUNNING)
+def federate(asked: Federate, desk: Desk_) -> JobView:
     """Simulate a federated run; every round is an event."""
-
-    def run(job: Job, lane: int) -> Any:
-        return job.result(_federate(job, asked, lanes))
-
-    job = jobs.submit("federate", _named(asked), run, owner=owner, key=idempotency_key)
-    return answered(job, response, asked.wait_s)
+    return _take(desk, "federate", asked, _federate)
 
 
-def _named(asked: BaseModel) -> str:
-    """The request without what is large or does not change it."""
-    return asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
+def _take(desk: Desk, kind: str, asked: Any, make: Callable[[Job, Any, Lanes], dict[str, Any]]) -> JobView:
+    """Queue `make`; a job is named by its request without what is large or does not change it."""
+    named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
+    return desk.take(kind, named, asked.wait_s, lambda job, lane: job.result(make(job, asked, desk.lanes)))
+
+
+def _animate(job: Job, asked: Animate, lanes: Lanes) -> dict[str, Any]:
+    settings = asked.model_dump(exclude={"wait_s", "format"})
+    return _make(job, settings, made_path(lanes.settings, f"{job.id}.{asked.format}"))
 
 
 def _inpaint(job: Job, asked: Inpaint, lanes: Lanes) -> dict[str, Any]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from suffice.errors import UsageError
 from suffice.serve.callers import READER, RUNNER
 from suffice.serve.jobs import Job
-from suffice.serve.routes.context import Jobs_, Lanes_, Owner
-from suffice.serve.routes.jobs import JobView, answered
-from suffice.serve.routes.sql import IdempotencyKey
-from suffice.serve.settings import Role
+from suffice.serve.routes.context import Lanes_
+from suffice.serve.routes.desk import RUNNING, Desk_
+from suffice.serve.routes.jobs import JobView
 from suffice.serve.sources import Source
 
 if TYPE_CHECKING:
@@ -89,24 +88,15 @@ def models() -> Names:
     return Names(segmenters=names_of(SEGMENTERS), finders=names_of(FINDERS))
 
 
-@router.post("", responses={202: {"model": JobView, "description": "Still running: watch the job."}})
-def masks(
-    asked: Asked,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    _: Annotated[Role, RUNNER],
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("", responses=RUNNING, dependencies=[RUNNER])
+def masks(asked: Asked, desk: Desk_) -> JobView:
     """Masks of what is asked. The picture is encoded once: later prompts on it cost only themselves."""
 
     def run(job: Job, lane: int) -> Any:
-        return job.result(_answer(asked, lanes))
+        return job.result(_answer(asked, desk.lanes))
 
     named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
-    job = jobs.submit("masks", named, run, owner=owner, key=idempotency_key)
-    return answered(job, response, asked.wait_s)
+    return desk.take("masks", named, asked.wait_s, run)
 
 
 @router.post("/boxes", dependencies=[RUNNER])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from suffice.serve.callers import READER
 from suffice.serve.jobs import Job
-from suffice.serve.routes.context import Jobs_, Lanes_, Owner
-from suffice.serve.routes.jobs import JobView, answered
+from suffice.serve.routes.context import Lanes_
+from suffice.serve.routes.desk import RUNNING, Desk_
+from suffice.serve.routes.jobs import JobView
 from suffice.serve.settings import Role
 from suffice.serve.statements import check_statement
 from suffice.store.catalogue import MEDIA
 
 router = APIRouter(prefix="/api", tags=["sql"])
-
-IdempotencyKey = Annotated[str | None, Header(max_length=200, description="Asked twice under one key, it runs once.")]
 
 
 class Statement(BaseModel):
@@ -28,24 +27,15 @@ class Statement(BaseModel):
     wait_s: float = Field(default=10, ge=0, le=30, description="How long to wait before answering with the job alone.")
 
 
-@router.post("/sql", responses={202: {"model": JobView, "description": "Still running: watch the job."}})
-def ask(
-    statement: Statement,
-    response: Response,
-    lanes: Lanes_,
-    jobs: Jobs_,
-    owner: Owner,
-    role: Annotated[Role, READER],
-    idempotency_key: IdempotencyKey = None,
-) -> JobView:
+@router.post("/sql", responses=RUNNING)
+def ask(statement: Statement, desk: Desk_, role: Annotated[Role, READER]) -> JobView:
     """Run a statement. The answer is a job: done within `wait_s`, or to be watched under ``/api/jobs``."""
     check_statement(statement.query, role)
 
     def run(job: Job, lane: int) -> Any:
-        return lanes.ask(job, lane, statement.query, statement.seed, role)
+        return desk.lanes.ask(job, lane, statement.query, statement.seed, role)
 
-    job = jobs.submit("sql", statement.query, run, owner=owner, key=idempotency_key)
-    return answered(job, response, statement.wait_s)
+    return desk.take("sql", statement.query, statement.wait_s, run)
 
 
 class Words(BaseModel):
