@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from suffice.errors import SufficeError
-from suffice.masks.ask import ask
-from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.combine import union
-from suffice.masks.sql.asked import prompt_of
-from suffice.masks.sql.parts import parts_of, versions_of
-from suffice.masks.sql.segment import INPUTS
-from suffice.models.batch_model import BatchModel
-from suffice.models.onnx_session import concurrency
-from suffice.models.protocol import Column, Image, Model, Row, Signature
+from suffice.masks.found import FoundThing
+from suffice.masks.sql.asking_model import asking_model
+from suffice.models.protocol import Column, Image, Model, Row
 
 
 def coverage(**options: Any) -> Model:
@@ -24,28 +18,9 @@ def coverage(**options: Any) -> Model:
 
     Options: those of ``segment``.
     """
-    parts = parts_of("coverage", options)
-    signature = Signature(
-        name="coverage",
-        version=versions_of(parts),
-        inputs=INPUTS,
-        outputs=(Column("coverage", "DOUBLE"),),
-        returns="scalar",
-        options=dict(options),
-        batch_size=4,
-        concurrency=concurrency() if parts.is_light else 1,
-        cost_s=0.5,
-    )
-    answer = partial(_row, parts.segmenter, parts.finder, parts.min_score)
-    return BatchModel(signature, lambda image, what: (image, what), lambda batch: [answer(*each) for each in batch])
+    return asking_model("coverage", (Column("coverage", "DOUBLE"),), "scalar", _row, options)
 
 
-def _row(
-    segmenter: Segmenter, finder: Finder, min_score: float | None, image: Image, what: str
-) -> list[Row] | Exception:
-    try:
-        things = ask(image, prompt_of(what, min_score), segmenter, finder)
-    except SufficeError as error:
-        return error
+def _row(image: Image, things: Sequence[FoundThing]) -> list[Row]:
     covered = union([thing.mask for thing in things], image.shape[:2])
     return [(float(np.count_nonzero(covered)) / covered.size,)]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from suffice.errors import SufficeError
-from suffice.masks.ask import ask
-from suffice.masks.backend import Finder, Segmenter
-from suffice.masks.sql.asked import prompt_of
+from suffice.masks.found import FoundThing
+from suffice.masks.sql.asking_model import asking_model
 from suffice.masks.sql.mask_text import mask_text
-from suffice.masks.sql.parts import parts_of, versions_of
-from suffice.models.batch_model import BatchModel
-from suffice.models.onnx_session import concurrency
-from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
+from suffice.models.protocol import Column, Image, Model, Row
 
 BOX_COLUMNS = tuple(Column(name, "DOUBLE") for name in ("x0", "y0", "x1", "y1"))
 OUTPUTS = (
@@ -24,7 +19,6 @@ OUTPUTS = (
     Column("area", "INTEGER"),
     Column("mask", "VARCHAR"),
 )
-INPUTS = (Column("image", IMAGE), Column("what", "VARCHAR"))
 
 
 def segment(**options: Any) -> Model:
@@ -36,29 +30,10 @@ def segment(**options: Any) -> Model:
 
     Options: ``model`` (a segmenter), ``finder``, ``min_score`` of found boxes.
     """
-    parts = parts_of("segment", options)
-    signature = Signature(
-        name="segment",
-        version=versions_of(parts),
-        inputs=INPUTS,
-        outputs=OUTPUTS,
-        returns="rows",
-        options=dict(options),
-        batch_size=4,
-        concurrency=concurrency() if parts.is_light else 1,
-        cost_s=0.5,
-    )
-    answer = partial(_rows, parts.segmenter, parts.finder, parts.min_score)
-    return BatchModel(signature, lambda image, what: (image, what), lambda batch: [answer(*each) for each in batch])
+    return asking_model("segment", OUTPUTS, "rows", _rows, options)
 
 
-def _rows(
-    segmenter: Segmenter, finder: Finder, min_score: float | None, image: Image, what: str
-) -> list[Row] | Exception:
-    try:
-        things = ask(image, prompt_of(what, min_score), segmenter, finder)
-    except SufficeError as error:
-        return error
+def _rows(_: Image, things: Sequence[FoundThing]) -> list[Row]:
     return [
         (index, thing.label, thing.score, *map(float, thing.box_xyxy), thing.area, mask_text(thing.mask))
         for index, thing in enumerate(things)
