@@ -2,8 +2,8 @@
 
     python bench/federated_checkin.py [SECONDS]
 
-The load generator (peers/checkin_load.py, 64 check-ins under way) runs on the same cores as the replicas; the CPU of the
-replicas alone is counted beside.
+The load generator (peers/checkin_load.py, 64 check-ins under way) runs on the same cores as the replicas; the CPU of
+the replicas alone is counted beside.
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def checkins(replicas: int, seconds: float, rates: list[float]) -> list[dict[str
                 process.wait()
 
 
-def _measured(
-    running: list[subprocess.Popen[bytes]], ports: list[str], seconds: float, rate: float
-) -> dict[str, Any]:
+def _measured(running: list[subprocess.Popen[bytes]], ports: list[str], seconds: float, rate: float) -> dict[str, Any]:
     before_s = sum(map(cpu_s, running))
     found = load(ports, seconds, rate)
     used_s = sum(map(cpu_s, running)) - before_s

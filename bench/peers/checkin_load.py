@@ -1,10 +1,11 @@
-"""A load generator for check-ins: gRPC's frames written by hand, so that the devices cost little of the cores they share
-with the replicas. Every check-in is a request of its own, by a client of its own, and every reply is parsed.
+"""A load generator for check-ins: gRPC's frames written by hand, so that the devices cost little of the cores they
+share with the replicas. Every check-in is a request of its own, by a client of its own, and every reply is parsed.
 
 python checkin_load.py SECONDS CONNECTIONS IN_FLIGHT RATE PORT...
 
-IN_FLIGHT requests are under way on each connection, as fast as they are answered; with RATE above 0 as many a second are
-sent off altogether, whether or not earlier ones were answered, and latency counts from when one was due. Prints JSON.
+IN_FLIGHT requests are under way on each connection, as fast as they are answered; with RATE above 0 as many a second
+are sent off altogether, whether or not earlier ones were answered, and latency counts from when one was due. Prints
+JSON.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
 
 
 async def load(seconds: float, connections: int, in_flight: int, rate: float, ports: list[str]) -> dict[str, object]:
-    """Throughput and latencies; raises RuntimeError when a connection broke or a check-in was left without any answer."""
+    """Throughput and latencies; raises RuntimeError when a connection broke or a check-in got no answer at all."""
     loop = asyncio.get_running_loop()
     opened = [
         (await loop.create_connection(lambda: Connection(0 if rate else in_flight), "127.0.0.1", int(port)))[1]
