@@ -21,7 +21,8 @@ import numpy as np
 from report import save
 
 from suffice.federated.checkin.leaf import fold_node
-from suffice.federated.checkin.store import Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.partials import folded, get_partial
+from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.tree import Node, children, levels
 from suffice.federated.checkin.wire import partial_to_bytes
 
@@ -48,7 +49,7 @@ def checkins(replicas: int, seconds: float, rates: list[float]) -> list[dict[str
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store"
         settings = TaskSettings(1000, "d", target=1000, population=1_000_000)
-        Store(path).create_task("t", settings, np.zeros(1000), time.time())
+        open_store(path).create_task("t", settings, np.zeros(1000), time.time())
         command = [sys.executable, "-m", "suffice.federated.checkin.service", str(path), "0"]
         running = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(replicas)]
         try:
@@ -86,7 +87,7 @@ def bytes_into_root(updates: int, fan_in: int, weights: int) -> dict[str, Any]:
             for place in range(width):
                 fold_node(store, "t", 0, Node(level, place), updates)
         below = children(Node(len(widths) - 1, 0), updates, fan_in)
-        parts = [store.partial("t", 0, Node(len(widths) - 2, index)) for index in below] if len(widths) > 1 else []
+        parts = [get_partial(store, "t", 0, Node(len(widths) - 2, index)) for index in below] if len(widths) > 1 else []
         read = sum(len(partial_to_bytes(part)) for part in parts if part) or 4 * weights * updates
     flat = 4 * weights * updates
     return {
@@ -106,11 +107,11 @@ def recovery(updates: int, weights: int) -> dict[str, Any]:
         store = filled(path, updates, 8, weights)
         command = [sys.executable, "-m", "suffice.federated.checkin.root", str(path), "t", "2"]
         first = subprocess.Popen(command)
-        while not store.folded("t", 0):
+        while not folded(store, "t", 0):
             time.sleep(0.01)
         first.kill()
         first.wait()
-        left, began_s = len(store.folded("t", 0)), time.perf_counter()
+        left, began_s = len(folded(store, "t", 0)), time.perf_counter()
         second = subprocess.Popen(command)
         while store.status("t").version == 0:
             time.sleep(0.01)
@@ -122,7 +123,7 @@ def recovery(updates: int, weights: int) -> dict[str, Any]:
 
 def filled(path: Path, updates: int, fan_in: int, weights: int) -> Store:
     """A store with a round's updates in it."""
-    store = Store(path)
+    store = open_store(path)
     store.create_task("t", TaskSettings(weights, "d", target=updates, fan_in=fan_in), np.zeros(weights), time.time())
     delta = np.ones(weights, np.float32)
     for client in range(updates):

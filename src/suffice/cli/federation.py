@@ -15,7 +15,10 @@ from suffice.errors import UsageError
 if TYPE_CHECKING:
     from suffice.federated import FederatedConfig
 
-Store = Annotated[Path, typer.Argument(help="The SQLite file all processes of the deployment share.")]
+Store = Annotated[
+    str,
+    typer.Argument(help="What all processes share: a SQLite file, postgresql://…, or a folder like s3://bucket/name."),
+]
 Task = Annotated[str, typer.Argument(help="Name of the task.")]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML, as for `federate run`.")]
 SECRET = "SUFFICE_FEDERATION_SECRET"
@@ -24,9 +27,9 @@ SECRET = "SUFFICE_FEDERATION_SECRET"
 def create(store: Store, task: Task, config: Config, json: Json = False) -> None:
     """Register a task with its first model."""
     from suffice.federated.checkin.deployment import create as create_task
-    from suffice.federated.checkin.store import Store as Deployment
+    from suffice.federated.checkin.stores import open_store
 
-    settings = create_task(Deployment(store), task, _config(config))
+    settings = create_task(open_store(store), task, _config(config))
     if json:
         print_json({"task": task, "weights": settings.size, "target": settings.target})
     else:
@@ -60,13 +63,13 @@ def root(
 ) -> None:
     """Close rounds, have them folded, publish models. Killed at any moment, another goes on."""
     from suffice.federated.checkin.root import run_root
-    from suffice.federated.checkin.store import Store as Deployment
+    from suffice.federated.checkin.stores import open_store
 
     for version in run_root(store, task, workers, until):
         if not json:
             print(f"version {version}", flush=True)
     if json:
-        deployment = Deployment(store)
+        deployment = open_store(store)
         print_json({"version": deployment.status(task).version, "rejections": deployment.rejections(task)})
 
 

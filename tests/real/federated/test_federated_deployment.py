@@ -21,11 +21,12 @@ import pytest
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.client import FederationClient
+from suffice.federated.checkin.partials import folded, get_partial, put_partial
 from suffice.federated.checkin.root import advance, fold_in_processes
-from suffice.federated.checkin.store import Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, sign
 from suffice.federated.checkin.tree import Node
-from suffice.federated.checkin.wire import weights_to_bytes
+from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 
 SECRET = b"a secret all replicas share"
 SIZE = 700
@@ -57,7 +58,7 @@ def root(store):
 
 
 def new_task(path, **change) -> Store:
-    store = Store(path)
+    store = open_store(path)
     options = {"target": 9, "fan_in": 3, "round_s": 60.0} | change
     store.create_task("t", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
     return store
@@ -134,7 +135,9 @@ def test_two_replicas_one_root_killed_and_restarted_no_update_lost_or_counted_tw
         finally:
             stop.set()
             killer.join()
-    assert store.weights("t", rounds, SIZE) == pytest.approx(rounds * mean_of(clients), abs=1e-5)
+    assert weights_from_bytes(store.weights_bytes("t", rounds), SIZE) == pytest.approx(
+        rounds * mean_of(clients), abs=1e-5
+    )
 
 
 def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
@@ -151,11 +154,11 @@ def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
             killed += leaf.poll() is None
     assert killed >= 2
     assert advance(store, "t", fold_in_processes(tmp_path / "s", "t", 2), time.time())
-    assert store.weights("t", 1, SIZE) == pytest.approx(mean_of(range(40)), abs=1e-6)
-    assert not store.folded("t", 0), "the round is over and its partials are gone"
-    store.put_partial("t", 1, Node(0, 0), store_partial := fold_of(store))
-    store.put_partial("t", 1, Node(0, 0), fold_of(store))
-    assert (store.partial("t", 1, Node(0, 0)).delta_sum == store_partial.delta_sum).all()
+    assert weights_from_bytes(store.weights_bytes("t", 1), SIZE) == pytest.approx(mean_of(range(40)), abs=1e-6)
+    assert not folded(store, "t", 0), "the round is over and its partials are gone"
+    put_partial(store, "t", 1, Node(0, 0), store_partial := fold_of(store))
+    put_partial(store, "t", 1, Node(0, 0), fold_of(store))
+    assert (get_partial(store, "t", 1, Node(0, 0)).delta_sum == store_partial.delta_sum).all()
 
 
 def fold_of(store: Store):
@@ -212,10 +215,11 @@ def test_broken_uploads_are_counted_and_the_rest_goes_on(tmp_path):
 SLOW_REPLICA = """
 import asyncio, sys
 from suffice.federated.checkin.service import Federation, Limits, start
-from suffice.federated.checkin.store import Store
+from suffice.federated.checkin.stores import open_store
 async def main():
     limits = Limits(upload_s=0.6)
-    server, port = await start(Federation(Store(sys.argv[1]), b"a secret all replicas share", limits), "127.0.0.1:0")
+    federation = Federation(open_store(sys.argv[1]), b"a secret all replicas share", limits)
+    server, port = await start(federation, "127.0.0.1:0")
     print(port, flush=True)
     await server.wait_for_termination()
 asyncio.run(main())
@@ -313,7 +317,7 @@ def test_real_devices_learn_the_digits_together(tmp_path):
     task = DigitsTask(6, gamma=1.0, style=False, model="logistic")
     module = task.model(0)
     layout = Layout.of(module)
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     chosen = TaskSettings(layout.size, layout.digest, 6, learning_rate=0.3, local_steps=40, fan_in=6)
     store.create_task("t", chosen, layout.flatten(module.state_dict()), time.time())
     with replica(tmp_path / "s") as address, root(tmp_path / "s"):
@@ -327,7 +331,7 @@ def test_real_devices_learn_the_digits_together(tmp_path):
                 assert turn.receipt.accepted
                 device.close()
             wait_for(lambda version=version: store.status("t").version > version)
-    module.load_state_dict(layout.unflatten(store.weights("t", 3, layout.size).astype(float)))
+    module.load_state_dict(layout.unflatten(weights_from_bytes(store.weights_bytes("t", 3), layout.size).astype(float)))
     assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.7
     with pytest.raises(SufficeError, match="unavailable"):
         FederationClient(address, "phone", "t").take_turn(trainer, layout.digest)
@@ -355,19 +359,21 @@ def test_a_mixed_federation_of_four_runtimes_learns(tmp_path):
     data = [task.gather(np.array([client])) for client in range(8)]
     trainers = [make[client % 4](own.x, own.y) for client, own in enumerate(data)]
     start = layout.flatten(module.state_dict())
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     chosen = TaskSettings(layout.size, layout.digest, 8, learning_rate=0.3, local_steps=60, fan_in=4)
     store.create_task("t", chosen, start, time.time())
     rounds, expected = 5, start.copy()
     with replica(tmp_path / "s") as address, root(tmp_path / "s"):
         for version in range(rounds):
-            sent = store.weights("t", version, layout.size)
+            sent = weights_from_bytes(store.weights_bytes("t", version), layout.size)
             assert sent == pytest.approx(expected, abs=1e-6)
             for client, trainer in enumerate(trainers):
                 take_turns_until_sent(address, f"phone-{client}", trainer, layout.digest)
             wait_for(lambda version=version: store.status("t").version > version)
             expected = sent + mean_in_torch(task, sent, data, chosen)
-    module.load_state_dict(layout.unflatten(store.weights("t", rounds, layout.size).astype(float)))
+    module.load_state_dict(
+        layout.unflatten(weights_from_bytes(store.weights_bytes("t", rounds), layout.size).astype(float))
+    )
     assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.85
 
 
@@ -394,7 +400,7 @@ def mean_in_torch(task, sent: np.ndarray, data, chosen: TaskSettings) -> np.ndar
 
 
 def test_weights_are_sent_in_chunks(tmp_path):
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     size = 1_300_000
     weights = np.random.default_rng(0).standard_normal(size)
     store.create_task("t", TaskSettings(size, "d", 2), weights, time.time())

@@ -9,7 +9,7 @@ import numpy as np
 
 from suffice.errors import UsageError
 from suffice.federated.checkin.client import FederationClient
-from suffice.federated.checkin.store import Store, TaskSettings
+from suffice.federated.checkin.stores import Store, TaskSettings
 from suffice.federated.config import FederatedConfig
 from suffice.federated.devices.pytorch import TorchTrainer
 from suffice.federated.layout import Layout

@@ -23,7 +23,7 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
-from suffice.federated.checkin.store import RoundStatus, Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
 from suffice.federated.checkin.wire import weights_from_bytes
 
@@ -74,7 +74,7 @@ class Federation:
     async def download(self, request: pb.DownloadRequest, context: Any) -> AsyncIterator[pb.Chunk]:
         """The model the token is for, in chunks."""
         token = await self._token(request.token, context)
-        data = self._store.weights_bytes(token.task, token.version)
+        data = await asyncio.to_thread(self._store.weights_bytes, token.task, token.version)
         for first in range(0, len(data), CHUNK_BYTES):
             yield pb.Chunk(data=data[first : first + CHUNK_BYTES])
 
@@ -215,7 +215,7 @@ def _handlers(federation: Federation) -> Any:
 
 async def serve(path: str | Path, address: str, secret: bytes, tls: tuple[bytes, bytes] | None = None) -> None:
     """Answer devices until the process ends; prints the port once it listens."""
-    server, bound = await start(Federation(Store(path), secret), address, tls=tls)
+    server, bound = await start(Federation(open_store(path), secret), address, tls=tls)
     print(bound, flush=True)
     await server.wait_for_termination()
 
