@@ -41,17 +41,20 @@ def replica(
     address: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 for a free one.")] = "127.0.0.1:0",
     key: Annotated[Path | None, typer.Option(help="PEM; with --certificates it turns TLS on.")] = None,
     certificates: Annotated[Path | None, typer.Option(help="PEM chain.")] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(help="PEM; devices must show a certificate it signed, for the name they use.")
+    ] = None,
 ) -> None:
     """Answer devices. Start as many as you like; the signing secret comes from $SUFFICE_FEDERATION_SECRET."""
-    from suffice.federated.checkin.service import read_pair, serve
+    from suffice.federated.checkin.service import Tls, serve
 
-    if (key is None) != (certificates is None):
-        raise UsageError("--key and --certificates go together")
+    if (key is None) != (certificates is None) or (client_authority is not None and key is None):
+        raise UsageError("--key and --certificates go together, and --client-authority needs them")
     secret = os.environ.get(SECRET, "").encode()
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")
-    pair = read_pair(key, certificates) if key is not None and certificates is not None else None
-    asyncio.run(serve(store, address, secret, pair))
+    pem = [file.read_bytes() for file in (key, certificates, client_authority) if file is not None]
+    asyncio.run(serve(store, address, secret, Tls(*pem) if pem else None))
 
 
 def root(
@@ -80,13 +83,18 @@ def join(
     client: Annotated[int, typer.Option(help="Whose data of CONFIG this device holds.")] = 0,
     turns: Annotated[int, typer.Option(help="Updates to contribute.")] = 1,
     certificates: Annotated[Path | None, typer.Option(help="PEM of who signed the replica's; turns TLS on.")] = None,
+    own_key: Annotated[Path | None, typer.Option(help="PEM; with --own-certificate, who this device is.")] = None,
+    own_certificate: Annotated[Path | None, typer.Option(help="PEM chain, for the name device-CLIENT.")] = None,
     json: Json = False,
 ) -> None:
     """Be a device: check in, train, send."""
     from suffice.federated.checkin.deployment import join as take_part
 
+    if (own_key is None) != (own_certificate is None) or (own_key is not None and certificates is None):
+        raise UsageError("--own-key and --own-certificate go together, and need --certificates")
     trusted = certificates.read_bytes() if certificates is not None else None
-    outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted))
+    own = (own_key.read_bytes(), own_certificate.read_bytes()) if own_key and own_certificate else None
+    outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:

@@ -13,10 +13,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import masked_device
 
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
@@ -28,6 +34,7 @@ from suffice.federated.checkin.token import Token, sign
 from suffice.federated.checkin.tree import Node
 from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 
+MASKED_DEVICE = "masked_device"
 SECRET = b"a secret all replicas share"
 SIZE = 700
 
@@ -35,7 +42,9 @@ SIZE = 700
 @contextlib.contextmanager
 def process(*arguments, stdin: bytes | None = None):
     command = [sys.executable, "-m", *map(str, arguments)]
-    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    names = {**os.environ, "PYTHONPATH": folders}
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=names)
     try:
         if stdin is not None:
             running.stdin.write(stdin)
@@ -68,7 +77,7 @@ def delta_of(client: int) -> np.ndarray:
     return np.random.default_rng(client).standard_normal(SIZE).astype(np.float32)
 
 
-def mean_of(clients: range) -> np.ndarray:
+def mean_of(clients: Sequence[int]) -> np.ndarray:
     weights = np.array([c + 1.0 for c in clients])
     return weights @ np.stack([delta_of(c).astype(float) for c in clients]) / weights.sum()
 
@@ -268,44 +277,152 @@ def test_a_device_that_sends_a_byte_now_and_then_is_cut_off_and_holds_up_nobody(
         running.stdout.close()
 
 
-def self_signed() -> tuple[bytes, bytes]:
+def test_under_masks_the_sum_is_right_although_members_are_killed_in_the_middle(tmp_path):
+    store, path = new_task(tmp_path / "s", target=6, secure_threshold=4, secure_step_s=6.0), tmp_path / "s"
+    with replica(path) as one, replica(path) as two, root(path):
+        killed = [
+            process(MASKED_DEVICE, one, 4, "joined", SIZE, stdin=b""),
+            process(MASKED_DEVICE, two, 5, "sent", SIZE, stdin=b""),
+        ]
+        with killed[0] as gone_early, killed[1] as gone_late:
+            others = [
+                threading.Thread(target=masked_device.take_part, args=((one, two)[c % 2], c, "end", SIZE))
+                for c in range(4)
+            ]
+            for device in others:
+                device.start()
+            for device, word in ((gone_early, b"joined\n"), (gone_late, b"sent\n")):
+                assert device.stdout.readline() == word
+                device.send_signal(signal.SIGKILL)
+        for device in others:
+            device.join()
+        wait_for(lambda: store.status("t").version > 0)
+    weights = weights_from_bytes(store.weights_bytes("t", 1), SIZE)
+    assert weights == pytest.approx(mean_of([0, 1, 2, 3, 5]), abs=1e-6)
+    assert not store.rejections("t")
+
+
+def test_under_masks_the_server_refuses_what_would_spoil_or_uncover_a_round(tmp_path):
+    store = new_task(tmp_path / "s", target=3, secure_threshold=2, secure_step_s=0.5)
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone", "t")
+        assignment = device.check_in("d").assignment
+        plain = device.upload(assignment.token, "d", delta_of(0), 1, 0.5)
+        assert plain.reason == "this task takes updates under masks only, or none under masks"
+        step = device._secure
+        for name, body, message in (
+            ("keys", b"short", "not what the step keys"),
+            ("shares", b"", "step keys is not over"),
+            ("reveal", b"", "step keys is not over"),
+            ("odd", b"", "no step 'odd'"),
+        ):
+            with pytest.raises(grpc.RpcError, match=message):
+                step(pb.SecureStep(token=assignment.token, step=name, body=body))
+        assert not step(pb.SecureStep(token=assignment.token, step="keys", body=b"k" * 64)).ready
+        with pytest.raises(grpc.RpcError, match="not one of ours"):
+            step(pb.SecureStep(token=b"x" * 60, step="keys", body=b"k" * 64))
+        device.close()
+    assert store.status("t").version == 0
+    fold = fold_in_processes(tmp_path / "s", "t", 1)
+    assert not advance(store, "t", fold, time.time() + 60), "one member is too few to go on with"
+    assert store.status("t").version == 0
+
+
+def test_a_round_that_lost_too_many_members_is_given_up_and_the_next_one_works(tmp_path):
+    store, path = new_task(tmp_path / "s", target=3, secure_threshold=3, secure_step_s=4.0), tmp_path / "s"
+    with replica(path) as address, root(path):
+        with process(MASKED_DEVICE, address, 2, "joined", SIZE, stdin=b"") as gone:
+            others = [
+                threading.Thread(target=masked_device.take_part, args=(address, c, "end", SIZE)) for c in range(2)
+            ]
+            for device in others:
+                device.start()
+            assert gone.stdout.readline() == b"joined\n"
+        for device in others:
+            device.join()
+        wait_for(lambda: store.status("t").version == 1)
+        assert not weights_from_bytes(store.weights_bytes("t", 1), SIZE).any(), "the model is as it was"
+        again = [threading.Thread(target=masked_device.take_part, args=(address, c, "end", SIZE)) for c in range(3)]
+        for device in again:
+            device.start()
+        for device in again:
+            device.join()
+        wait_for(lambda: store.status("t").version == 2)
+    weights = weights_from_bytes(store.weights_bytes("t", 2), SIZE)
+    assert weights == pytest.approx(mean_of(range(3)), abs=1e-6)
+
+
+def certificate_for(name: str, authority: tuple[bytes, bytes] | None = None) -> tuple[bytes, bytes]:
+    """Key and certificate (PEM) for `name`, signed by `authority`, or by itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    signer, issuer = key, subject
+    if authority is not None:
+        loaded = serialization.load_pem_private_key(authority[0], None)
+        signer, issuer = loaded, x509.load_pem_x509_certificate(authority[1]).subject
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return private, certificate.public_bytes(pem)
 
 
+def pem_files(folder, *contents: bytes) -> list:
+    files = [folder / f"{index}.pem" for index in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    return files
+
+
 def test_tls(tmp_path):
     new_task(tmp_path / "s")
-    key, certificate = self_signed()
-    (tmp_path / "key.pem").write_bytes(key)
-    (tmp_path / "chain.pem").write_bytes(certificate)
-    with replica(tmp_path / "s", tmp_path / "key.pem", tmp_path / "chain.pem") as address:
+    key, certificate = certificate_for("localhost")
+    with replica(tmp_path / "s", *pem_files(tmp_path, key, certificate)) as address:
         trusted = FederationClient(address, "phone", "t", root_certificates=certificate)
-        stranger = FederationClient(address, "phone", "t", root_certificates=self_signed()[1])
+        stranger = FederationClient(address, "phone", "t", root_certificates=certificate_for("localhost")[1])
         assert trusted.check_in("d").assignment.weights == SIZE
         with pytest.raises(grpc.RpcError):
             stranger.check_in("d")
         trusted.close()
         stranger.close()
+
+
+def test_a_device_is_who_its_certificate_says(tmp_path):
+    new_task(tmp_path / "s")
+    authority, other = certificate_for("the makers of phones"), certificate_for("somebody")
+    key, certificate = certificate_for("localhost")
+    phone = certificate_for("phone", authority)
+    with replica(tmp_path / "s", *pem_files(tmp_path, key, certificate, authority[1])) as address:
+
+        def check_in(name: str, own: tuple[bytes, bytes] | None):
+            device = FederationClient(address, name, "t", root_certificates=certificate, own=own)
+            try:
+                return device.check_in("d")
+            finally:
+                device.close()
+
+        assert check_in("phone", phone).assignment.weights == SIZE
+        with pytest.raises(grpc.RpcError, match="for another name"):
+            check_in("tablet", phone)
+        for own in (None, certificate_for("phone", other)):
+            with pytest.raises(grpc.RpcError):
+                check_in("phone", own)
 
 
 def test_real_devices_learn_the_digits_together(tmp_path):

@@ -11,13 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from suffice.errors import SufficeError
-from suffice.federated.aggregate.optimisers import make_optimiser
-from suffice.federated.arrays import Bools, State
 from suffice.federated.checkin.leaf import fold_node
 from suffice.federated.checkin.partials import folded, get_partial
+from suffice.federated.checkin.publish import publish
+from suffice.federated.checkin.secure_round import advance_secure
 from suffice.federated.checkin.stores import RoundStatus, Store, TaskSettings, open_store
 from suffice.federated.checkin.tree import Node, levels
 
@@ -35,6 +33,8 @@ def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
     is still open.
     """
     settings, status = store.settings(task), store.status(task)
+    if settings.secure_threshold:
+        return advance_secure(store, task, settings, status, now_s)
     if status.reports is None:
         _fold_missing(store, task, status.version, fold, status.placed, full_only=True)
         if not _due(settings, status, now_s):
@@ -45,7 +45,9 @@ def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
         status = store.status(task)
     reports = status.reports or 0
     _fold_missing(store, task, status.version, fold, reports, full_only=False)
-    _publish(store, task, settings, status.version, reports, now_s)
+    top = get_partial(store, task, status.version, Node(len(levels(reports, settings.fan_in)) - 1, 0))
+    if top is not None:
+        publish(store, task, settings, status.version, top, now_s)
     return True
 
 
@@ -107,26 +109,6 @@ def _levels(updates: int, fan_in: int, full_only: bool) -> Iterator[tuple[int, i
         yield 0, updates // fan_in
     else:
         yield from enumerate(levels(updates, fan_in))
-
-
-def _publish(store: Store, task: str, settings: TaskSettings, version: int, reports: int, now_s: float) -> None:
-    top = get_partial(store, task, version, Node(len(levels(reports, settings.fan_in)) - 1, 0))
-    memory: State = store.memory(task, version)
-    if top is None or "weights" not in memory:
-        return
-    optimiser = make_optimiser(settings.optimiser, settings.server_learning_rate)
-    weights = memory.pop("weights").astype(np.float64)
-    if memory:
-        optimiser.restore(memory)
-    weights = optimiser.step(weights, top.mean, _trained(settings))
-    store.add_model(task, version + 1, weights, optimiser.state(), now_s)
-
-
-def _trained(settings: TaskSettings) -> Bools:
-    trained = np.ones(settings.size, dtype=bool)
-    for first, last in settings.statistics:
-        trained[first:last] = False
-    return trained
 
 
 def run_root(path: str | Path, task: str, workers: int = 2, until_version: int | None = None) -> Iterator[int]:

@@ -21,6 +21,8 @@ class TaskSettings:
         optimiser, server_learning_rate: what the root does with the mean.
         update_norm_max: longer updates are refused. samples_max: and those that claim more samples, which is their
             weight in the mean.
+        secure_threshold: above 0 updates are summed under masks, and so many members must stay to the end of a round;
+            secure_step_s: how long each of its four steps waits for all of them.
         statistics: positions ``[first, last)`` of weights that are averaged, never optimised (running statistics).
     """
 
@@ -40,6 +42,8 @@ class TaskSettings:
     learning_rate: float = 0.05
     batch_size: int = 20
     local_steps: int = 5
+    secure_threshold: int = 0
+    secure_step_s: float = 15.0
     statistics: tuple[tuple[int, int], ...] = ()
 
 
