@@ -153,11 +153,12 @@ class Federation:
         """Store what arrived; True when it was there already."""
         if header.masked != (settings.secure_threshold > 0):
             raise RefusedError("this task takes updates under masks only, or none under masks")
-        check_transfer(settings, header, data)
-        update = None if header.masked else checked_update(settings, header, data)
-        with self._writing:
-            if update is None:
+        if header.masked:
+            check_transfer(settings, header, data)
+            with self._writing:
                 return not put_masked(self._store, settings, token, data)
+        update = checked_update(settings, header, data)
+        with self._writing:
             outcome = self._store.add_upload(token.task, token.version, token.update_id, update)
         if outcome == "closed":
             raise RefusedError("the round is closed")
@@ -209,6 +210,7 @@ def check_transfer(settings: TaskSettings, header: pb.UploadHeader, data: bytes)
 
 def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> StoredUpdate:
     """The update in an upload; raises :class:`RefusedError` with the reason when it must not be used."""
+    check_transfer(settings, header, data)
     if header.samples < 1 or not np.isfinite(header.loss_mean):
         raise RefusedError("no samples, or a loss that is not finite")
     if header.samples > settings.samples_max:
