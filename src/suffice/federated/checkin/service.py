@@ -23,7 +23,7 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
-from suffice.federated.checkin.refused import RefusedError
+from suffice.federated.checkin.refused import RefusedError, RoundOverError
 from suffice.federated.checkin.secure_round import is_full, masked_bytes, put_masked, take_step
 from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
@@ -130,6 +130,8 @@ class Federation:
         settings = self._look(token.task)[0]
         try:
             told = await asyncio.to_thread(self._take_step, token, settings, request)
+        except RoundOverError as refusal:
+            await context.abort(grpc.StatusCode.ABORTED, str(refusal))
         except RefusedError as refusal:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
         if told is None:
