@@ -334,6 +334,7 @@ class Connection:
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
         self._results.flush()
+        self._settled.forget()
         self._database.close()
 
     def __enter__(self) -> Connection:
@@ -374,10 +375,9 @@ class Connection:
 
         if bound.calls:
             self._check(bound)
-        answer, settled = answer_exactly(self._engine, bound, work), len(self._settled)
-        self._settled.settle(bound, work)
+        answer = answer_exactly(self._engine, bound, work)
         result = self._run(answer, isinstance(bound.tree, exp.Query), work)
-        if settled == len(self._settled):  # else the next time is cheaper still
+        if not self._settled.is_coming(bound, work):  # else the next time is cheaper still
             self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
         return result
 

@@ -76,15 +76,12 @@ def _predict(engine: Engine, plan: SparsePlan, index: int, known: frozenset[int]
     """Count the inputs over what is in the store; where calls before it are not complete, scale up."""
     site = plan.sites[index]
     call = plan.bound.calls[site.number]
-    need_sql, guards = plan.need(site, known) or ("SELECT NULL LIMIT 0", ())
-    ((inputs,),) = engine.database.rows(f"SELECT count(*) FROM ({need_sql})")
-    same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
-    ((cached,),) = engine.database.rows(
-        f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-    )
+    need = plan.need(site, known)
+    assert need is not None, "only sites that are ready are predicted"
+    ((inputs, cached),) = engine.database.rows(f"SELECT count(*), count(*) FILTER (WHERE {need.is_kept}) {need.needed}")
     count = int(str(inputs)) / share_known if share_known else math.nan
     seconds = (count - int(str(cached))) * engine.results.seconds_per_input(call.call)
-    readable = tuple(dict.fromkeys(_readable(guard, plan) for guard in guards if "__a" not in guard))
+    readable = tuple(dict.fromkeys(_readable(guard, plan) for guard in need.guards if "__a" not in guard))
     return _Prediction(count, int(str(cached)), seconds, share_known == 1.0, readable)
 
 
