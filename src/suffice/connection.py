@@ -366,6 +366,7 @@ class Connection:
             view = statement.tree.find(exp.Table)
             if view is not None and not view.db and view.name.lower() in self._views:
                 return self._message(self._drop_view(view.name.lower()), work)
+        self._engine.drop_passing()
         seen: list[SeenMedia] = []
         asked = self._bind(statement.tree, work, seen)
         bound = self._settled.use(asked, work)
@@ -497,7 +498,9 @@ class Connection:
         schema = self._database.schema
         with revising(self._database):
             self._database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
-            self._database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
+            self._database.rows(
+                f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb", normalize_functions=False)]
+            )
         return f"view {name} created"
 
     def _check(self, bound: Bound) -> None:

@@ -73,8 +73,10 @@ def test_rows_are_those_of_the_model_as_sql(statement: str, con: suffice.Connect
 
 @pytest.mark.parametrize(("side", "lonely"), [("RIGHT", False), ("FULL", True)])
 def test_sides_of_asof_that_duckdb_has_no_join_for(side: str, lonely: bool, con: suffice.Connection) -> None:
-    inner = con.sql("SELECT a.id, u.word FROM t a ASOF JOIN u ON near(a.x, u.x) AND a.id >= u.x").fetchall()
-    rows = con.sql(f"SELECT a.id, u.word FROM t a ASOF {side} JOIN u ON near(a.x, u.x) AND a.id >= u.x").fetchall()
+    inner = con.sql("SELECT a.id, u.word FROM t a ASOF JOIN u ON near(a.x, u.x) AND a.id >= u.x AND u.x < 9").fetchall()
+    rows = con.sql(
+        f"SELECT a.id, u.word FROM t a ASOF {side} JOIN u ON near(a.x, u.x) AND a.id >= u.x AND u.x < 9"
+    ).fetchall()
     left, right = {row[0] for row in inner}, {row[1] for row in inner}
     alone = [(None, word) for (word,) in con.sql("SELECT word FROM u").fetchall() if word not in right]
     alone += [(id, None) for (id,) in con.sql("SELECT id FROM t").fetchall() if lonely and id not in left]
@@ -95,10 +97,6 @@ def test_only_pairs_that_the_rest_of_the_condition_allows_are_paid() -> None:
         ("SELECT * FROM t LEFT JOIN u ON t.x = u.x FULL JOIN u w ON near(t.x, w.x)", "after another outer join"),
         ("SELECT * FROM t, divisors(t.x) o RIGHT JOIN u ON even(o.d)", "made row by row"),
         ("SELECT * FROM t, divisors(t.x) o RIGHT JOIN u ON near(o.d, u.x)", "made row by row"),
-        (
-            "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE even(x)) SELECT * FROM r",
-            "between the steps of the recursion",
-        ),
     ],
 )
 def test_what_is_refused_says_why(statement: str, words: str, con: suffice.Connection) -> None:
