@@ -334,6 +334,7 @@ class Connection:
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
         self._results.flush()
+        self._settled.forget()
         self._database.close()
 
     def __enter__(self) -> Connection:
@@ -365,6 +366,7 @@ class Connection:
             view = statement.tree.find(exp.Table)
             if view is not None and not view.db and view.name.lower() in self._views:
                 return self._message(self._drop_view(view.name.lower()), work)
+        self._engine.drop_passing()
         seen: list[SeenMedia] = []
         asked = self._bind(statement.tree, work, seen)
         bound = self._settled.use(asked, work)
@@ -374,10 +376,9 @@ class Connection:
 
         if bound.calls:
             self._check(bound)
-        answer, settled = answer_exactly(self._engine, bound, work), len(self._settled)
-        self._settled.settle(bound, work)
+        answer = answer_exactly(self._engine, bound, work)
         result = self._run(answer, isinstance(bound.tree, exp.Query), work)
-        if settled == len(self._settled):  # else the next time is cheaper still
+        if not self._settled.is_coming(bound, work):  # else the next time is cheaper still
             self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
         return result
 
@@ -497,7 +498,9 @@ class Connection:
         schema = self._database.schema
         with revising(self._database):
             self._database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
-            self._database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
+            self._database.rows(
+                f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb", normalize_functions=False)]
+            )
         return f"view {name} created"
 
     def _check(self, bound: Bound) -> None:

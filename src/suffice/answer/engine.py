@@ -62,8 +62,15 @@ class Engine:
     """Needs found complete, and how many inputs they had. Results are only ever added, so they stay so; over tables
     of the user, which may change, nothing is remembered. :meth:`forget` when results are dropped."""
 
+    passing: list[str] = field(default_factory=list)
+    """Temporary tables that the answer in the making reads and no later one does."""
+
     def forget(self) -> None:
         self.complete.clear()
+
+    def drop_passing(self) -> None:
+        while self.passing:
+            self.database.rows(f"DROP TABLE IF EXISTS {self.passing.pop()}")
 
     def describe(self, relation_sql: str) -> Mapping[str, str]:
         """Columns and types of a relation; empty when it stands only beside others."""

@@ -16,6 +16,7 @@ from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
 from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
+from suffice.sql.inputs import Inputs
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
@@ -39,7 +40,7 @@ class _Ready:
 
     site: Site
     call: BoundCall
-    need_sql: str
+    inputs: Inputs
     missing: list[Arguments]
     key: tuple[object, ...] | None
 
@@ -84,9 +85,9 @@ class Materialiser:
             need = plan.need(site, known, guarded=self.sparse)
             if need is not None:
                 call = plan.bound.calls[site.number]
-                key = _memory_key(plan, call, need[0])
-                missing = [] if key in self.engine.complete else self._missing(call, need[0])
-                ready[index] = _Ready(site, call, need[0], missing, key)
+                key = _memory_key(plan, call, need.sql)
+                missing = [] if key in self.engine.complete else self._missing(call, need)
+                ready[index] = _Ready(site, call, need, missing, key)
         return ready
 
     def _is_turn(self, plan: SparsePlan, index: int, done: set[int]) -> bool:
@@ -95,15 +96,8 @@ class Materialiser:
             other.scope is not site.scope or i in done for i, other in enumerate(plan.sites) if other.filters
         )
 
-    def _missing(self, call: BoundCall, need_sql: str) -> list[Arguments]:
-        width = len(call.call.signature.inputs)
-        columns = [f"a{i}" for i in range(width)]
-        present = " AND ".join(f"n.{c} IS NOT NULL" for c in columns) or "true"
-        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
-        rows = self.engine.database.rows(
-            f"SELECT n.* FROM ({need_sql}) n WHERE {present}"
-            f" AND NOT EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-        )
+    def _missing(self, call: BoundCall, need: Inputs) -> list[Arguments]:
+        rows = self.engine.database.rows(f"SELECT {need.columns} {need.needed} AND NOT {need.is_kept}")
         return [row for row in rows if not self.failed or _input_key(call, row) not in self.failed]
 
     # -- order ----------------------------------------------------------------------------------------------
@@ -125,15 +119,11 @@ class Materialiser:
         survivors = plan.need(one.site, self.known(plan, done) | {one.site.number})
         if survivors is None:
             return 1.0
-        seen = self._count_done(one.call, one.need_sql)
-        return self._count_done(one.call, survivors[0]) / seen if seen else None
+        seen = self._count(one.inputs, " AND " + one.inputs.is_kept)
+        return self._count(survivors, " AND " + survivors.is_kept) / seen if seen else None
 
-    def _count_done(self, call: BoundCall, need_sql: str) -> int:
-        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
-        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
-        ((count,),) = self.engine.database.rows(
-            f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-        )
+    def _count(self, need: Inputs, more: str = "") -> int:
+        ((count,),) = self.engine.database.rows(f"SELECT count(*) {need.needed}{more}")
         return int(str(count))
 
     # -- running --------------------------------------------------------------------------------------------
@@ -149,7 +139,7 @@ class Materialiser:
             inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
         with self.engine.database.writer.holding(one.call.call.call_id) as waited:
             if waited or self.engine.database.is_postgres:  # somebody else may have paid for them meanwhile
-                inputs = self._missing(one.call, one.need_sql)[: len(inputs)]
+                inputs = self._missing(one.call, one.inputs)[: len(inputs)]
             if inputs:
                 self._check_progress(one.call, inputs[0])
                 self.engine.budget.check(one.call, len(inputs), self.work, self.engine.results)
@@ -260,7 +250,9 @@ class Materialiser:
 
     def _count_cached(self, one: _Ready) -> None:
         """Book what was there before this statement. Of several sites of one call the largest need counts."""
-        cached = self.engine.complete.get(one.key or ()) or self._count_done(one.call, one.need_sql)
+        cached = self.engine.complete.get(one.key or ())
+        if cached is None:
+            cached = self._count(one.inputs, f" AND {one.inputs.is_kept}" if self.failed else "")
         if one.key is not None and not self.failed:
             self.engine.complete[one.key] = cached
         call_id = one.call.call.call_id
@@ -279,20 +271,21 @@ class Materialiser:
             call = plan.bound.calls[site.number]
             need = plan.need(site, everything - {site.number}, guarded=False)
             if need is not None:
-                key = _memory_key(plan, call, "total " + need[0])
-                count = self.engine.complete.get(key or ()) or self._count(call, need[0])
-                if key is not None and not self.work.of(call.name).done:
-                    self.engine.complete[key] = count
+                count = self._total(plan, call, need)
                 totals[call.name] = max(totals.get(call.name, 0), count)
         for name, total in totals.items():
             work = self.work.of(name)
             work.skipped = max(total - work.done - work.cached - work.failed, 0)
 
-    def _count(self, call: BoundCall, need_sql: str) -> int:
-        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
-        present = " AND ".join(f"{c} IS NOT NULL" for c in columns) or "true"
-        ((count,),) = self.engine.database.rows(f"SELECT count(*) FROM ({need_sql}) WHERE {present}")
-        return int(str(count))
+    def _total(self, plan: SparsePlan, call: BoundCall, need: Inputs) -> int:
+        """All inputs of a site; known already where they all were needed, and remembered."""
+        complete = self.engine.complete
+        keys = [_memory_key(plan, call, text) for text in (need.sql, f"total {need.sql}")]
+        found = next((complete[key] for key in keys if key in complete), None)
+        count = self._count(need) if found is None else found
+        if keys[1] is not None and not self.work.of(call.name).done:
+            complete[keys[1]] = count
+        return count
 
 
 def _input_key(call: BoundCall, arguments: Arguments) -> tuple[int, str]:

@@ -45,7 +45,9 @@ class Need:
 
 
 @dataclass(frozen=True)
-class _Relation:
+class Relation:
+    """One relation of a FROM: its alias, lower case, and the join that adds it."""
+
     alias: str
     node: exp.Expr
     join: exp.Join | None
@@ -167,7 +169,7 @@ class Needs:
         return self._in_outer(scope, select, outer) if outer else select
 
     def _conditions(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], node: exp.Expr
+        self, scope: exp.Select, relations: list[Relation], required: set[str], node: exp.Expr
     ) -> list[exp.Expr]:
         """Known conditions that every row which matters to `node` meets."""
         from sqlglot import exp
@@ -189,7 +191,7 @@ class Needs:
             conditions += [c for c in found if c.find(exp.AggFunc, exp.Window) is None]
         return [condition for condition in conditions if condition is not None]
 
-    def _plain_conjuncts(self, scope: exp.Select, relations: list[_Relation]) -> list[exp.Expr]:
+    def _plain_conjuncts(self, scope: exp.Select, relations: list[Relation]) -> list[exp.Expr]:
         where = scope.args.get("where")
         conjuncts = list(_conjuncts(where.this)) if where else []
         for relation in relations:
@@ -198,7 +200,7 @@ class Needs:
         return conjuncts
 
     def _kept(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], conditions: list[exp.Expr]
+        self, scope: exp.Select, relations: list[Relation], required: set[str], conditions: list[exp.Expr]
     ) -> set[str]:
         """The relations that provide the arguments, and those connected to them by a known condition."""
         usable = {r.alias: r for r in relations if not self._is_unknown_relation(r, scope)}
@@ -217,7 +219,7 @@ class Needs:
                 return kept
             kept |= more
 
-    def _add(self, select: exp.Select, relation: _Relation, scope: exp.Select, required: set[str]) -> None:
+    def _add(self, select: exp.Select, relation: Relation, scope: exp.Select, required: set[str]) -> None:
         from sqlglot import exp
 
         source = relation.node.copy()
@@ -315,7 +317,7 @@ class Needs:
             around = around.find_ancestor(exp.Select)
         return False
 
-    def _is_unknown_relation(self, relation: _Relation, scope: exp.Select) -> bool:
+    def _is_unknown_relation(self, relation: Relation, scope: exp.Select) -> bool:
         from sqlglot import exp
 
         if any(self._is_unknown_call(node) for node in relation.node.find_all(exp.Table, exp.Anonymous)):
@@ -327,12 +329,12 @@ class Needs:
         )
 
 
-def relations_of(scope: exp.Select) -> list[_Relation]:
+def relations_of(scope: exp.Select) -> list[Relation]:
     """FROM and joins of a scope, in order."""
     source = scope.args.get("from_")
-    found = [_Relation(source.this.alias_or_name.lower(), source.this, None)] if source else []
+    found = [Relation(source.this.alias_or_name.lower(), source.this, None)] if source else []
     joins = scope.args.get("joins") or []
-    return found + [_Relation(join.this.alias_or_name.lower(), join.this, join) for join in joins]
+    return found + [Relation(join.this.alias_or_name.lower(), join.this, join) for join in joins]
 
 
 def is_volatile(node: exp.Func) -> bool:
@@ -348,7 +350,7 @@ def _tables(expression: exp.Expr) -> set[str]:
     return {column.table.lower() for column in expression.find_all(exp.Column) if column.table}
 
 
-def _dependencies(relation: _Relation) -> set[str]:
+def _dependencies(relation: Relation) -> set[str]:
     """Aliases that a lateral relation, or the ON of an outer join, reads."""
     needed = _tables(relation.node)
     if not relation.is_plain and relation.on is not None:
