@@ -8,7 +8,8 @@ import uuid
 from pathlib import Path
 
 from suffice.store.database import literal
-from suffice.tables.reader import Reader
+from suffice.tables.clickhouse_tables import state_of
+from suffice.tables.reader import Reader, plain_name
 
 _KNOWN: dict[tuple[str, str, object], str] = {}
 """Fingerprints by target, table and the state of the target's file: equal files have equal tables."""
@@ -18,6 +19,9 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
     """Of a table of the target, or of the Parquet files under a view; never twice the same when it cannot be told."""
     if reader.database.is_postgres:
         return _postgres(reader, name_sql)
+    if (clickhouse := reader.database.clickhouse) is not None:
+        state = state_of(clickhouse, clickhouse.named(plain_name(name_sql)))
+        return uuid.uuid4().hex if state is None else _digest(state)
     if files := parquet_files(reader, name_sql):
         return _digest([(path, os.stat(path).st_mtime_ns, os.stat(path).st_size) for path in files])
     key = (reader.database.target, name_sql, file_state(reader.database.target))

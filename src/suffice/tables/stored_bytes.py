@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from suffice.store.database import literal
+from suffice.tables.clickhouse_tables import column_bytes
 from suffice.tables.fingerprint import parquet_files
-from suffice.tables.reader import Reader
+from suffice.tables.reader import Reader, plain_name
 
 _BLOCK_BYTES = 262_144
 
 
 def stored_bytes(reader: Reader, name_sql: str, columns: Sequence[str]) -> int:
     """On disk; 0 when the table is not there (yet)."""
+    if (clickhouse := reader.database.clickhouse) is not None:
+        return column_bytes(clickhouse, clickhouse.named(plain_name(name_sql)), columns)
     if reader.database.is_postgres:
         size = f"SELECT pg_relation_size({literal(name_sql)}::regclass) AS n"
         return int(reader.rows(reader.there(size))[0][0])
