@@ -17,7 +17,7 @@ from suffice.errors import SufficeError
 
 pytest.importorskip("chdb", reason="chdb is not installed")
 
-ROWS = 200_000
+ROWS = 100_000
 TABLES = (
     "CREATE DATABASE shop",
     "CREATE TABLE shop.Sales (id UInt64, price Nullable(Decimal(9, 2)), kind Int32, moment DateTime('Asia/Tokyo'),"

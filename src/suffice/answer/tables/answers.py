@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
-from suffice.answer.tables.compose import composed
+from suffice.answer.tables.compose import composed, estimates_table
 from suffice.answer.tables.cost import Cost, exact_cost, require_large
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.answer.tables.looks import Look, Looks
@@ -140,7 +140,8 @@ def _looked(asking: Asking, plan: SamplingPlan, reader: Reader) -> Iterator[Answ
         for look in looks.run():
             asking.work.spend("sample", time.perf_counter() - started)
             asking.work.rows_read = looks.rows_read
-            with composed(asking.engine.database, reader, looks, look) as (sql, order):
+            table = estimates_table(looks.tally.groups, look.shown, look.estimates())
+            with composed(asking.engine.database, reader, plan.query, (plan.names, plan.types), table) as (sql, order):
                 yield _answer(asking, looks, look, sql, order)
             started = time.perf_counter()
     except NotSampledError as error:

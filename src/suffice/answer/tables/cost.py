@@ -46,11 +46,11 @@ class Cost:
 
 def exact_cost(reader: Reader, plan: SamplingPlan) -> Cost:
     """Of `plan`'s statement."""
-    columns = 1 + len({c.name.lower() for c in plan.statement.find_all(exp.Column)})
-    rows = plan.source.rows + plan.rows_whole
+    columns = 1 + len({c.name.lower() for c in plan.drawing.statement.find_all(exp.Column)})
+    rows = plan.source.rows + plan.drawing.rows_whole
     values = rows * columns
     each = columns * seconds_per_value(reader)
-    return Cost(rows, values, rows * each, plan.rows_whole * each, plan.source.rows_per_unit_max == 1)
+    return Cost(rows, values, rows * each, plan.drawing.rows_whole * each, plan.source.rows_per_unit_max == 1)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:

@@ -55,6 +55,11 @@ class Look:
     decided: bool
     unseen_units_max: int
 
+    def estimates(self) -> list[Floats]:
+        """[groups] of each aggregate of the statement."""
+        aggregates = self.needs.plan.query.aggregates
+        return [formula.value_and_gradient(self.needs.totals)[0] for _, formula in aggregates]
+
 
 class Looks:
     """The looks at one statement.
@@ -83,9 +88,9 @@ class Looks:
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
-        query = unit_query(plan.statement, plan.query, plan.table, plan.pairs(), rows_are_units=plan.rows_are_units)
+        query = unit_query(plan.drawing.statement, plan.query, plan.drawing.table, plan.pairs(), rows_are_units=plan.rows_are_units)
         self._unit_sql = reader.written(query)
-        plan.source.start(seed, plan.columns())
+        plan.source.start(seed, plan.drawing.columns())
 
     def run(self) -> Iterator[Look]:
         """Looks, the last one decided (or what the budget bought); raises :class:`NotSampledError` when all must be
@@ -128,7 +133,7 @@ class Looks:
         table = self.reader.table(self._unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
-        self.rows_read += drawn.rows + plan.rows_whole
+        self.rows_read += drawn.rows + plan.drawing.rows_whole
         for part in self.tally.read(table, drawn.units):
             self._require_in_range(part)
             self.claims.take(part, self._aims() if self.tally.units else None)

@@ -54,10 +54,10 @@ def _predicted(asking: Asking) -> list[str]:
 
 
 def _choice(asking: Asking, plan: SamplingPlan, cost: Cost, reader: Reader) -> Iterator[str]:
-    name, source = table_name_sql(plan.table, "duckdb"), plan.source
-    whole = stored_bytes(reader, name, plan.columns())
+    name, source = table_name_sql(plan.drawing.table, "duckdb"), plan.source
+    whole = stored_bytes(reader, name, plan.drawing.columns())
     yield f"  sample {name}: {source.method}, {source.units:,} units of {source.rows:,} rows"
-    yield from [f"  read whole: {plan.rows_whole:,} rows of joined tables"] if plan.rows_whole else []
+    yield from [f"  read whole: {plan.drawing.rows_whole:,} rows of joined tables"] if plan.drawing.rows_whole else []
     if asking.target.error_relative_max is not None:
         looks = Looks(plan, reader, asking.seed, asking.target.error_relative_max, asking.confidence)
         share = looks.predict() / source.units
