@@ -36,6 +36,9 @@ QUERIES = {
     "ratio": "SELECT kind, sum(signed) / sum(uniform) AS a, avg(nulls) AS b FROM t GROUP BY kind ORDER BY kind",
     "spread": "SELECT stddev(uniform) AS a, var_pop(integers) AS b FROM t",
     "joined": "SELECT name, sum(uniform * weight) AS a FROM t JOIN d ON t.kind = d.kind GROUP BY name ORDER BY name",
+    "quantiles": "SELECT median(lognormal) AS a, quantile_cont(spikes, 0.9) AS b, quantile_disc(pareto, 0.2) AS c"
+    " FROM t WHERE few < 800",
+    "medians of groups": "SELECT kind, median(nulls) AS a FROM t GROUP BY kind ORDER BY kind",
     "nothing": "SELECT sum(uniform) AS a FROM t WHERE few > 5000",
 }
 
@@ -43,12 +46,12 @@ QUERIES = {
 @contextmanager
 def cells(folder: Path) -> Iterator[suffice.Connection]:
     """The table, not scrambled yet, on one thread."""
-    from suffice.answer.tables import looks
+    from suffice.answer.tables import looks, quantile_looks
     from suffice.tables import scramble
 
     with pytest.MonkeyPatch.context() as patched, suffice.connect(folder / "c.duckdb", progress=False) as con:
         con.sample_always = True
-        for module in (looks, scramble):
+        for module in (looks, quantile_looks, scramble):
             patched.setattr(module, "PILOT", PILOT)
         con.duckdb.execute("SET threads = 1")
         columns = ", ".join(f"{sql} AS {name}" for name, sql in POPULATIONS.items())

@@ -27,6 +27,9 @@ SAMPLED = [
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k HAVING count(*) > 50000 ORDER BY k",
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k ORDER BY s DESC LIMIT 2",
     "SELECT sum(x) AS s FROM t WHERE d < (SELECT avg(d) FROM dim)",
+    "SELECT median(x) AS m, quantile_disc(x, 0.9) AS q FROM t WHERE d < 50",
+    "SELECT k, percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC) AS p FROM t GROUP BY 1 ORDER BY 1 DESC",
+    "SELECT name, median(x) FILTER (WHERE k > 1) AS m FROM t JOIN dim ON t.d = dim.d GROUP BY name ORDER BY name",
 ]
 
 
@@ -47,6 +50,11 @@ def test_a_sample_answers_within_the_error(con: suffice.Connection, sql: str) ->
 EXACT = {
     "SELECT count(DISTINCT x) AS n FROM t": "DISTINCT",
     "SELECT max(x) FROM t": "MAX",
+    "SELECT median(x), count(*) FROM t": "beside a quantile",
+    "SELECT quantile_cont(x, [0.1, 0.9]) FROM t": "one share",
+    "SELECT median(x - 500) AS m FROM t": "more than",
+    "SELECT k, median(x) AS m FROM t GROUP BY k ORDER BY median(x)": "ORDER BY a quantile",
+    "SELECT median(DATE '2020-01-01' + d) FROM t": "TIMESTAMP has no relative error",
     "SELECT sum(x), min(x) FROM t": "MIN",
     "SELECT count(*) FROM t": "catalogue",
     "SELECT x FROM t WHERE k = 1 AND part = 0 AND d = 3 ORDER BY x": "no aggregate",

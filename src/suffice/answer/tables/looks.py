@@ -18,7 +18,7 @@ from suffice.answer.tables.decision import Intervals, is_within, shown_groups
 from suffice.answer.tables.formula_interval import formula_interval
 from suffice.answer.tables.needs import Needs
 from suffice.answer.tables.sampling_plan import SamplingPlan
-from suffice.answer.tables.tally import Part, Tally
+from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
@@ -60,6 +60,10 @@ class Look:
         aggregates = self.needs.plan.query.aggregates
         return [formula.value_and_gradient(self.needs.totals)[0] for _, formula in aggregates]
 
+    def ends(self) -> dict[int, tuple[Floats, Floats]]:
+        """By SELECT position: (low, high) [groups]."""
+        return {i: self.intervals[formula] for i, formula in self.needs.plan.asked.values.items()}
+
 
 class Looks:
     """The looks at one statement.
@@ -69,6 +73,8 @@ class Looks:
         deadline_s: on `time.perf_counter`, None for none.
         every: whether looks that decide nothing are wanted as well.
     """
+
+    method = "betting on sums of units (anytime-valid)"
 
     def __init__(
         self,
@@ -91,6 +97,16 @@ class Looks:
         query = unit_query(plan.drawing.statement, plan.query, plan.drawing.table, plan.pairs(), rows_are_units=plan.rows_are_units)
         self._unit_sql = reader.written(query)
         plan.source.start(seed, plan.drawing.columns())
+
+    @property
+    def groups(self) -> Groups:
+        """Met so far."""
+        return self.tally.groups
+
+    @property
+    def units(self) -> int:
+        """Drawn so far."""
+        return self.tally.units
 
     def run(self) -> Iterator[Look]:
         """Looks, the last one decided (or what the budget bought); raises :class:`NotSampledError` when all must be
