@@ -118,7 +118,9 @@ class ClickHouse:
         named: dict[str, str] = {}
         for name, columns in self.columns().items():
             if (other := named.setdefault(name.lower(), name)) != name:
-                raise SufficeError(f"{self.path}: tables {other} and {name} differ only in case, which SQL here ignores")
+                raise SufficeError(
+                    f"{self.path}: tables {other} and {name} differ only in case, which SQL here ignores"
+                )
             key = name, tuple(columns.items())
             if key not in self._shown:
                 self._shown[key] = lazy_table(self, name, columns)

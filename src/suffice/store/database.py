@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.errors import SufficeError, UsageError
 from suffice.store.explained import interruptible, one_line
+from suffice.store.lake import Lake, is_remote, open_lake
 
 if TYPE_CHECKING:
     import duckdb
@@ -136,6 +137,7 @@ class Database:
         schema: qualified, quoted name of the schema with the store's tables.
         lock: held by whoever uses the connection.
         writer: held by whoever adds to a call's results.
+        lake: the tables in files, for a folder or an object store.
         clickhouse: where the tables are, for a ``chdb://`` target; DuckDB then reads them as streams.
     """
 
@@ -145,6 +147,12 @@ class Database:
     lock: threading.RLock = field(default_factory=threading.RLock)
     writer: Writer = field(default_factory=ProcessWriter)
     clickhouse: ClickHouse | None = None
+    lake: Lake | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the store outlives the connection."""
+        return self.target != ":memory:" and (self.lake is None or self.lake.filesystem is None)
 
     @property
     def is_postgres(self) -> bool:
@@ -228,14 +236,14 @@ def without_password(dsn: str) -> str:
 
 
 def open_database(target: str | Path) -> Database:
-    """Open a DuckDB file, ``:memory:``, ``postgresql://…``, ``chdb://…`` or a folder of Parquet files."""
+    """Open a DuckDB file, ``:memory:``, ``postgresql://…``, ``chdb://…`` or a folder of tables in files."""
     target = str(target)
     if target.startswith("chdb://"):
         return _open_chdb(target)
     if re.match(r"postgres(ql)?://", target):
         return _open_postgres(target)
-    if target != ":memory:" and Path(target).is_dir():
-        return _open_folder(Path(target))
+    if target != ":memory:" and (is_remote(target) or Path(target).is_dir()):
+        return _open_lake(target)
     return _open_file(target)
 
 
@@ -283,12 +291,17 @@ def _writer_of(path: str) -> ProcessWriter:
         return _WRITERS.setdefault(str(Path(path).resolve()), ProcessWriter())
 
 
-def _open_folder(folder: Path) -> Database:
-    """Every ``*.parquet`` is a view named after the file; the store sits in ``.suffice/`` beside them."""
+def _open_lake(target: str) -> Database:
+    """Tables in files are views; the store sits in ``.suffice/`` beside them, that of an object store in memory."""
+    lake = open_lake(target)
     connection = _connect(":memory:")
-    for file in sorted(folder.glob("*.parquet")):
-        connection.execute(f"CREATE VIEW {quote(file.stem)} AS FROM read_parquet({literal(str(file))})")
-    return _beside(connection, str(folder), folder)
+    lake.show(connection)
+    if lake.filesystem is None:
+        database = _beside(connection, target, Path(target))
+    else:
+        database = _with_schema(connection, target, f"{quote('memory')}.{STORE_SCHEMA}", ProcessWriter())
+    database.lake = lake
+    return database
 
 
 def _open_chdb(target: str) -> Database:

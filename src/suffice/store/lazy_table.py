@@ -35,7 +35,9 @@ def lazy_table(clickhouse: ClickHouse, name: str, kinds: Mapping[str, str]) -> A
             named = [
                 f.name for f in naive if columns is None or f.name in columns or (tested and f.name in tested)
             ] or [naive[0].name]
-            reader = clickhouse.stream(f"{selected(kinds, named)} FROM {place}").cast(pa.schema([f for f in naive if f.name in named]))
+            reader = clickhouse.stream(f"{selected(kinds, named)} FROM {place}").cast(
+                pa.schema([f for f in naive if f.name in named])
+            )
             return pyarrow.dataset.Scanner.from_batches(reader, columns=columns, filter=filter)
 
     return LazyTable()

@@ -7,12 +7,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from suffice.errors import SufficeError, UsageError
 from suffice.store.database import Database, literal, quote
-from suffice.tables.fingerprint import fingerprint
 from suffice.tables.clickhouse_tables import copied
+from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader, in_transaction, plain_name
 from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql
 from suffice.tables.source import SID, Range
@@ -42,8 +41,8 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
     Raises:
         UsageError: the target keeps nothing (it is in memory), or a transaction is open.
     """
-    if database.target == ":memory:":
-        raise UsageError("a scramble is for a target that is kept: a file, a folder or PostgreSQL")
+    if not database.is_kept:
+        raise UsageError("a scramble is for a target that is kept: a file, a folder, PostgreSQL or ClickHouse")
     if in_transaction(database):
         raise UsageError("a scramble cannot be made inside a BEGIN of yours: COMMIT or ROLLBACK first")
     if not database.is_postgres:

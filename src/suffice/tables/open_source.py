@@ -31,7 +31,8 @@ def open_source(reader: Reader, name_sql: str) -> Source:
         if reader.database.clickhouse is not None:
             raise UnreadableLayoutError(f"ClickHouse keeps no bounds on values: suffice scramble {name_sql} makes them")
         if files := parquet_files(reader, name_sql):
-            return ParquetGroups(reader, files)
+            assert reader.database.lake is not None
+            return ParquetGroups(reader, files, reader.database.lake.open)
         return DuckDBVectors(reader, name_sql)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise UnreadableLayoutError(f"{name_sql} is not a stored table") from error

@@ -17,9 +17,9 @@ import numpy as np
 
 from suffice.store.clickhouse import ClickHouse
 from suffice.store.database import literal, quote
+from suffice.tables.clickhouse_tables import copy_name, runs_of
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader, plain_name
-from suffice.tables.clickhouse_tables import copy_name, runs_of
 from suffice.tables.source import CERTAIN, PART, SID, UNIT, Drawn, Range, UnreadableLayoutError
 
 PILOT = (2048, 30720)
@@ -109,7 +109,8 @@ def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
     return f"({' UNION ALL '.join(selects)})"
 
 
-def _fetched(reader: Reader, clickhouse: ClickHouse, known: Catalogued, runs: Sequence[Run], columns: Sequence[str]
+def _fetched(
+    reader: Reader, clickhouse: ClickHouse, known: Catalogued, runs: Sequence[Run], columns: Sequence[str]
 ) -> str:
     """Runs brought from ClickHouse as Arrow."""
     import pyarrow as pa

@@ -152,7 +152,14 @@ def test_what_cannot_be_done_is_one_line(folder: Path, con: suffice.Connection) 
 
 
 def test_from_the_command_line(folder: Path) -> None:
-    command = ["sql", "SELECT sum(pieces) AS s FROM sales WITHIN 5% CONFIDENCE 95%", "--sample", "--seed", "1", "--json"]
+    command = [
+        "sql",
+        "SELECT sum(pieces) AS s FROM sales WITHIN 5% CONFIDENCE 95%",
+        "--sample",
+        "--seed",
+        "1",
+        "--json",
+    ]
     target = ["--db", f"chdb://{folder}?database=shop"]
     done = subprocess.run([sys.executable, "-m", "suffice", *command, *target], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,11 @@ from suffice.sql.aggregate.ranked import has_quantiles
 from suffice.sql.plan import Bound
 from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.target import Target
+from suffice.store.database import quote
 from suffice.store.explained import one_line
+from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, in_transaction, snapshot
+from suffice.tables.source import UnreadableLayoutError
 
 if TYPE_CHECKING:
     from suffice.answer.guaranteed import Answer
@@ -131,6 +135,8 @@ def _sampled(asking: Asking) -> Iterator[Answer]:
             plan, _ = prepared(asking, reader)
             asking.work.spend("plan", time.perf_counter() - started)
             yield from _looked(asking, plan, reader)
+    except UnreadableLayoutError as error:
+        raise NotSampledError(str(error)) from error
     except duckdb.Error as error:  # whatever is wrong with the statement, the exact one says it best
         raise NotSampledError(one_line(error)) from error
 
@@ -210,5 +216,18 @@ def _rows_of_tables(asking: Asking) -> int:
     from sqlglot import exp
 
     names = {table.name.lower() for table in asking.bound.tree.find_all(exp.Table)}
-    sizes = asking.engine.database.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()")
+    database = asking.engine.database
+    if database.lake is not None or database.clickhouse is not None:
+        return _rows_of_views(Reader(database, database.connection), names)
+    sizes = database.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()")
     return sum(int(str(size or 0)) for name, size in sizes if name in names)
+
+
+def _rows_of_views(reader: Reader, names: Iterable[str]) -> int:
+    import duckdb
+
+    rows = 0
+    for name in names:
+        with suppress(duckdb.Error):  # the name of a CTE
+            rows += rows_of(reader, quote(name))
+    return rows

@@ -94,7 +94,9 @@ class Looks:
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
-        query = unit_query(plan.drawing.statement, plan.query, plan.drawing.table, plan.pairs(), rows_are_units=plan.rows_are_units)
+        query = unit_query(
+            plan.drawing.statement, plan.query, plan.drawing.table, plan.pairs(), rows_are_units=plan.rows_are_units
+        )
         self._unit_sql = reader.written(query)
         plan.source.start(seed, plan.drawing.columns())
 

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.engine import Engine
-from suffice.answer.tables.answers import Asking, Plan, looks_at, prepared, require_samplable, require_table_target, table_answers
+from suffice.answer.tables.answers import (
+    Asking,
+    Plan,
+    looks_at,
+    prepared,
+    require_samplable,
+    require_table_target,
+    table_answers,
+)
 from suffice.answer.tables.cost import Cost
 from suffice.answer.work import Work
 from suffice.sql.aggregate.from_tables import table_name_sql

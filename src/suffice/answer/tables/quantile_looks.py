@@ -63,7 +63,9 @@ def plan_quantiles(original: exp.Select, reader: Reader) -> QuantilePlan:
     query, ranked = decompose_quantiles(statement)
     drawing = draw_from(statement, base_tables(statement, reader), reader)
     if drawing.joined_rows_max * drawing.source.rows_per_unit_max != 1:
-        raise NotSampledError("a quantile needs rows drawn one by one: suffice scramble the table; no join may multiply")
+        raise NotSampledError(
+            "a quantile needs rows drawn one by one: suffice scramble the table; no join may multiply"
+        )
     names, types = reader.describe(original.sql("duckdb"))
     if other := next((types[i] for i in ranked if not _is_number(types[i])), None):
         raise NotSampledError(f"a quantile of {other} has no relative error")
@@ -169,7 +171,9 @@ class QuantileLooks:
         source = self.plan.source
         most = min(source.share_max * source.units, _ROWS_MAX)
         if self.units + size > most:
-            raise NotSampledError(f"a sample would have to read more than {most / max(source.units, 1):.0%} of the table")
+            raise NotSampledError(
+                f"a sample would have to read more than {most / max(source.units, 1):.0%} of the table"
+            )
 
     def _draw(self, sizes: list[int], *, known: bool) -> tuple[npt.NDArray[np.int64], Floats]:
         """(group [rows], values [rows, quantiles]) of rows drawn now; always-read rows go to what is known."""
