@@ -279,3 +279,18 @@ def test_where_reading_everything_is_as_fast_it_is_read(con: suffice.Connection)
     assert result.guarantee is not None and "ms of one core" in result.guarantee.method
     assert budget.guarantee is not None and budget.guarantee.tier == "exact"
     assert result.fetchall() == budget.fetchall() == con.sql("SELECT sum(x) AS s FROM t").fetchall()
+
+
+def test_the_pace_of_the_machine_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from suffice.tables import pace
+
+    paces = []
+    for _ in range(2):
+        monkeypatch.setattr(pace, "_KNOWN", {})
+        with suffice.connect(tmp_path / "p.duckdb", progress=False) as con:
+            con.sql("CREATE TABLE IF NOT EXISTS p AS SELECT range AS x FROM range(1000)")
+            con.sql("SELECT sum(x) AS s FROM p WITHIN 5%")
+            paces += con.sql("SELECT value FROM suffice.meta WHERE name LIKE 'seconds per value%'").fetchall()
+            assert list(pace._KNOWN.values()) == [float(paces[-1][0])]
+        monkeypatch.setattr(pace, "_calibrate", lambda reader: pytest.fail("it was measured again"))
+    assert len(paces) == 2 and paces[0] == paces[1] and 0 < float(paces[0][0]) < 1e-6

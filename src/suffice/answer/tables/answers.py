@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from sqlglot import exp
 
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
@@ -16,6 +18,7 @@ from suffice.answer.tables.io_bytes import read_so_far
 from suffice.answer.tables.looks import Look, Looks
 from suffice.answer.tables.not_again import remember, require_new
 from suffice.answer.tables.quantile_looks import QuantileLook, QuantileLooks, QuantilePlan, plan_quantiles
+from suffice.answer.tables.remembered_plans import remembered_plan
 from suffice.answer.tables.sampling_plan import SamplingPlan, plan_sampling
 from suffice.answer.work import Work
 from suffice.errors import UsageError
@@ -98,17 +101,15 @@ def require_table_target(target: Target) -> None:
 
 def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     """The plan and the exact cost; raises :class:`NotSampledError` when sampling is out before anything is read."""
-    from sqlglot import exp
-
     tree = asking.bound.tree
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
-    planned = plan_quantiles if has_quantiles(tree) else plan_sampling
+    planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
     if asking.engine.sample_always:
-        plan = planned(tree, reader)
+        plan = remembered_plan(reader, tree, planned, lambda made: made.source)
         return plan, exact_cost(reader, plan.drawing)
     require_new(reader, tree, asking.target.error_relative_max, asking.confidence)
-    plan = planned(tree, reader)
+    plan = remembered_plan(reader, tree, planned, lambda made: made.source)
     cost = exact_cost(reader, plan.drawing)
     cost.require_worth_sampling(asking.target.budget_s)
     return plan, cost
@@ -213,8 +214,6 @@ def _exact(asking: Asking, reason: NotSampledError) -> Answer:
 
 def _rows_of_tables(asking: Asking) -> int:
     """Rows of the stored tables that the statement names, as the catalogue has them."""
-    from sqlglot import exp
-
     names = {table.name.lower() for table in asking.bound.tree.find_all(exp.Table)}
     database = asking.engine.database
     if database.lake is not None or database.clickhouse is not None:

@@ -11,7 +11,7 @@ from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
-LOOKS_S = 0.04
+LOOKS_S = 0.02
 """CPU seconds of two looks beyond the reading: planning, statistics, composing the rows."""
 
 _VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look

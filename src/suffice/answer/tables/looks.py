@@ -22,7 +22,7 @@ from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import DRAWN_ROWS, unit_query
+from suffice.sql.aggregate.unit_query import DRAWN_ROWS
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
 
@@ -94,10 +94,6 @@ class Looks:
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
-        query = unit_query(
-            plan.drawing.statement, plan.query, plan.drawing.table, plan.pairs(), rows_are_units=plan.rows_are_units
-        )
-        self._unit_sql = reader.written(query)
         plan.source.start(seed, plan.drawing.columns())
 
     @property
@@ -148,7 +144,7 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        table = self.reader.table(self._unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
+        table = self.reader.table(plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
         self.rows_read += drawn.rows + plan.drawing.rows_whole

@@ -19,7 +19,7 @@ from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_nam
 from suffice.sql.aggregate.narrowed import narrowed
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
-from suffice.sql.aggregate.unit_query import Pair
+from suffice.sql.aggregate.unit_query import Pair, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
 from suffice.tables.reader import Reader
 from suffice.tables.source import Range, Source
@@ -35,9 +35,9 @@ class SamplingPlan:
     """Attributes:
     names, types: of the result's columns, in DuckDB's words.
     drawing: what is drawn from.
-    rows_are_units: whether a unit is one row, which no join multiplies.
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
+    unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
     """
 
     names: list[str]
@@ -45,10 +45,10 @@ class SamplingPlan:
     query: Decomposed
     asked: Asked
     drawing: Drawing
-    rows_are_units: bool
     fractions: list[Fraction]
     low: Floats
     high: Floats
+    unit_sql: str
 
     @property
     def source(self) -> Source:
@@ -56,11 +56,15 @@ class SamplingPlan:
 
     def pairs(self) -> list[Pair]:
         """Pieces whose products must be summed."""
-        found: set[Pair] = set()
-        for fraction in self.fractions:
-            used = sorted(p for p in {*fraction.numerator, *fraction.denominator} if p is not None)
-            found |= set(combinations_with_replacement(used, 2))
-        return sorted(found)
+        return _pairs(self.fractions)
+
+
+def _pairs(fractions: list[Fraction]) -> list[Pair]:
+    found: set[Pair] = set()
+    for fraction in fractions:
+        used = sorted(p for p in {*fraction.numerator, *fraction.denominator} if p is not None)
+        found |= set(combinations_with_replacement(used, 2))
+    return sorted(found)
 
 
 def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
@@ -76,9 +80,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
-    return SamplingPlan(
-        names, types, query, asked, drawing, most == 1, list(_fractions(asked.formulas)), most * low, most * high
-    )
+    fractions = list(_fractions(asked.formulas))
+    units = unit_query(statement, query, drawing.table, _pairs(fractions), rows_are_units=most == 1)
+    return SamplingPlan(names, types, query, asked, drawing, fractions, most * low, most * high, reader.written(units))
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:
