@@ -27,6 +27,9 @@ SAMPLED = [
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k HAVING count(*) > 50000 ORDER BY k",
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k ORDER BY s DESC LIMIT 2",
     "SELECT sum(x) AS s FROM t WHERE d < (SELECT avg(d) FROM dim)",
+    "SELECT median(x) AS m, quantile_disc(x, 0.9) AS q FROM t WHERE d < 50",
+    "SELECT k, percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC) AS p FROM t GROUP BY 1 ORDER BY 1 DESC",
+    "SELECT name, median(x) FILTER (WHERE k > 1) AS m FROM t JOIN dim ON t.d = dim.d GROUP BY name ORDER BY name",
 ]
 
 
@@ -47,6 +50,11 @@ def test_a_sample_answers_within_the_error(con: suffice.Connection, sql: str) ->
 EXACT = {
     "SELECT count(DISTINCT x) AS n FROM t": "DISTINCT",
     "SELECT max(x) FROM t": "MAX",
+    "SELECT median(x), count(*) FROM t": "beside a quantile",
+    "SELECT quantile_cont(x, [0.1, 0.9]) FROM t": "one share",
+    "SELECT median(x - 500) AS m FROM t": "more than",
+    "SELECT k, median(x) AS m FROM t GROUP BY k ORDER BY median(x)": "ORDER BY a quantile",
+    "SELECT median(DATE '2020-01-01' + d) FROM t": "TIMESTAMP has no relative error",
     "SELECT sum(x), min(x) FROM t": "MIN",
     "SELECT count(*) FROM t": "catalogue",
     "SELECT x FROM t WHERE k = 1 AND part = 0 AND d = 3 ORDER BY x": "no aggregate",
@@ -271,3 +279,18 @@ def test_where_reading_everything_is_as_fast_it_is_read(con: suffice.Connection)
     assert result.guarantee is not None and "ms of one core" in result.guarantee.method
     assert budget.guarantee is not None and budget.guarantee.tier == "exact"
     assert result.fetchall() == budget.fetchall() == con.sql("SELECT sum(x) AS s FROM t").fetchall()
+
+
+def test_the_pace_of_the_machine_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from suffice.tables import pace
+
+    paces = []
+    for _ in range(2):
+        monkeypatch.setattr(pace, "_KNOWN", {})
+        with suffice.connect(tmp_path / "p.duckdb", progress=False) as con:
+            con.sql("CREATE TABLE IF NOT EXISTS p AS SELECT range AS x FROM range(1000)")
+            con.sql("SELECT sum(x) AS s FROM p WITHIN 5%")
+            paces += con.sql("SELECT value FROM suffice.meta WHERE name LIKE 'seconds per value%'").fetchall()
+            assert list(pace._KNOWN.values()) == [float(paces[-1][0])]
+        monkeypatch.setattr(pace, "_calibrate", lambda reader: pytest.fail("it was measured again"))
+    assert len(paces) == 2 and paces[0] == paces[1] and 0 < float(paces[0][0]) < 1e-6

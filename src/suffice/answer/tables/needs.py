@@ -14,6 +14,16 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
+def value_ends(estimate: Floats, rounding: float, error_relative_max: float | None) -> tuple[Floats, Floats]:
+    """Values [groups] between which the truth must lie for `estimate` [groups], rounded, to be within the error."""
+    if error_relative_max is None:
+        return np.full_like(estimate, -np.inf), np.full_like(estimate, np.inf)
+    size = np.abs(estimate)
+    near = (size + rounding) / (1 + error_relative_max)
+    far = np.maximum(size - rounding, 0.0) / (1 - error_relative_max)
+    return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+
+
 class Needs:
     """For one moment's estimates.
 
@@ -33,12 +43,9 @@ class Needs:
 
     def value_ends(self, position: int) -> tuple[Floats, Floats]:
         """Values [groups] between which a SELECT item must lie for its rounded estimate to be within the error."""
-        if self.error is None:
-            return np.full((2, self.totals.shape[1]), [[-np.inf], [np.inf]])[0], np.full(self.totals.shape[1], np.inf)
-        estimate, rounding = self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position]
-        size = np.abs(estimate)
-        near, far = (size + rounding) / (1 + self.error), np.maximum(size - rounding, 0.0) / (1 - self.error)
-        return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+        return value_ends(
+            self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position], self.error
+        )
 
     def half_widths(self) -> Floats:
         """[fractions, groups] that decide everything; infinite where nothing depends on it."""

@@ -113,13 +113,8 @@ _CLAUSES = {
 
 def decompose(statement: exp.Select) -> Decomposed:
     """Take `statement` apart; raises :class:`NotSampledError` when some part has no bound on a sample."""
-    for clause, name in _CLAUSES.items():
-        if statement.args.get(clause):
-            raise NotSampledError(f"{name} has no bound on a sample")
-    aliases = {i.alias.lower(): i.this for i in statement.expressions if isinstance(i, exp.Alias)}
-    query = Decomposed(_keys(statement, aliases))
-    if statement.args.get("where"):
-        require_row_expression(statement.args["where"].this, "WHERE")
+    aliases = _aliases(statement)
+    query = require_plain_clauses(statement, keys_of(statement))
     items = [_over_columns(item, query) for item in statement.expressions]
     if not query.aggregates:
         raise NotSampledError("there is no aggregate to bound")
@@ -127,7 +122,7 @@ def decompose(statement: exp.Select) -> Decomposed:
     query.outputs = [query.formula_of(i, "SELECT") if _has_aggregate(i) else None for i in items]
     for item, output in zip(items, query.outputs, strict=True):
         if output is None:
-            _require_key(item)
+            require_key(item)
     if having := statement.args.get("having"):
         final = final.having(_over_columns(_resolved(having.this, aliases), query))
     if order := statement.args.get("order"):
@@ -138,7 +133,23 @@ def decompose(statement: exp.Select) -> Decomposed:
     return query
 
 
-def _keys(statement: exp.Select, aliases: dict[str, exp.Expr]) -> list[exp.Expr]:
+def require_plain_clauses(statement: exp.Select, keys: list[exp.Expr]) -> Decomposed:
+    """Nothing but `keys` yet; raises :class:`NotSampledError` for clauses that no sample bounds."""
+    for clause, name in _CLAUSES.items():
+        if statement.args.get(clause):
+            raise NotSampledError(f"{name} has no bound on a sample")
+    if statement.args.get("where"):
+        require_row_expression(statement.args["where"].this, "WHERE")
+    return Decomposed(keys)
+
+
+def _aliases(statement: exp.Select) -> dict[str, exp.Expr]:
+    return {i.alias.lower(): i.this for i in statement.expressions if isinstance(i, exp.Alias)}
+
+
+def keys_of(statement: exp.Select) -> list[exp.Expr]:
+    """What GROUP BY groups by, names and positions resolved."""
+    aliases = _aliases(statement)
     group = statement.args.get("group")
     if group is None:
         return []
@@ -183,7 +194,8 @@ def _has_aggregate(expression: exp.Expr) -> bool:
     return any(c.name.startswith("__a") for c in expression.find_all(exp.Column))
 
 
-def _require_key(expression: exp.Expr) -> None:
+def require_key(expression: exp.Expr) -> None:
+    """Raise :class:`NotSampledError` unless `expression` is made of key columns only."""
     for column in expression.find_all(exp.Column):
         if not column.name.startswith("__k"):
             raise NotSampledError(f"{column.sql()} is neither a group key nor an aggregate")
