@@ -208,7 +208,7 @@ class AggregateRun:
 
     def _count(self, panel: Panel) -> int:
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
-        return next_count(panel.n, max(errors, default=np.inf))
+        return next_count(panel.n, max(errors, default=np.inf), panel.size)
 
     # -- what is left to do ---------------------------------------------------------------------------------
 
@@ -430,12 +430,13 @@ class AggregateRun:
         return first, oracle, *dict.fromkeys(ranges)
 
 
-def next_count(n: int, error: float) -> int:
-    """Units for the next round: few at first and near the end, so that little is asked in vain."""
+def next_count(n: int, error: float, size: int) -> int:
+    """Units for the next round when `n` of `size` were drawn: few at first and near the end, so that little is asked in
+    vain. Widths fall with the square root of 1/n - 1/size."""
     if not n:
         return 2 * ROUND_MIN
-    missing = 0.5 * n * (error**2 - 1) if np.isfinite(error) else n  # half of what widths say, for they err
-    return int(min(max(ROUND_MIN // 2, missing), max(ROUND_MIN, n // 5)))
+    wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
+    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 6)))  # half of it, for widths err
 
 
 def _order(width: float) -> float:

@@ -113,7 +113,7 @@ def _played(run: AggregateRun, found: Contributions, known: int, seed: int) -> i
     panel.start()
     error = np.inf
     while error > 1 and not panel.complete:
-        units = panel.draw(next_count(panel.n, error), 0)
+        units = panel.draw(next_count(panel.n, error, panel.size), 0)
         panel.observe(units, _given(units, values))
         error = relative_half_width(*panel.bounds(0)[0]) / goal
     return panel.seen - known

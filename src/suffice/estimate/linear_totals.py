@@ -107,7 +107,7 @@ class LinearTotals:
     def add(self, statements: Statements, delta: float) -> int:
         """Statements that bet from the next round on, each failing with probability <= `delta`; their number."""
         self._statements.append(statements)
-        self._bets.append(Martingale(delta, statements.count))
+        self._bets.append(Martingale(delta, statements.count, is_sign=statements.is_sign))
         return len(self._statements) - 1
 
     def add_pieces(self, low: Floats, high: Floats) -> None:
@@ -191,7 +191,7 @@ class LinearTotals:
         ]
         count = sum(units.size for units in plan.units)
         steps = (
-            max(1, min([*chancy, count // max(2, self.n // 16)]))
+            max(1, min([*chancy, count // max(1, self.n // 16)]))
             if len(chancy) == len(self._left().nonzero()[0])
             else 1
         )
@@ -314,7 +314,8 @@ class LinearTotals:
             error = spread / np.sqrt(max(self.n, 1))
             return np.asarray(np.maximum(total - error / 2, error / 2))
         seen = np.full(total.size, float(self.n))
-        return np.asarray(size * self._aim.half_width(total / size, (spread / size) ** 2, seen, size, log_ratio))
+        each = (spread / max(float(left.sum()), 1.0)) ** 2  # of a unit, as if those seen spread like those left
+        return np.asarray(size * self._aim.half_width(total / size, each, seen, size, log_ratio))
 
     def _before(self) -> Floats:
         """(P,) sums of the pieces that were known before the current step."""
