@@ -24,6 +24,7 @@ from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
+from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.pair_units import with_pairs
 from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
@@ -36,6 +37,7 @@ from suffice.estimate.relative import relative_half_width
 from suffice.sql.plan import Bound
 from suffice.sql.sparse import plan_sparsely
 from suffice.sql.target import Target
+from suffice.sql.units.formula import Linear
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.unit_query import UnitQuery, unit_query
 
@@ -44,6 +46,8 @@ Ends = tuple[float, float]
 
 CONFIDENCE = 0.95
 """What WITHIN or BUDGET promise when no CONFIDENCE is given."""
+
+NOT_EXPLAINED = "the statement could not be taken apart by unit"
 
 PILOT_UNITS = 24
 ROUND_MIN = 8
@@ -124,6 +128,8 @@ class AggregateRun:
         self.dearest = 1.0
         self.known = np.zeros(self.sample.size, dtype=bool)
         self.asked_units = 0
+        self.represented = self.proxy_calls = 0
+        self.is_explained: bool | None = None
 
     # -- the loop -------------------------------------------------------------------------------------------
 
@@ -131,10 +137,11 @@ class AggregateRun:
         self._check_budget()
         if not self.is_blind:
             self.known = self.sample.known()
+        self.kept = int(self.known.sum())
         scores, self.proxy_name = self._scores()
         self._make_panels(scores)
         if not self._learn():
-            yield self._exact("the statement could not be taken apart by unit")
+            yield self._exact(NOT_EXPLAINED)
             return
         for panel in self.panels:
             panel.start()
@@ -145,17 +152,33 @@ class AggregateRun:
         yield self._last()
 
     def _scores(self) -> tuple[npt.NDArray[np.float64], str]:
+        if (asked := asked_likeness(self.target.proxy)) is not None:
+            return self._by_likeness(asked)
         query = self.query
         media, before = query.plan.bound.media[query.relation], self.sample.calls_done
         found = proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
         self.proxy_calls = self.sample.calls_done - before
         return found
 
+    def _by_likeness(self, asked: Asked) -> tuple[npt.NDArray[np.float64], str]:
+        """Ask the representatives and let them, and all that is known, say what to expect of the rest."""
+        before = self.sample.calls_done
+        found = likeness(self.engine, self.query, asked, self.sample, self.work, self._affordable() // 4)
+        self.proxy_calls = self.sample.calls_done - before
+        new = found.representatives[~self.known[found.representatives]]
+        self.known[new], self.represented, self.asked_units = True, new.size, new.size
+        units = np.flatnonzero(self.known)
+        values = first_total(self.query, self._ask(units), units)
+        self.dearest = max(self.dearest, self._oracle_calls() / max(new.size, 1))
+        return found.scores(units, values), found.name
+
     def _open(self) -> list[Panel]:
         return [panel for panel in self.panels if not panel.complete and self._worst(panel) is not None]
 
     def _last(self) -> Answer:
         """The answer at the end: exact when all had to be looked at, else the intervals as they are."""
+        if self.is_explained is False:
+            return self._exact(NOT_EXPLAINED)
         if any(panel.lost for panel in self.panels):
             return self._exact("a group was met late that no limit theorem was kept for")
         unmet = any(self._worst(panel) is not None for panel in self.panels)
@@ -189,11 +212,19 @@ class AggregateRun:
             found = self._ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
         except BudgetReachedError:
             return False  # what this round cost tells of its values, so all of it is left out
+        if not self._is_explained(found):
+            return False
         self.dearest = max(self.dearest, (self.sample.calls_done - before) / total)
         self.asked_units += total
         for panel, part in zip(panels, drawn, strict=True):
             panel.observe(part, self._in_panel(panel, found))
         return True
+
+    def _is_explained(self, found: Contributions) -> bool:
+        """Whether the units last asked, put together, are what the statement says of them; looked at once."""
+        if self.is_explained is None:
+            self.is_explained = agrees(self.engine, self.query, found)
+        return self.is_explained
 
     def _ask(self, units: Indices) -> Contributions:
         """Ask units, and never beyond the budget."""
@@ -345,7 +376,7 @@ class AggregateRun:
             found = self._ask(chosen)
             self.asked_units += chosen.size - first.size
             self.dearest = max(self.dearest, (self.sample.calls_done - before) / max(chosen.size - first.size, 1))
-            if not agrees(self.engine, self.query, found):
+            if not self._is_explained(found):
                 return False
             for panel in self.panels:
                 mine = np.flatnonzero(np.isin(panel.units, chosen))
@@ -391,7 +422,8 @@ class AggregateRun:
         bounded = all(panel.is_bounded for panel in self.panels)
         seen = sum(panel.seen for panel in self.panels)
         details: dict[str, Any] = {
-            "known_before": int(self.known.sum()),
+            "known_before": self.kept,
+            "representatives": self.represented,
             "drawn": int(seen - self.known.sum()),
             "delta": {"all": 1 - self.confidence, "statements": self._statements()},
             "proxy": self.proxy_name,
@@ -437,6 +469,14 @@ def next_count(n: int, error: float, size: int) -> int:
         return 2 * ROUND_MIN
     wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
     return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 6)))  # half of it, for widths err
+
+
+def first_total(query: UnitQuery, found: Contributions, units: Indices) -> npt.NDArray[np.float64]:
+    """(k,) what each unit adds to the first number of the answer (to the numerator of a ratio), over all groups."""
+    atom = query.formulas.atoms[0]
+    linear = atom if isinstance(atom, Linear) else atom.top
+    rows = sum((factor * found.pieces[piece] for piece, factor in linear.factors.items()), np.zeros(found.units.size))
+    return np.bincount(np.searchsorted(units, found.units), rows, units.size)
 
 
 def _order(width: float) -> float:

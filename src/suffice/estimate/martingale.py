@@ -175,12 +175,14 @@ class Martingale:
 
 
 def alone(known: Floats, group: Group, half_width: Floats) -> Bets:
-    """Bets on the draws of the only group: each z_j has the total itself as its mean, so no inequality is given away."""
+    """Bets on the draws of the only group: each z_j has the total as its mean, so no inequality is given away."""
     left = group.remaining - np.arange(group.draws, dtype=np.float64)
     before = np.cumsum(group.residuals, axis=1) - group.residuals
     base = (known + group.predicted)[:, None] + before
     stake = half_width[:, None] / np.maximum(group.variance[:, None] * left**2, 1e-300)
-    return Bets(base + left * group.residuals, base + left * group.low[:, None], stake, np.ones(group.draws, dtype=bool))
+    return Bets(
+        base + left * group.residuals, base + left * group.low[:, None], stake, np.ones(group.draws, dtype=bool)
+    )
 
 
 def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int) -> Bets:
