@@ -355,6 +355,7 @@ class AggregateRun:
                     ordered=self.query.plan.bound.media[self.query.relation].function == "frames",
                     grows=grows,
                     groups=[] if grows else [label],
+                    rows_max=self.query.formulas.rows_max,
                 )
             )
 
@@ -431,7 +432,7 @@ class AggregateRun:
         if undecided:
             details["groups_not_decided_by_having"] = undecided
         if any(panel.grows for panel in self.panels):
-            details["groups"] = "those met in the sample; groups no sampled unit is in are not in the answer"
+            details.update(self._missed_groups())
         return Guarantee(
             target=asked_of(self.target),
             confidence=self.confidence,
@@ -444,6 +445,17 @@ class AggregateRun:
             assumptions=self._assumptions(bounded),
             details=details,
         )
+
+    def _missed_groups(self) -> dict[str, Any]:
+        """What is promised of groups that the models make and no unit looked at is in."""
+        (panel,) = self.panels
+        most = panel.missed_units_max
+        if most is None or most >= panel.size:
+            return {"groups": "those met in the sample; any number of others may be missing"}
+        return {
+            "groups": f"those met in the sample; any other has rows in at most {most:,} of {panel.size:,} units",
+            "missed_group_units_max": most,
+        }
 
     def _statements(self) -> int:
         return sum(len(panel.groups) * len(panel.atoms) for panel in self.panels)

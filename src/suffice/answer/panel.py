@@ -13,6 +13,7 @@ import numpy.typing as npt
 from suffice.answer.unit_sample import Contributions
 from suffice.estimate.aim import Aim
 from suffice.estimate.linear_totals import LinearTotals
+from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import relative_half_width
 from suffice.estimate.student_totals import StudentRatio, StudentTotal, StudentTotals
@@ -25,6 +26,9 @@ Group = tuple[Any, ...]
 
 LATE_SHARE = 0.1
 """The part of delta that is kept for groups nobody has met when the first bets are made."""
+
+MISSED_SHARE = 0.02
+"""The part of delta that is kept for the claim which groups cannot have been missed."""
 
 
 @dataclass(eq=False)
@@ -51,6 +55,8 @@ class Panel:
     late: int = 0
     met: set[Group] = field(default_factory=set)
     """Groups that some unit has a row of."""
+    rows_max: float = math.inf
+    """The most rows a unit can have, so the most groups it can be in."""
     lost: bool = False
     """Whether a group was met that no bound was kept for."""
 
@@ -95,7 +101,7 @@ class Panel:
             known=self.known if self.known.size else None,
             known_values=self.known_values,
         )
-        share = (1 - LATE_SHARE if self.grows else 1.0) * self.delta / max(len(self.groups) * len(self.atoms), 1)
+        share = (1 - LATE_SHARE - MISSED_SHARE if self.grows else 1.0) * self.delta / max(len(self.groups) * len(self.atoms), 1)
         self.bounded = [self._bound(group, atom, share) for group in range(len(self.groups)) for atom in self.atoms]
 
     def _start_asymptotic(self) -> None:
@@ -119,6 +125,14 @@ class Panel:
     @property
     def complete(self) -> bool:
         return self.seen == self.size
+
+    @property
+    def missed_units_max(self) -> int | None:
+        """Every group with rows in more units than this has been met; None where nothing is known of that."""
+        if not self.is_bounded or self.complete:
+            return 0 if self.complete else None
+        least = float(self.totals.hazard[~self.totals.seen].min())
+        return missed_group_units_max(least, self.size - self.known.size, self.rows_max, MISSED_SHARE * self.delta)
 
     def draw(self, count: int, worst: int) -> Indices:
         """Positions of the next units to ask, as the `worst` quantity needs them."""

@@ -90,6 +90,8 @@ class LinearTotals:
         self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
         self.values = np.full((low.size, scores.size), np.nan)
         self._is_seen = np.zeros(scores.size, dtype=bool)
+        self.hazard = np.zeros(scores.size)
+        """(N,) for a unit not drawn yet: the sum of 1 / (units left in its stratum) over the draws that could take it."""
         if known is not None:
             self.values[:, known] = known_values
             self._is_seen[known] = True
@@ -205,6 +207,8 @@ class LinearTotals:
             self._bet(plan, parts, statements, bets, before)
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
+        for queue, part in zip(self._queues, parts, strict=True):
+            self.hazard[queue[part.size :]] += (1 / (queue.size - np.arange(part.size))).sum()
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
         self._step = np.zeros(0, dtype=np.int64)
 
