@@ -26,8 +26,9 @@ from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.pair_units import with_pairs
-from suffice.answer.panel import Panel, simplified
+from suffice.answer.panel import Panel, are_bounded, simplified
 from suffice.answer.proxy_scores import proxy_scores
+from suffice.answer.thresholds import with_thresholds
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
@@ -35,11 +36,11 @@ from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.relative import relative_half_width
 from suffice.sql.plan import Bound
-from suffice.sql.sparse import plan_sparsely
+from suffice.sql.sparse import SparsePlan, plan_sparsely
 from suffice.sql.target import Target
-from suffice.sql.units.formula import Linear
+from suffice.sql.units.formula import Atom, Extreme, Linear, Quantile, Quotient
 from suffice.sql.units.no_bound import NoBoundError
-from suffice.sql.units.unit_query import UnitQuery, unit_query
+from suffice.sql.units.unit_query import UnitQuery
 
 Indices = npt.NDArray[np.int64]
 Ends = tuple[float, float]
@@ -65,16 +66,30 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
     plan = plan_sparsely(with_units(engine, bound), engine.describe)
     asked = asked_of(target)
     try:
-        query = unit_query(plan, unit_looks(engine, plan.bound))
+        query, pilot = bounded_query(engine, plan, target, seed, work)
     except NoBoundError as reason:
         yield _exact_within_budget(engine, bound, target, seed, work, str(reason))
         return
-    run = AggregateRun(engine, bound, query, target, seed, work)
+    run = AggregateRun(engine, bound, query, target, seed, work, pilot=pilot)
     if not run.sample.size:
         _refuse_empty(engine, query)
         yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
         return
     yield from run.answers()
+
+
+def bounded_query(engine: Engine, plan: SparsePlan, target: Target, seed: int, work: Work) -> tuple[UnitQuery, int]:
+    """The statement as units, and how many had to be asked to take it apart.
+
+    Raises:
+        NoBoundError: it cannot be answered from a sample; the message is the reason.
+    """
+    query, pilot = with_thresholds(engine, plan, unit_looks(engine, plan.bound), target, seed, work)
+    formulas = query.formulas
+    is_ranked = any(isinstance(atom, Quantile | Extreme) for atom in formulas.atoms)
+    if is_ranked and not are_bounded(formulas.atoms, formulas.pieces):
+        raise NoBoundError("beside a quantile, MIN or MAX every other number needs a declared range")
+    return query, pilot
 
 
 def asked_of(target: Target) -> dict[str, float]:
@@ -116,6 +131,8 @@ class AggregateRun:
     seed: int
     work: Work
     panels: list[Panel] = field(default_factory=list)
+    pilot: int = 0
+    """Units that were asked already to take the statement apart."""
     is_blind: bool = False
     """Whether what the store knows is drawn like anything else: the coverage lab replays paid results."""
 
@@ -137,7 +154,7 @@ class AggregateRun:
         self._check_budget()
         if not self.is_blind:
             self.known = self.sample.known()
-        self.kept = int(self.known.sum())
+        self.kept = int(self.known.sum()) - self.pilot
         scores, self.proxy_name = self._scores()
         self._make_panels(scores)
         if not self._learn():
@@ -425,6 +442,7 @@ class AggregateRun:
         details: dict[str, Any] = {
             "known_before": self.kept,
             "representatives": self.represented,
+            "pilot": self.pilot,
             "drawn": int(seen - self.known.sum()),
             "delta": {"all": 1 - self.confidence, "statements": self._statements()},
             "proxy": self.proxy_name,
@@ -484,11 +502,18 @@ def next_count(n: int, error: float, size: int) -> int:
 
 
 def first_total(query: UnitQuery, found: Contributions, units: Indices) -> npt.NDArray[np.float64]:
-    """(k,) what each unit adds to the first number of the answer (to the numerator of a ratio), over all groups."""
-    atom = query.formulas.atoms[0]
-    linear = atom if isinstance(atom, Linear) else atom.top
+    """(k,) what each unit adds to the first number of the answer, over all groups."""
+    linear = _added(query.formulas.atoms[0])
     rows = sum((factor * found.pieces[piece] for piece, factor in linear.factors.items()), np.zeros(found.units.size))
     return np.bincount(np.searchsorted(units, found.units), rows, units.size)
+
+
+def _added(atom: Atom) -> Linear:
+    """What stands for an atom where one number a unit is wanted: of a ratio what is divided, else the rows."""
+    if isinstance(atom, Linear | Quotient):
+        return atom if isinstance(atom, Linear) else atom.top
+    middle = len(atom.below) // 2 if isinstance(atom, Quantile) else 0
+    return atom.below[middle] if isinstance(atom, Quantile) and atom.below else atom.rows
 
 
 def _order(width: float) -> float:
