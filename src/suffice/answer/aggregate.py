@@ -29,6 +29,7 @@ from suffice.answer.pair_units import with_pairs
 from suffice.answer.panel import Panel, are_bounded, simplified
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.thresholds import with_thresholds
+from suffice.answer.truth import Truth, corrections, read_truth
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
@@ -68,6 +69,8 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
     try:
         query, pilot = bounded_query(engine, plan, target, seed, work)
     except NoBoundError as reason:
+        if target.truth is not None:
+            raise UsageError(f"TRUTH {target.truth}: {reason}, so labels of units say nothing of it") from None
         yield _exact_within_budget(engine, bound, target, seed, work, str(reason))
         return
     run = AggregateRun(engine, bound, query, target, seed, work, pilot=pilot)
@@ -136,6 +139,10 @@ class AggregateRun:
     is_blind: bool = False
     """Whether what the store knows is drawn like anything else: the coverage lab replays paid results."""
 
+    truth: Truth | None = None
+    shifts: list[Ends] = field(default_factory=list)
+    """With labels: for each atom what the truth adds to the model's total."""
+
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
         self.sample = UnitSample(self.engine, self.query, self.work)
@@ -155,6 +162,8 @@ class AggregateRun:
         if not self.is_blind:
             self.known = self.sample.known()
         self.kept = int(self.known.sum()) - self.pilot
+        if self.target.truth is not None:
+            self._take_truth(self.target.truth)
         scores, self.proxy_name = self._scores()
         self._make_panels(scores)
         if not self._learn():
@@ -189,6 +198,27 @@ class AggregateRun:
         self.dearest = max(self.dearest, self._oracle_calls() / max(new.size, 1))
         return found.scores(units, values), found.name
 
+    def _take_truth(self, table: str) -> None:
+        """Ask the units that people looked at, and bound what the model gets wrong over all units."""
+        rng = np.random.default_rng(self.rng.integers(1 << 62))
+        self.columns = replace(self.columns, whole=(False,) * len(self.columns.names))  # labels may be fractions
+        self.truth = read_truth(self.engine, self.query, table, self.columns.names, self.sample, rng)
+        found = self._ask(self.truth.units)
+        self.known[self.truth.units] = True
+        self.kept = int(self.known.sum()) - self.truth.units.size
+        self.shifts = corrections(self.query, self.truth, found, self.sample.size, (1 - self.confidence) / 2)
+
+    def _bounds(self, panel: Panel, group: int) -> list[Ends]:
+        """The interval of each atom of a group, of the truth where labels say how far the model is from it."""
+        ends = panel.bounds(group)
+        shifts = self.shifts or [(0.0, 0.0)] * len(ends)
+        return [(low + down, high + up) for (low, high), (down, up) in zip(ends, shifts, strict=True)]
+
+    def _estimates(self, panel: Panel, group: int) -> list[float]:
+        values = panel.estimates(group)
+        shifts = self.shifts or [(0.0, 0.0)] * len(values)
+        return [value + (down + up) / 2 for value, (down, up) in zip(values, shifts, strict=True)]
+
     def _open(self) -> list[Panel]:
         return [panel for panel in self.panels if not panel.complete and self._worst(panel) is not None]
 
@@ -199,8 +229,13 @@ class AggregateRun:
         if any(panel.lost for panel in self.panels):
             return self._exact("a group was met late that no limit theorem was kept for")
         unmet = any(self._worst(panel) is not None for panel in self.panels)
-        if all(panel.complete for panel in self.panels):
+        if self.truth is None and all(panel.complete for panel in self.panels):
             return self._exact("every unit was looked at")
+        if self.truth is not None and unmet and not self._has_budget():
+            raise UsageError(
+                f"TRUTH {self.truth.table}: {self.truth.units.size} labels leave more than the error asked even when"
+                " the model looks at everything: label more units, ask a wider WITHIN, or BUDGET for what there is"
+            )
         if unmet and not self._has_budget():
             return self._exact("a sample would have needed nearly every unit")
         self.sample.close(self.known)
@@ -270,7 +305,7 @@ class AggregateRun:
 
     def _open_atoms(self, panel: Panel, group: int) -> list[int]:
         """Atoms of the first column or condition of a group that is not settled."""
-        atoms = panel.bounds(group)
+        atoms = self._bounds(panel, group)
         if self.query.having is not None and holds(self.query.having, atoms) is None:
             return sorted(atoms_in(self.query.having))
         outputs = [node for node in self.query.outputs if atoms_in(node)]
@@ -279,7 +314,7 @@ class AggregateRun:
 
     def _error(self, panel: Panel, group: int) -> float:
         """How far a group is from being done: at most 1 when it is."""
-        atoms = panel.bounds(group)
+        atoms = self._bounds(panel, group)
         if self.query.having is not None:
             verdict = holds(self.query.having, atoms)
             if verdict is not True:
@@ -295,7 +330,7 @@ class AggregateRun:
 
     def _is_hopeless(self, panels: list[Panel]) -> bool:
         """Whether a sample would need nearly all units anyway, told from what the intervals have reached so far."""
-        if self._has_budget():
+        if self._has_budget() or self.truth is not None:
             return False
         needed, size = 0.0, 0
         for panel in self.panels:
@@ -365,7 +400,7 @@ class AggregateRun:
                     atoms=[
                         simplified(atom, self.query.formulas.pieces, chosen.size) for atom in self.query.formulas.atoms
                     ],
-                    delta=(1 - self.confidence) / len(members),
+                    delta=(1 - self.confidence) / len(members) * (1 if self.truth is None else 0.5),
                     error=self.target.error_relative_max or 0.05,
                     aim=self.aim_of(chosen.size / self.sample.size),
                     rng=rng,
@@ -426,7 +461,7 @@ class AggregateRun:
             for group, label in enumerate(panel.groups):
                 if self.query.keys and panel.complete and label not in panel.met:
                     continue  # no unit has a row of it: the exact answer has no such group
-                atoms, estimates = panel.bounds(group), panel.estimates(group)
+                atoms, estimates = self._bounds(panel, group), self._estimates(panel, group)
                 verdict = True if self.query.having is None else holds(self.query.having, atoms)
                 undecided += verdict is None
                 if verdict is not False:
@@ -447,6 +482,8 @@ class AggregateRun:
             "delta": {"all": 1 - self.confidence, "statements": self._statements()},
             "proxy": self.proxy_name,
         }
+        if self.truth is not None:
+            details["truth"] = {"table": self.truth.table, "labelled": int(self.truth.units.size)}
         if undecided:
             details["groups_not_decided_by_having"] = undecided
         if any(panel.grows for panel in self.panels):
@@ -482,6 +519,8 @@ class AggregateRun:
         media = self.query.plan.bound.media[self.query.relation].function
         first = f"units ({media}) drawn at random by the seed"
         oracle = "the models' answers are the truth"
+        if self.truth is not None:
+            oracle = f"the units in {self.truth.table} are a random sample, and what is said of them is the truth"
         if not bounded:
             return first, oracle, "n large enough for a normal limit: no range is declared, so no bound is proved"
         ranges = [

@@ -29,9 +29,11 @@ class BoundedExtreme:
         totals = self._totals
         values = totals.values[:, totals.seen]
         rows = np.pad(self._rows, (0, totals.low.size - self._rows.size))
-        if not (rows @ values).any():  # nothing says that there is a row at all
+        has_rows = rows @ values > 0
+        if not has_rows.any():  # nothing says that there is a row at all
             return -math.inf, math.inf
-        seen = float(values[self._piece].max() if self._is_max else values[self._piece].min())
+        found = values[self._piece, has_rows]
+        seen = float(found.max() if self._is_max else found.min())
         if totals.complete:
             return seen, seen
         return (seen, self._ends[1]) if self._is_max else (self._ends[0], seen)

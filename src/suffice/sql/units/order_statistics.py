@@ -97,9 +97,9 @@ def _extreme(node: exp.Expr, inner: exp.Expr, condition: exp.Expr | None, formul
     if not all(map(math.isfinite, ends)) or not math.isfinite(formulas.rows_max):
         raise NoBoundError(f"{shown(node)}: one row not looked at can hold it, and no range is declared")
     nothing = ends[0] if is_max else ends[1]
-    piece = Piece(
-        f"coalesce({node.sql('duckdb')}, {nothing!r})::DOUBLE", *ends, False, "max" if is_max else "min"
-    )  # fmt: skip
+    # A unit without a row counts as 0 there, so 0 is in the range; who has rows is told by the count beside it.
+    sql, fold = f"coalesce({node.sql('duckdb')}, {nothing!r})::DOUBLE", "max" if is_max else "min"
+    piece = Piece(sql, min(ends[0], 0.0), max(ends[1], 0.0), False, fold)  # type: ignore[arg-type]
     if piece not in formulas.pieces:
         formulas.pieces.append(piece)
     number = exp.Count(this=inner.this.copy())
