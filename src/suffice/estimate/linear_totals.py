@@ -12,7 +12,7 @@ stakes are functions of what was seen before it, so a random, inverted or lying 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +39,15 @@ class Statements:
     """C statements. `low` and `high` (C,) are the range of one unit's weighted sum.
 
     `is_sign` says what a statement is for: True, to show that its total is not below zero (stakes aim at its distance
-    from there); False, to know the total closely (stakes aim at the share of it that was asked).
+    from there); False, to know the total closely (stakes aim at the share of it that was asked). `constant` is added to
+    each total.
     """
 
     weights: Floats  # (C, P)
     low: Floats
     high: Floats
     is_sign: bool = False
+    constant: float = 0.0
 
     @property
     def count(self) -> int:
@@ -90,6 +92,8 @@ class LinearTotals:
         self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
         self.values = np.full((low.size, scores.size), np.nan)
         self._is_seen = np.zeros(scores.size, dtype=bool)
+        self.hazard = np.zeros(scores.size)
+        """(N,) for a unit not drawn yet: the sum of 1 / (units left in its stratum) over draws that could take it."""
         if known is not None:
             self.values[:, known] = known_values
             self._is_seen[known] = True
@@ -107,7 +111,7 @@ class LinearTotals:
     def add(self, statements: Statements, delta: float) -> int:
         """Statements that bet from the next round on, each failing with probability <= `delta`; their number."""
         self._statements.append(statements)
-        self._bets.append(Martingale(delta, statements.count))
+        self._bets.append(Martingale(delta, statements.count, is_sign=statements.is_sign))
         return len(self._statements) - 1
 
     def add_pieces(self, low: Floats, high: Floats) -> None:
@@ -117,9 +121,7 @@ class LinearTotals:
         zeros = np.where(self._is_seen, 0.0, np.nan)[None].repeat(more, 0)
         self.values = np.concatenate([self.values, zeros])
         self._errors = np.concatenate([self._errors, np.zeros((self._errors.shape[0], more, self.n))], axis=1)
-        self._statements = [
-            Statements(np.pad(s.weights, ((0, 0), (0, more))), s.low, s.high, s.is_sign) for s in self._statements
-        ]
+        self._statements = [replace(s, weights=np.pad(s.weights, ((0, 0), (0, more)))) for s in self._statements]
 
     @property
     def n(self) -> int:
@@ -191,7 +193,7 @@ class LinearTotals:
         ]
         count = sum(units.size for units in plan.units)
         steps = (
-            max(1, min([*chancy, count // max(2, self.n // 16)]))
+            max(1, min([*chancy, count // max(1, self.n // 16)]))
             if len(chancy) == len(self._left().nonzero()[0])
             else 1
         )
@@ -205,6 +207,8 @@ class LinearTotals:
             self._bet(plan, parts, statements, bets, before)
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
+        for queue, part in zip(self._queues, parts, strict=True):
+            self.hazard[queue[part.size :]] += (1 / (queue.size - np.arange(part.size))).sum()
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
         self._step = np.zeros(0, dtype=np.int64)
 
@@ -216,7 +220,7 @@ class LinearTotals:
     def lower(self, family: int) -> Floats:
         """(C,) lower bounds of a family's totals now."""
         statements, left = self._statements[family], int((~self.seen).sum())
-        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low
+        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low + statements.constant
         return np.asarray(np.maximum(self._bets[family].low, certain))
 
     # -- one round ------------------------------------------------------------------------------------------
@@ -233,11 +237,11 @@ class LinearTotals:
                 residuals = statements.weights @ (self.values[:, units] - predictions[:, units])
                 predicted = statements.weights @ predictions[:, queue].sum(axis=1)
                 groups.append(Group(queue.size, predicted, residuals, low[:, h], centre[:, h], variance[:, h]))
-        bets.round(statements.weights @ before, groups, width)
+        bets.round(statements.weights @ before + statements.constant, groups, width)
 
     def _one(self, family: int, statement: int) -> Statements:
         whole, at = self._statements[family], slice(statement, statement + 1)
-        return Statements(whole.weights[at], whole.low[at], whole.high[at], whole.is_sign)
+        return replace(whole, weights=whole.weights[at], low=whole.low[at], high=whole.high[at])
 
     def _split(self, count: int) -> None:
         """Split or merge the strata when it is time; what is left of each is shuffled anew."""
@@ -308,13 +312,14 @@ class LinearTotals:
         """(C,) of the totals: what the stakes aim at."""
         left, size = self._left().astype(np.float64), float(self.scores.size)
         known, unseen = self._before(), np.concatenate([*self._queues, np.zeros(0, dtype=np.int64)])
-        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left
+        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left + statements.constant
         spread = np.sqrt(variance) @ left
         if statements.is_sign:
             error = spread / np.sqrt(max(self.n, 1))
             return np.asarray(np.maximum(total - error / 2, error / 2))
         seen = np.full(total.size, float(self.n))
-        return np.asarray(size * self._aim.half_width(total / size, (spread / size) ** 2, seen, size, log_ratio))
+        each = (spread / max(float(left.sum()), 1.0)) ** 2  # of a unit, as if those seen spread like those left
+        return np.asarray(size * self._aim.half_width(total / size, each, seen, size, log_ratio))
 
     def _before(self) -> Floats:
         """(P,) sums of the pieces that were known before the current step."""
