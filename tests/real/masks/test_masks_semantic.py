@@ -16,16 +16,25 @@ torch = pytest.importorskip("torch")
 hf = pytest.importorskip("transformers")
 
 AUTO = {"segformer": hf.SegformerForSemanticSegmentation, "mask2former": hf.Mask2FormerForUniversalSegmentation,
-        "eomt": hf.EomtForUniversalSegmentation}  # fmt: skip
+        "eomt": hf.EomtForUniversalSegmentation, "oneformer": hf.OneFormerForUniversalSegmentation}  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["segformer", "mask2former", "eomt"])
+def theirs(kind, folder, processor, image):
+    """What a network is given, by transformers' own processors."""
+    if kind == "oneformer":
+        whole = hf.OneFormerProcessor(processor, hf.AutoTokenizer.from_pretrained(folder), task_seq_length=20)
+        return whole(images=image, task_inputs=["semantic"], return_tensors="pt")
+    inputs = processor(images=image, return_tensors="pt")
+    inputs.pop("pixel_mask", None) if kind == "segformer" else None
+    return inputs
+
+
+@pytest.mark.parametrize("kind", AUTO)
 def test_maps_equal_transformers(kind, checkpoints, noise):
     folder = masks_tiny.write_map(kind, checkpoints)
     found = CheckpointMap(str(folder)).map_of(noise)
     processor = hf.AutoImageProcessor.from_pretrained(folder, backend="pil")
-    inputs = processor(images=noise, return_tensors="pt")
-    inputs.pop("pixel_mask", None) if kind == "segformer" else None
+    inputs = theirs(kind, folder, processor, noise)
     with torch.inference_mode():
         outputs = AUTO[kind].from_pretrained(folder).eval()(**inputs)
     (expected,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[(48, 80)])
