@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from suffice.masks.batch import PictureAnswer, Request, Workshop
     from suffice.masks.prompt import Point, Prompt
-    from suffice.masks.video import Follower, Span
+    from suffice.masks.video import Span
     from suffice.media.scan import FoundFile
 
 
@@ -179,6 +179,7 @@ def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path, spa
     from rich.console import Console
     from rich.progress import Progress
 
+    from suffice.masks.follower import follower_of
     from suffice.masks.video import mask_video
 
     if request.prompt.everything:
@@ -190,22 +191,8 @@ def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path, spa
         def on_frame(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        return mask_video(file.path, _follower(request, workshop), out, span, on_frame).as_json()
-
-
-def _follower(request: Request, workshop: Workshop) -> Follower:
-    """The network's own memory when it has one; else boxes are tracked and segmented."""
-    from functools import partial
-
-    from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter
-    from suffice.masks.tracking.follow import Follow, follow
-
-    asked, segmenter = Follow(request.prompt), workshop.segmenter
-    if isinstance(segmenter, CheckpointSegmenter) and segmenter.has_memory:
-        from suffice.masks.promptable.video_session import VideoSession
-
-        return partial(VideoSession(segmenter.locator).follow, asked=asked, finder=workshop.finder)
-    return partial(follow, asked=asked, segmenter=segmenter, finder=workshop.finder)
+        follower = follower_of(request.prompt, workshop.segmenter, workshop.finder)
+        return mask_video(file.path, follower, out, span, on_frame).as_json()
 
 
 def _print(objects: list[dict[str, Any]], videos: list[dict[str, Any]], out: Path) -> None:

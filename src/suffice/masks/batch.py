@@ -19,7 +19,7 @@ from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import Candidate, FoundThing
 from suffice.masks.picture_files import Wanted, save_json, write_picture
-from suffice.masks.prompt import Prompt
+from suffice.masks.prompt import Prompt, PromptOutsideError
 from suffice.masks.steps import Step, take_steps
 from suffice.media.image import decode_image
 from suffice.media.scan import FoundFile, content_hash
@@ -119,6 +119,8 @@ def _answer(file: FoundFile, request: Request, workshop: Workshop, common: str, 
         objects = write_picture(image, stepped(things, request.steps), folder, stem, request.wanted)
         save_json(record, {"request": key, "path": file.path, "size_wh": list(image.shape[1::-1]), "objects": objects})
         return PictureAnswer(file.path, objects)
+    except PromptOutsideError as error:
+        return PictureAnswer(file.path, [], f"{file.path}: {error}")
     except UsageError:
         raise
     except (SufficeError, OSError, MemoryError) as error:

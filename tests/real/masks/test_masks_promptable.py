@@ -76,7 +76,7 @@ NEWER = {"sam2": ("Sam2Model", 64), "sam3_tracker": ("Sam3TrackerModel", 56), "e
 @pytest.mark.parametrize("thing", [POINTS, BOX, BOTH], ids=["points", "box", "both"])
 @pytest.mark.parametrize("kind", NEWER)
 def test_newer_networks_equal_their_own_models_on_the_same_pixels(kind, thing, checkpoints, noise):
-    """transformers' processors for them need torchvision, so their steps are written out here as its source has them."""
+    """transformers' processors for them need torchvision: their steps are written out here as its source has them."""
     name, side = NEWER[kind]
     folder = masks_tiny.write(kind, checkpoints)
     with masks_tiny.pyramids():
