@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, Field
 
 from suffice.errors import UsageError
+from suffice.serve.problems import HttpError
+from suffice.serve.settings import Role
 from suffice.serve.sources import inside_roots
 
 if TYPE_CHECKING:
@@ -22,6 +24,11 @@ class Networks(BaseModel):
 
     model: Name = Field(default="default", description="default, default:fast, hf:FOLDER or onnx:ENCODER,DECODER.")
     finder: Name = Field(default="default", description="default or hf:FOLDER.")
+
+    def check_role(self, role: Role) -> None:
+        """Networks of one's own are an admin's to run; raises :class:`HttpError` for others."""
+        if role < Role.ADMIN and not all(name.startswith("default") for name in (self.model, self.finder)):
+            raise HttpError(403, "models of one's own need the role admin; default and default:fast do not")
 
     def made_segmenter(self, roots: tuple[Path, ...]) -> Segmenter:
         """Raises :class:`UsageError`: it is outside `roots`, or none."""

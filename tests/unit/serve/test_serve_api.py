@@ -254,6 +254,17 @@ def test_masks_of_a_folder_are_told_picture_by_picture(client: TestClient, folde
     assert "outside a picture of 30 x 20" in told["small.png"]["problem"]
 
 
+def test_networks_of_ones_own_are_an_admins(guarded: TestClient) -> None:
+    asked = {"source": DARK, "paths": ["dark.png"], "path": "clip.mp4", "texts": ["cat"], "finder": "hf:nothing"}
+    for path in ("masks", "masks/boxes", "masks/batch", "masks/video"):
+        assert guarded.post(f"/api/{path}", json=asked, headers=bearer("runs")).status_code == 403
+        assert guarded.post(f"/api/{path}", json=asked, headers=bearer("reads")).status_code == 403
+    mapped = {"source": DARK, "model": "hf:nothing"}
+    assert guarded.post("/api/masks/semantic", json=mapped, headers=bearer("runs")).status_code == 403
+    allowed = guarded.post("/api/masks/boxes", json={**asked, "finder": "default"}, headers=bearer("runs"))
+    assert allowed.json() == {"boxes": []}
+
+
 def test_a_video_is_followed(client: TestClient) -> None:
     asked = {"path": "clip.mp4", "boxes": [[2, 2, 20, 20]], "model": "default:fast"}
     job = ended(client, client.post("/api/masks/video", json=asked).json())

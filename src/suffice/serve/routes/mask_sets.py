@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter
@@ -16,12 +15,13 @@ from suffice.serve.made import made_path, made_url
 from suffice.serve.routes.desk import RUNNING, Desk_
 from suffice.serve.routes.jobs import JobView
 from suffice.serve.routes.masks import Wish, parsed
+from suffice.serve.settings import Role
 from suffice.serve.sources import inside_roots
 
 if TYPE_CHECKING:
     from suffice.media.scan import FoundFile
 
-router = APIRouter(prefix="/api/masks", tags=["masks"], dependencies=[RUNNER])
+router = APIRouter(prefix="/api/masks", tags=["masks"])
 
 PICTURES_MAX = 1000
 
@@ -47,8 +47,9 @@ class Video(Wish):
 
 
 @router.post("/batch", responses=RUNNING)
-def batch(asked: Batch, desk: Desk_) -> JobView:
+def batch(asked: Batch, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Masks of every picture: an event ``picture`` for each, ``{path, objects}`` or ``{path, problem}``."""
+    asked.check_role(role)
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_pictures(job, asked, desk.lanes))
@@ -57,8 +58,9 @@ def batch(asked: Batch, desk: Desk_) -> JobView:
 
 
 @router.post("/video", responses=RUNNING)
-def video(asked: Video, desk: Desk_) -> JobView:
+def video(asked: Video, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Follow things: a masked, numbered video, and every mask of every frame as lines of JSON."""
+    asked.check_role(role)
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_followed(job, asked, desk.lanes))
@@ -67,7 +69,7 @@ def video(asked: Video, desk: Desk_) -> JobView:
 
 
 def _pictures(job: Job, asked: Batch, lanes: Lanes) -> dict[str, Any]:
-    files = list(_files(asked, lanes))
+    files = _files(asked, lanes)
     problems = 0
     for done, file in enumerate(files, 1):
         told = _picture(asked, file, lanes)
@@ -98,22 +100,16 @@ def _picture(asked: Batch, file: FoundFile, lanes: Lanes) -> dict[str, Any]:
         return {"problem": str(error)}
 
 
-def _files(asked: Batch, lanes: Lanes) -> Iterator[FoundFile]:
-    """Raises :class:`UsageError` when nothing is there, or too much."""
-    from suffice.media.scan import expand
-    from suffice.media.wants import wants
+def _files(asked: Batch, lanes: Lanes) -> list[FoundFile]:
+    """Raises :class:`UsageError` when there are too many."""
+    from suffice.media.wants import wanted
 
-    seen: set[str] = set()
-    for path in asked.paths:
-        pattern = str(inside_roots(path, lanes.settings.roots))
-        for file in expand(pattern, [str(root) for root in lanes.settings.roots]):
-            if wants(file, pattern, "image") and file.path not in seen:
-                seen.add(file.path)
-                yield file
-        if len(seen) > PICTURES_MAX:
-            raise UsageError(f"more than {PICTURES_MAX} pictures: ask for fewer at a time")
-    if not seen:
-        raise UsageError(f"no picture under {', '.join(asked.paths)[:300]}")
+    roots = lanes.settings.roots
+    patterns = [str(inside_roots(path, roots)) for path in asked.paths]
+    files = wanted(patterns, "image", [str(root) for root in roots])
+    if len(files) > PICTURES_MAX:
+        raise UsageError(f"{len(files)} pictures are more than {PICTURES_MAX}: ask for fewer at a time")
+    return files
 
 
 def _followed(job: Job, asked: Video, lanes: Lanes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from suffice.serve.networks import Networks
 from suffice.serve.routes.context import Lanes_
 from suffice.serve.routes.desk import RUNNING, Desk_
 from suffice.serve.routes.jobs import JobView
+from suffice.serve.settings import Role
 from suffice.serve.sources import Source
 
 if TYPE_CHECKING:
@@ -145,9 +146,10 @@ def models() -> Names:
     return Names.model_validate(api.models())
 
 
-@router.post("", responses=RUNNING, dependencies=[RUNNER])
-def masks(asked: Asked, desk: Desk_) -> JobView:
+@router.post("", responses=RUNNING)
+def masks(asked: Asked, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Masks of what is asked. The picture is encoded once: later prompts on it cost only themselves."""
+    asked.check_role(role)
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_answer(asked, desk.lanes))
@@ -156,11 +158,12 @@ def masks(asked: Asked, desk: Desk_) -> JobView:
     return desk.take("masks", named, asked.wait_s, run)
 
 
-@router.post("/boxes", dependencies=[RUNNER])
-def boxes(asked: Asked, lanes: Lanes_) -> FoundBoxes:
+@router.post("/boxes")
+def boxes(asked: Asked, lanes: Lanes_, role: Annotated[Role, RUNNER]) -> FoundBoxes:
     """Boxes that words find, with their scores, best first, without masks."""
     from suffice.masks import api
 
+    asked.check_role(role)
     found = api.find(asked.source.pixels(lanes), asked.prompt(), asked.made_finder(lanes.settings.roots))
     return FoundBoxes.model_validate(found)
 

@@ -1,4 +1,4 @@
-"""Semantic maps and masks by category, by a checkpoint below the server's roots."""
+"""Semantic maps and masks by category, by a checkpoint below the server's roots: models of one's own are an admin's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from suffice.serve.callers import RUNNER
+from suffice.serve.callers import ADMIN
 from suffice.serve.lanes import Lanes
 from suffice.serve.networks import Networks, within
 from suffice.serve.routes.desk import RUNNING, Desk, Desk_
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from suffice.masks.semantic.semantic_map import SemanticMap
     from suffice.media.mask_rle import Mask
 
-router = APIRouter(prefix="/api/masks", tags=["masks"], dependencies=[RUNNER])
+router = APIRouter(prefix="/api/masks", tags=["masks"], dependencies=[ADMIN])
 
 
 class Mapped(BaseModel):
