@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+Answer = TypeVar("Answer")
 
 Sample = Annotated[
     bool, typer.Option("--sample", help="Sample tables even where reading everything is predicted to be as fast.")
@@ -29,6 +31,15 @@ Target = Annotated[
 def print_json(value: Mapping[str, Any]) -> None:
     """Print `value` as the command's one JSON object."""
     print(json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def shown(answers: Iterable[Answer], what: str, count: int) -> Iterable[Answer]:
+    """`answers` with a bar on a terminal, when there is something to wait for."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(answers, what, count, console=console) if count > 1 and console.is_terminal else answers
 
 
 def _plain(value: Any) -> Any:
