@@ -37,6 +37,8 @@ class FederatedConfig:
         server_learning_rate: None for each algorithm's default.
         robust, hostile: a robust rule in place of the mean, and how many hostile updates it withstands.
         update_norm_max: longer updates are rejected as broken.
+        secure_threshold: above 0 a deployment sums updates under masks, and so many of the participants must stay to
+            the end; a simulation has nothing to hide and takes no notice.
         compression: ``none``, ``topk:SHARE`` or ``quantise:BITS``, with error feedback.
         privacy: ``none``, ``central`` or ``local``; noise_factor*, clip_threshold*, privacy_delta.
         reference_flops: FLOPs behind the traces' milliseconds per sample.
@@ -79,6 +81,7 @@ class FederatedConfig:
     robust: str = "none"
     hostile: int = 0
     update_norm_max: float = float("inf")
+    secure_threshold: int = 0
     compression: str = "none"
     privacy: str = "none"
     noise_factor: float = 1.0
