@@ -17,6 +17,9 @@ Answer = TypeVar("Answer")
 Sample = Annotated[
     bool, typer.Option("--sample", help="Sample tables even where reading everything is predicted to be as fast.")
 ]
+Engine = Annotated[
+    str, typer.Option(help="Where models run: local, ray or ray://HOST:PORT, with ?workers=N.", metavar="ENGINE")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Project = Annotated[Path | None, typer.Option(help="A suffice.toml with media, models, roots, budget and store.")]
 OptionalTarget = Annotated[
