@@ -120,8 +120,11 @@ class Needs:
     def __init__(self, known: frozenset[int], *, guarded: bool = True) -> None:
         self._known, self._guarded = known, guarded
 
-    def of(self, site: Site) -> Need | None:
-        """The need, or None while the site's arguments hang on a call that is not known."""
+    def of(self, site: Site, *, surviving: bool = False) -> Need | None:
+        """The need, or None while the site's arguments hang on a call that is not known.
+
+        With `surviving` and the call itself known: those whose rows the predicates on it leave.
+        """
         from sqlglot import exp
 
         if self._is_grouped(site):
@@ -129,7 +132,7 @@ class Needs:
         if any(self.is_unknown(argument, site.scope) for argument in site.arguments):
             return None
         wanted = [exp.alias_(a.copy(), f"a{i}") for i, a in enumerate(site.arguments)]
-        select = self._rows(site.scope, wanted, site.node)
+        select = self._rows(site.scope, wanted, exp.Null() if surviving else site.node)
         if select is None:
             return None
         where = select.args.get("where")
