@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json
+from suffice.cli.output import CommandLineError, Json, print_json
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def replica(
     from suffice.federated.checkin.service import read_pair, serve
 
     if (key is None) != (certificates is None):
-        raise UsageError("--key and --certificates go together")
+        raise CommandLineError("--key and --certificates go together")
     secret = os.environ.get(SECRET, "").encode()
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")

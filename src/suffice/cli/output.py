@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from suffice.errors import UsageError
+
 Sample = Annotated[
     bool, typer.Option("--sample", help="Sample tables even where reading everything is predicted to be as fast.")
 ]
@@ -26,20 +28,15 @@ Target = Annotated[
 ]
 
 
+class CommandLineError(UsageError):
+    """The options do not fit together: exit code 2, as for an option that does not exist."""
+
+
 def print_json(value: Mapping[str, Any]) -> None:
     """Print `value` as the command's one JSON object."""
-    print(json.dumps(value, default=_plain, ensure_ascii=False))
+    from suffice.models.plain import plain
 
-
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: numbers as numbers, everything else as text."""
-    import decimal
-
-    if isinstance(value, decimal.Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes | bytearray):
-        return value.hex()
-    return str(value)
+    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False))
 
 
 @contextmanager

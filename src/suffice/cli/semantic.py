@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from suffice.cli.output import Json, print_json
-from suffice.errors import UsageError
+from suffice.cli.output import CommandLineError, Json, print_json
 
 
 def semantic(
@@ -31,7 +30,7 @@ def semantic(
     from suffice.media.scan import expand
 
     if not model.startswith("hf:"):
-        raise UsageError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
+        raise CommandLineError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
     maker = CheckpointMap(model.removeprefix("hf:"))
     segmenter = segmenter_named(enhance) if enhance else None
     out.mkdir(parents=True, exist_ok=True)

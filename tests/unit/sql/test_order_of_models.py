@@ -29,8 +29,8 @@ def _filters(con: suffice.Connection, paid: Counter[str], **models: tuple[float,
         ("picky", {"picky": (1.0, 100), "lax": (1.0, 900)}),
         # 3/(1-0.1) = 3.3 < 1/(1-0.9) = 10
         ("picky", {"picky": (3.0, 100), "lax": (1.0, 900)}),
-        # 20/(1-0.1) = 22 > 1/(1-0.9) = 10, though its share is smaller and cost x share too (2 > 0.9)
-        ("lax", {"picky": (20.0, 100), "lax": (1.0, 900)}),
+        # 20/(1-0.1) = 22 > 0.2/(1-0.9) = 2
+        ("lax", {"picky": (20.0, 100), "lax": (0.2, 900)}),
         # cost x share would say cheap (0.1 x 0.95 < 1 x 0.1): 0.1/(1-0.95) = 2 > 1/(1-0.1) = 1.1
         ("picky", {"picky": (1.0, 100), "lax": (0.1, 950)}),
     ],
