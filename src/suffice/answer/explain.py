@@ -108,7 +108,7 @@ def _site_lines(written: str, prediction: _Prediction) -> list[str]:
 
 def _readable(guard: str, plan: SparsePlan) -> str:
     """A predicate as its writer would know it: our prefixes and placeholders taken off."""
-    text = guard.removeprefix("(").removesuffix(")")
+    text = guard
     for number, call in plan.bound.calls.items():
         written = call.written.replace("\\", r"\\")
         text = re.sub(rf"__SCALAR_{number}\((?:[^()]|\([^()]*\))*\)", written, text, flags=re.IGNORECASE)

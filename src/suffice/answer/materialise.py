@@ -116,7 +116,7 @@ class Materialiser:
 
     def _selectivity(self, plan: SparsePlan, one: _Ready, done: set[int]) -> float | None:
         """Share of the inputs seen so far that survive the predicates on this call; None before any was seen."""
-        survivors = plan.need(one.site, self.known(plan, done) | {one.site.number})
+        survivors = plan.need(one.site, self.known(plan, done) | {one.site.number}, surviving=True)
         if survivors is None:
             return 1.0
         seen = self._count(one.inputs, " AND " + one.inputs.is_kept)

@@ -31,11 +31,13 @@ class SparsePlan:
     is_repeatable: bool
     """Whether the same text over the same media and results asks for the same, whatever else changes."""
 
-    def need(self, site: Site, known: frozenset[int], *, guarded: bool = True) -> Inputs | None:
-        """The inputs that `site` must see; None while it must wait."""
+    def need(
+        self, site: Site, known: frozenset[int], *, guarded: bool = True, surviving: bool = False
+    ) -> Inputs | None:
+        """The inputs that `site` must see (of them those that survive its predicates); None while it must wait."""
         from sqlglot import exp
 
-        need = Needs(known, guarded=guarded).of(site)
+        need = Needs(known, guarded=guarded).of(site, surviving=surviving)
         if need is None:
             return None
         call, select = self.bound.calls[site.number], need.select

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suffice.errors import ModelError, UsageError, nearest
-from suffice.models.http.template import plain
+from suffice.models.plain import plain
 from suffice.models.protocol import IMAGE, Column, Row
 
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}

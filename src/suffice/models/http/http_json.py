@@ -18,8 +18,9 @@ from suffice.models.http.http_model import Exchange, HttpModel
 from suffice.models.http.jpeg import encode_jpeg
 from suffice.models.http.keys import bearer
 from suffice.models.http.options import COMMON, MAX_SIDE_PX
-from suffice.models.http.template import fields_of, fill_json, parts_of_json, plain
+from suffice.models.http.template import fields_of, fill_json, parts_of_json
 from suffice.models.options import Option, one_of, parsed_json, read_options
+from suffice.models.plain import plain
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1

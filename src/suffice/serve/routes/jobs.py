@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from suffice.answer.result import Result
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import READER
 from suffice.serve.jobs import ENDED, Job, Jobs, State
 from suffice.serve.problems import HttpError

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import RUNNER
 from suffice.serve.jobs import Job
 from suffice.serve.lanes import Lanes

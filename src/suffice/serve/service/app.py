@@ -15,9 +15,9 @@ from starlette.concurrency import run_in_threadpool
 
 import suffice
 from suffice.errors import nearest
+from suffice.models.plain import plain
 from suffice.models.protocol import Signature
 from suffice.models.registry import Registry
-from suffice.serve.as_json import plain
 from suffice.serve.callers import READER, RUNNER
 from suffice.serve.limits import Limits
 from suffice.serve.problems import RESPONSES, HttpError, handle_problems

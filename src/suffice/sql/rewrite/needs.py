@@ -93,7 +93,14 @@ def _is_in_filter(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     holder = node.find_ancestor(exp.Where, exp.Join, exp.Select)
-    return not isinstance(holder, exp.Select)
+    return isinstance(holder, exp.Join) or _is_where(holder)
+
+
+def _is_where(node: exp.Expr | None) -> bool:
+    """A WHERE that takes rows away; that of an aggregate's FILTER only keeps them from the aggregate."""
+    from sqlglot import exp
+
+    return isinstance(node, exp.Where) and not isinstance(node.parent, exp.Filter)
 
 
 def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expr, ...]:
@@ -120,8 +127,11 @@ class Needs:
     def __init__(self, known: frozenset[int], *, guarded: bool = True) -> None:
         self._known, self._guarded = known, guarded
 
-    def of(self, site: Site) -> Need | None:
-        """The need, or None while the site's arguments hang on a call that is not known."""
+    def of(self, site: Site, *, surviving: bool = False) -> Need | None:
+        """The need, or None while the site's arguments hang on a call that is not known.
+
+        With `surviving` and the call itself known: those whose rows the predicates on it leave.
+        """
         from sqlglot import exp
 
         if self._is_grouped(site):
@@ -129,11 +139,11 @@ class Needs:
         if any(self.is_unknown(argument, site.scope) for argument in site.arguments):
             return None
         wanted = [exp.alias_(a.copy(), f"a{i}") for i, a in enumerate(site.arguments)]
-        select = self._rows(site.scope, wanted, site.node)
+        select = self._rows(site.scope, wanted, exp.Null() if surviving else site.node)
         if select is None:
             return None
         where = select.args.get("where")
-        guards = tuple(part.sql("duckdb") for part in where.this.flatten()) if where else ()
+        guards = tuple(part.sql("duckdb") for part in _conjuncts(where.this)) if where else ()
         return Need(select.distinct(copy=False), guards)
 
     def rows_that_matter(self, scope: exp.Select, wanted: Sequence[exp.Expr]) -> exp.Select | None:
@@ -385,7 +395,7 @@ def _own_root(scope: exp.Select, node: exp.Expr) -> exp.Expr | None:
 
     current = node
     while current.parent is not None and current.parent is not scope:
-        if isinstance(current, exp.From | exp.Join | exp.Where):
+        if isinstance(current, exp.From | exp.Join) or _is_where(current):
             return None
         current = current.parent
     return None if isinstance(current, exp.From | exp.Join | exp.Where) or current is node else current
