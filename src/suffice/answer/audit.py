@@ -68,7 +68,8 @@ def audit(
     worst = [c.error_relative for c in checked if c.error_relative is not None]
     within = error_relative_max is None or all(error <= error_relative_max * (1 + 1e-9) for error in worst)
     held = within and not wrong and all(c.held for c in checked)
-    return Audit(held, tuple(checked), tuple(key for key, number in truth if (key, number) not in answered), wrong, error_relative_max)
+    missing = tuple(key for key, number in truth if (key, number) not in answered)
+    return Audit(held, tuple(checked), missing, wrong, error_relative_max)
 
 
 def _numbered(rows: Sequence[Row], keys: list[int]) -> list[tuple[tuple[Any, ...], int]]:

@@ -98,8 +98,9 @@ def test_a_correlation_is_bounded_by_the_bounds_of_its_moments(tmp_path: Path) -
     with suffice.connect(tmp_path / "c.duckdb", progress=False) as con:
         con.sample_always = True
         con.sql(
-            "CREATE TABLE c AS SELECT u - 0.5 AS x, CASE WHEN range % 9 > 0 THEN u * 2 - 1 + ((hash(range + 1) % 100)::INT - 50) / 80"
-            " END AS y FROM (SELECT range, hash(range) % 1000 / 1000 AS u FROM range(600000))"
+            "CREATE TABLE c AS SELECT u - 0.5 AS x, CASE WHEN range % 9 > 0 THEN u * 2 - 1"
+            " + ((hash(range + 1) % 100)::INT - 50) / 80 END AS y"
+            " FROM (SELECT range, hash(range) % 1000 / 1000 AS u FROM range(600000))"
         )
         con.scramble("c")
         result = con.sql(

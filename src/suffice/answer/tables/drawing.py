@@ -79,7 +79,7 @@ def _scalar(reader: Reader, sql: str) -> tuple[str | None, str] | None:
         reader.describe(query)
     except duckdb.BinderException:
         return None
-    return reader.rows(query)[0]  # type: ignore[return-value]
+    return reader.rows(query)[0]
 
 
 def _rows_of_subqueries(statement: exp.Select, reader: Reader) -> int:
