@@ -1,4 +1,4 @@
-"""Families of questions, hostile, TPC-H and SSB-like, and how often intervals over them miss: each run a new scramble."""
+"""Hostile, TPC-H-like and SSB-like questions, and how often intervals miss: each run over a new scramble."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bounds on a proportion from the number of successes in a sample: Chernoff's, which hold without replacement too.
+"""Bounds on a proportion from the successes in a sample: Chernoff's, which hold without replacement too.
 
-``P(successes >= k) <= exp(-n KL(k/n || p))`` for k/n >= p, and likewise below (Hoeffding, JASA 1963, theorem 1; theorem 4
-carries it over to draws without replacement, of however few units).
+``P(successes >= k) <= exp(-n KL(k/n || p))`` for k/n >= p, and likewise below (Hoeffding, JASA 1963, theorem 1;
+theorem 4 carries it over to draws without replacement, of however few units).
 """
 
 from __future__ import annotations

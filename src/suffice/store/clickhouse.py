@@ -169,7 +169,7 @@ def _cannot_open(path: str, message: str) -> str:
     if other := re.search(r"already initialized with path '([^']*)'", message):
         return f"cannot open {path}: ClickHouse has one folder a process, and {other.group(1)} is open here"
     if "Error initializing" in message:  # ClickHouse prints why itself
-        return f"{path} cannot be opened, probably because another process has it open: a ClickHouse folder has one at a time"
+        return f"{path} cannot be opened, probably because another process has it open: there is room for one"
     return f"cannot open {path}: {message}"
 
 

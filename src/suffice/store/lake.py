@@ -1,8 +1,8 @@
-"""A folder of tables in open formats, on this machine or in an object store: which Parquet files each table is.
+"""A folder of tables in open formats, here or in an object store: which Parquet files each table is.
 
-A table is a file ``name.parquet``, a folder ``name`` with Parquet files in it, a Delta table or an Iceberg table. Of the
-last two the file list is taken (by ``deltalake`` and ``pyiceberg``), as of when the folder is opened; what files alone do
-not say, such as deleted rows or renamed columns, makes a table unreadable rather than wrong.
+A table is a file ``name.parquet``, a folder ``name`` with Parquet files in it, a Delta table or an Iceberg table. Of
+the last two the file list is taken (by ``deltalake`` and ``pyiceberg``), as of when the folder is opened; what files
+alone do not say, such as deleted rows or renamed columns, makes a table unreadable rather than wrong.
 """
 
 from __future__ import annotations

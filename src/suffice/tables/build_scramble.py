@@ -186,8 +186,9 @@ def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str,
     ends = [f"{cast.format(f'{end}({quote(c)})')} AS e{i}{end}" for i, c in enumerate(columns) for end in _ENDS]
     query = f"SELECT {', '.join(ends) or '1 AS one'} FROM {copy} WHERE {SID} >= {certain}"
     ((*found,),) = reader.rows_there(query)
-    pairs = [(c, *(None if e is None else float(e) for e in found[2 * i : 2 * i + 2])) for i, c in enumerate(columns)]
-    return {c.lower(): _rounded(a, b) for c, a, b in pairs if a is not None and math.isfinite(a) and math.isfinite(b)}
+    pairs = {c.lower(): tuple(found[2 * i : 2 * i + 2]) for i, c in enumerate(columns)}
+    known = {c: (float(a), float(b)) for c, (a, b) in pairs.items() if a is not None}
+    return {c: _rounded(*ends) for c, ends in known.items() if all(map(math.isfinite, ends))}
 
 
 def _rounded(low: float, high: float) -> Range:

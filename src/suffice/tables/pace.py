@@ -1,4 +1,4 @@
-"""How fast this machine goes through stored values, in CPU seconds: measured once a store and machine, and kept there."""
+"""How fast this machine goes through stored values, in CPU seconds: measured once a store, and kept in it."""
 
 from __future__ import annotations
 

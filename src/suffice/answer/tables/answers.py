@@ -133,29 +133,38 @@ def _sampled(asking: Asking) -> Iterator[Answer]:
     require_samplable(asking)
     try:
         with snapshot(asking.engine.database) as reader:
+            if isinstance(tree := asking.bound.tree, exp.Union):
+                from suffice.answer.tables.union_parts import union_answer
+
+                yield union_answer(asking, tree, reader)
+                return
             plan, _ = prepared(asking, reader)
             asking.work.spend("plan", time.perf_counter() - started)
-            yield from _looked(asking, plan, reader)
+            for looks, look, sql, order in rows_of_looks(asking, plan, reader):
+                yield answer_of(asking, looks, look, sql, order)
     except UnreadableLayoutError as error:
         raise NotSampledError(str(error)) from error
     except duckdb.Error as error:  # whatever is wrong with the statement, the exact one says it best
         raise NotSampledError(one_line(error)) from error
 
 
-def _looked(asking: Asking, plan: Plan, reader: Reader) -> Iterator[Answer]:
+def rows_of_looks(
+    asking: Asking, plan: Plan, reader: Reader
+) -> Iterator[tuple[Looks | QuantileLooks, Look | QuantileLook, str, list[int]]]:
+    """Looks with the SQL that gives their rows until the next one, and the group of each row."""
     looks = looks_at(asking, plan, reader, every=asking.work.is_streamed)
-    started = time.perf_counter()
+    started, before = time.perf_counter(), asking.work.rows_read
     try:
         for look in looks.run():
             asking.work.spend("sample", time.perf_counter() - started)
-            asking.work.rows_read = looks.rows_read
+            asking.work.rows_read = before + looks.rows_read
             table = estimates_table(looks.groups, look.shown, look.estimates())
             with composed(asking.engine.database, reader, plan.query, (plan.names, plan.types), table) as (sql, order):
-                yield _answer(asking, looks, look, sql, order)
+                yield looks, look, sql, order
             started = time.perf_counter()
     except NotSampledError as error:
         remember(reader, asking.bound.tree, asking.target.error_relative_max, asking.confidence, str(error))
-        asking.work.rows_read = looks.rows_read
+        asking.work.rows_read = before + looks.rows_read
         asking.work.spend("sample", time.perf_counter() - started)
         raise
 
@@ -168,9 +177,10 @@ def looks_at(asking: Asking, plan: Plan, reader: Reader, *, every: bool = False)
     return Looks(plan, reader, asking.seed, *limits, every=every)
 
 
-def _answer(
+def answer_of(
     asking: Asking, looks: Looks | QuantileLooks, look: Look | QuantileLook, sql: str, order: list[int]
 ) -> Answer:
+    """A look as an answer."""
     from suffice.answer.guaranteed import Answer
 
     plan, source = looks.plan, looks.plan.source

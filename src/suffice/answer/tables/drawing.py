@@ -63,29 +63,46 @@ def base_tables(statement: exp.Select, reader: Reader) -> FromTables:
 
 def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Drawing:
     """Mark the largest table; raises :class:`NotSampledError` when none can be drawn from."""
-    sampled, rows_whole = _largest(tables, reader)
+    sampled, rows_whole = _largest(tables, _rows_of_subqueries(statement, reader), reader)
     table = tables.tables[sampled]
     source = _source(table, reader)
     table.meta[SAMPLED] = True
     return Drawing(statement, tables, table, source, fanout(reader, statement, tables, sampled), rows_whole)
 
 
-def _scalar(reader: Reader, sql: str) -> tuple[str | None, str]:
-    """The one value of a query and its type; a query that depends on an outer one does not run alone."""
-    found = reader.rows(f"SELECT (v)::VARCHAR, typeof(v) FROM (SELECT ({sql}) AS v)")
-    return found[0]
+def _scalar(reader: Reader, sql: str) -> tuple[str | None, str] | None:
+    """The one value of a query and its type; None for a query that depends on an outer one."""
+    import duckdb
+
+    query = f"SELECT (v)::VARCHAR, typeof(v) FROM (SELECT ({sql}) AS v)"
+    try:
+        reader.describe(query)
+    except duckdb.BinderException:
+        return None
+    return reader.rows(query)[0]
 
 
-def _largest(tables: FromTables, reader: Reader) -> tuple[str, int]:
-    """(alias of the table to draw from, rows of all others)."""
+def _rows_of_subqueries(statement: exp.Select, reader: Reader) -> int:
+    """Rows of the tables that subqueries in WHERE read whole."""
+    import duckdb
+
+    where = statement.args.get("where")
+    try:
+        return sum(rows_of(reader, table_name_sql(t, "duckdb")) for t in (where.find_all(exp.Table) if where else ()))
+    except duckdb.Error as error:
+        raise NotSampledError("a subquery over what is not a stored table") from error
+
+
+def _largest(tables: FromTables, rows_beside: int, reader: Reader) -> tuple[str, int]:
+    """(alias of the table to draw from, rows of all others and of `rows_beside`)."""
     rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
     candidates = [a for a in rows if a in tables.sampleable]
     if not candidates:
         raise NotSampledError("no side of the outer joins can be sampled")
     sampled = max(candidates, key=lambda a: rows[a])
-    whole = sum(rows.values()) - rows[sampled]
+    whole = sum(rows.values()) - rows[sampled] + rows_beside
     if whole > WHOLE_SHARE_MAX * rows[sampled]:
-        raise NotSampledError(f"the tables that {sampled} is joined with hold {whole:,} rows, too many to read whole")
+        raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
     return sampled, whole
 
 

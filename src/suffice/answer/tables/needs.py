@@ -59,14 +59,34 @@ class Needs:
         return result
 
     def _shared(self, formula: Formula, width: Floats) -> list[tuple[Fraction, Floats]]:
-        """The half-width of a formula made of several pieces, in shares that add up to it (to first order)."""
-        gradient, pieces = self.values[formula][1], sorted(formula.pieces())
+        """The half-width of a formula made of several pieces, in equal shares: how far each may be off alone."""
+        pieces = sorted(formula.pieces())
+        return [
+            (own, self._reach(formula, p, width / len(pieces)))
+            for p in pieces
+            if (own := fraction_of(Formula(piece=p))) is not None
+        ]
+
+    def _reach(self, formula: Formula, piece: int, width: Floats) -> Floats:
+        """How far [groups] the total of `piece` may be off for the formula to be off by `width` at most.
+
+        Where it hardly matters at first (a mean near 0 in a variance) it still does further out.
+        """
+        value, gradient = self.values[formula]
         with np.errstate(all="ignore"):
-            return [
-                (own, width / (len(pieces) * np.abs(gradient[p])))
-                for p in pieces
-                if (own := fraction_of(Formula(piece=p))) is not None
-            ]
+            reach = np.nan_to_num(width / np.abs(gradient[piece]), nan=np.inf)
+        most = self.plan.source.units * max(abs(self.plan.low[piece]), abs(self.plan.high[piece]))
+        reach = np.where(np.isfinite(width), np.minimum(reach, most), np.inf)
+        for _ in range(40):
+            far = np.zeros(len(reach), bool)
+            for side in (1.0, -1.0):
+                moved = self.totals.copy()
+                moved[piece] += side * np.where(np.isfinite(reach), reach, 0.0)
+                far |= ~(np.abs(formula.value_and_gradient(moved)[0] - value) <= 1.05 * width) & np.isfinite(reach)
+            if not far.any():
+                break
+            reach = np.where(far, reach / 2, reach)
+        return reach
 
     def _half_width(self, formula: Formula) -> Floats:
         """[groups]"""

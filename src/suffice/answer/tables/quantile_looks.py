@@ -216,7 +216,7 @@ class QuantileLooks:
         shown = np.zeros(len(self.groups), bool)
         shown[:groups] = True
         for column in found.values():  # groups met just now wait for the next look
-            column += [PartKnownQuantile(np.nan, -np.inf, np.inf)] * (len(self.groups) - groups)
+            column.extend([PartKnownQuantile(np.nan, -np.inf, np.inf)] * (len(self.groups) - groups))
         decided = not late and self.error is not None and all(self._is_within(p, c) for p, c in found.items())
         return QuantileLook(number, shown, found, decided, unseen)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from suffice.sql.aggregate.allowed import AGGREGATES, require_row_expression
+from suffice.sql.aggregate.allowed import AGGREGATES, require_row_condition, require_row_expression
 from suffice.sql.aggregate.formula import Formula, Operator
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
@@ -69,7 +69,25 @@ class Decomposed:
         if isinstance(node, exp.Count):
             return self._count(value, condition)
         require_row_expression(value, _name(node))
+        if isinstance(node, (exp.CovarPop, exp.CovarSamp, exp.Corr)):
+            require_row_expression(node.expression, _name(node))
+            return self._joint_moments(node, value, node.expression, condition)
         return self._moments(node, value, condition)
+
+    def _joint_moments(self, node: exp.Expr, x: exp.Expr, y: exp.Expr, condition: exp.Expr | None) -> Formula:
+        """Over the rows where neither is NULL."""
+        both = [exp.Not(this=exp.Is(this=exp.paren(v.copy()), expression=exp.Null())) for v in (x, y)]
+        rows = exp.and_(*both) if condition is None else exp.and_(condition, *both)
+        doubles = [exp.cast(v.copy(), exp.DataType.Type.DOUBLE) for v in (x, y)]
+        count, (sum_x, sum_y) = self._sum(None, rows), (self._sum(v, rows) for v in doubles)
+
+        def scatter(i: int, j: int, product: Formula) -> Formula:
+            return self._sum(exp.Mul(this=doubles[i].copy(), expression=doubles[j].copy()), rows) - product / count
+
+        joint = scatter(0, 1, sum_x * sum_y)
+        if isinstance(node, exp.Corr):
+            return joint / (scatter(0, 0, sum_x * sum_x) * scatter(1, 1, sum_y * sum_y)).sqrt()
+        return joint / (count - Formula(constant=1.0) if isinstance(node, exp.CovarSamp) else count)
 
     def _moments(self, node: exp.Expr, value: exp.Expr, condition: exp.Expr | None) -> Formula:
         total = self._sum(value, condition)
@@ -139,7 +157,7 @@ def require_plain_clauses(statement: exp.Select, keys: list[exp.Expr]) -> Decomp
         if statement.args.get(clause):
             raise NotSampledError(f"{name} has no bound on a sample")
     if statement.args.get("where"):
-        require_row_expression(statement.args["where"].this, "WHERE")
+        require_row_condition(statement.args["where"].this)
     return Decomposed(keys)
 
 
