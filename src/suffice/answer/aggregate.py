@@ -54,7 +54,7 @@ NOT_EXPLAINED = "the statement could not be taken apart by unit"
 PILOT_UNITS = 24
 ROUND_MIN = 8
 BUDGET_CALLS_MIN = 16
-FULL_SCAN_SHARE = 0.9
+FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
 
 
@@ -544,7 +544,7 @@ def first_total(query: UnitQuery, found: Contributions, units: Indices) -> npt.N
     """(k,) what each unit adds to the first number of the answer, over all groups."""
     linear = _added(query.formulas.atoms[0])
     rows = sum((factor * found.pieces[piece] for piece, factor in linear.factors.items()), np.zeros(found.units.size))
-    return np.bincount(np.searchsorted(units, found.units), rows, units.size)
+    return np.asarray(np.bincount(np.searchsorted(units, found.units), rows, units.size), dtype=np.float64)
 
 
 def _added(atom: Atom) -> Linear:
