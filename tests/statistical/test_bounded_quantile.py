@@ -6,7 +6,7 @@ from levels import LEVELS
 
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_quantile import BoundedQuantile, Ranks, value_grid
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.linear_totals import LinearTotals
 from suffice.estimate.populations import Population
 from suffice.estimate.relative import relative_half_width

@@ -7,7 +7,7 @@ import pytest
 from function_model import FunctionModel
 
 import suffice
-from suffice.estimate.coverage import tolerance
+from suffice.estimate.lab import tolerance
 
 SIZE = 300
 
