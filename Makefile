@@ -35,8 +35,9 @@ check: .venv/test  ## Lint, format, types, layering.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: .venv/test  ## The long statistical runs behind every printed guarantee.
-	$(BIN)/python -m pytest -n 2 -q -m coverage tests/statistical
+coverage: .venv/test  ## The long statistical runs behind every printed guarantee; run again, it goes on where it was.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m coverage --resume out/coverage tests/statistical
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m coverage tests/unit/enough
 
 bench: .venv/test  ## Every benchmark, ours and the other in one run; writes bench/results.
 	for file in bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

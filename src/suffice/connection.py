@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.guaranteed import Answer
     from suffice.answer.question import Question
-    from suffice.estimate.coverage import CoverageCell
+    from suffice.estimate.lab import CoverageCell
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
     from suffice.tables.build_scramble import Built

@@ -6,7 +6,7 @@ from levels import LEVELS
 
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_quantile import BoundedQuantile, Ranks, value_grid
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.linear_totals import LinearTotals
 from suffice.estimate.populations import Population
 from suffice.estimate.relative import relative_half_width
@@ -66,7 +66,7 @@ class Watched:
 def test_quantiles_hold_at_every_look(kind: str, share: float, proxy: str, confidence: float, runs: int) -> None:
     cell = coverage(
         lambda p, rng: Watched(kind, share, proxy, rng, confidence),
-        Population(kind, np.zeros(1), 0, 1), max(runs // 8, 5), 7, held=lambda _, r: r.held, nominal=confidence,
+        Population(kind, np.zeros(1), 0, 1), max(runs // 16, 4), 7, held=lambda _, r: r.held, nominal=confidence,
     )  # fmt: skip
     assert cell.passed, cell
 

@@ -5,7 +5,7 @@ import pytest
 from levels import LEVELS
 
 from suffice.estimate.aim import Aim
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.linear_totals import LinearTotals
 from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.populations import (

@@ -18,28 +18,27 @@ import numpy.typing as npt
 
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
 from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.bounded_query import bounded_query
 from suffice.answer.check_units import agrees
 from suffice.answer.engine import BudgetReachedError, Engine
 from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
+from suffice.answer.first_total import first_total
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.pair_units import with_pairs
-from suffice.answer.panel import Panel, are_bounded, simplified
+from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
-from suffice.answer.thresholds import with_thresholds
 from suffice.answer.truth import Truth, corrections, read_truth
-from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.relative import relative_half_width
 from suffice.sql.plan import Bound
-from suffice.sql.sparse import SparsePlan, plan_sparsely
+from suffice.sql.sparse import plan_sparsely
 from suffice.sql.target import Target
-from suffice.sql.units.formula import Atom, Extreme, Linear, Quantile, Quotient
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.unit_query import UnitQuery
 
@@ -54,7 +53,7 @@ NOT_EXPLAINED = "the statement could not be taken apart by unit"
 PILOT_UNITS = 24
 ROUND_MIN = 8
 BUDGET_CALLS_MIN = 16
-FULL_SCAN_SHARE = 0.9
+FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
 
 
@@ -79,20 +78,6 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
         yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
         return
     yield from run.answers()
-
-
-def bounded_query(engine: Engine, plan: SparsePlan, target: Target, seed: int, work: Work) -> tuple[UnitQuery, int]:
-    """The statement as units, and how many had to be asked to take it apart.
-
-    Raises:
-        NoBoundError: it cannot be answered from a sample; the message is the reason.
-    """
-    query, pilot = with_thresholds(engine, plan, unit_looks(engine, plan.bound), target, seed, work)
-    formulas = query.formulas
-    is_ranked = any(isinstance(atom, Quantile | Extreme) for atom in formulas.atoms)
-    if is_ranked and not are_bounded(formulas.atoms, formulas.pieces):
-        raise NoBoundError("beside a quantile, MIN or MAX every other number needs a declared range")
-    return query, pilot
 
 
 def asked_of(target: Target) -> dict[str, float]:
@@ -538,21 +523,6 @@ def next_count(n: int, error: float, size: int) -> int:
         return 2 * ROUND_MIN
     wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
     return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 6)))  # half of it, for widths err
-
-
-def first_total(query: UnitQuery, found: Contributions, units: Indices) -> npt.NDArray[np.float64]:
-    """(k,) what each unit adds to the first number of the answer, over all groups."""
-    linear = _added(query.formulas.atoms[0])
-    rows = sum((factor * found.pieces[piece] for piece, factor in linear.factors.items()), np.zeros(found.units.size))
-    return np.bincount(np.searchsorted(units, found.units), rows, units.size)
-
-
-def _added(atom: Atom) -> Linear:
-    """What stands for an atom where one number a unit is wanted: of a ratio what is divided, else the rows."""
-    if isinstance(atom, Linear | Quotient):
-        return atom if isinstance(atom, Linear) else atom.top
-    middle = len(atom.below) // 2 if isinstance(atom, Quantile) else 0
-    return atom.below[middle] if isinstance(atom, Quantile) and atom.below else atom.rows
 
 
 def _order(width: float) -> float:

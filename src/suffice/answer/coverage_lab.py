@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from suffice.answer.aggregate import CONFIDENCE, AggregateRun, bounded_query, with_units
+from suffice.answer.aggregate import CONFIDENCE, AggregateRun, with_units
+from suffice.answer.bounded_query import bounded_query
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
 from suffice.answer.guaranteed import Answer
 from suffice.answer.kinds import kind_of
 from suffice.answer.work import Work
 from suffice.errors import UsageError
-from suffice.estimate.coverage import CoverageCell, tolerance
+from suffice.estimate.lab import CoverageCell, tolerance
 from suffice.sql.plan import Bound
 from suffice.sql.sparse import plan_sparsely
 from suffice.sql.target import Target

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,24 +53,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Likeness:
-    """`vectors` (N, d) of all units, whose keys are `keys` (N,), and the units that represent them (K,)."""
+    """The units (K,) that represent all N, and for each unit its nearest representatives (N, k) and their distances; -1
+    where the nearest is none of this statement's units."""
 
-    vectors: Vectors
-    keys: Indices
     representatives: Indices
-    index: VectorIndex
+    near: Indices
+    distances: Floats
     name: str
 
     def scores(self, units: Indices, values: Floats) -> Floats:
         """(N,) what the nearest representatives say, where `units` (k,) are known to give `values` (k,)."""
-        if not self.representatives.size or not units.size:
-            return np.zeros(self.keys.size)
-        given = np.full(self.keys.size, np.nan)
+        given = np.full(len(self.near), np.nan)
         given[units] = values
-        near, distances = self.index.nearest(self.vectors, min(NEIGHBOURS * OUTSIDE, self.index.ids().size))
-        at = np.minimum(np.searchsorted(self.keys, near), self.keys.size - 1)
-        said = np.where(self.keys[at] == near, given[at], np.nan)
-        return propagated(said, distances, NEIGHBOURS)
+        return propagated(np.where(self.near >= 0, given[self.near], np.nan), self.distances, NEIGHBOURS)
 
 
 def asked_likeness(proxy: str | None) -> Asked | None:
@@ -106,15 +102,23 @@ def likeness(
     is_kept = media.version is not None  # rows of a user's table have other numbers each time
     of = f"{media.function} {asked.embedding}"
     index = open_index(asked.index, of, vectors.shape[1], _folder(engine) if is_kept else None)
-    old = index.ids()
-    old_units = np.flatnonzero(np.isin(sample.keys, old))
     wanted = asked.representatives or int(np.clip(math.isqrt(sample.size), REPRESENTATIVES_MIN, REPRESENTATIVES_MAX))
-    wanted = min(wanted, representatives_max)
-    new = farthest_points(vectors, max(wanted - old_units.size, 0), old_units)
+    with closing(index):
+        chosen = _represented(index, sample.keys, vectors, min(wanted, representatives_max))
+        near, distances = index.nearest(vectors, min(NEIGHBOURS * OUTSIDE, index.ids().size))
+    at = np.minimum(np.searchsorted(sample.keys, near), sample.size - 1)
+    near = np.where(sample.keys[at] == near, at, -1)
+    return Likeness(chosen, near, distances, f"nearest({asked.embedding}), {chosen.size} representatives")
+
+
+def _represented(index: VectorIndex, keys: Indices, vectors: Vectors, wanted: int) -> Indices:
+    """Units (<= `wanted`,) that represent all: those in the index, and where they are too few, more, which it keeps."""
+    old = np.flatnonzero(np.isin(keys, index.ids()))[:wanted]
+    new = farthest_points(vectors, wanted - old.size, old)
+    new = new[~np.isin(keys[new], index.ids())]
     if new.size:
-        index.add(sample.keys[new], vectors[new])
-    chosen = np.sort(np.append(old_units, new))[: max(representatives_max, 0)]
-    return Likeness(vectors, sample.keys, chosen, index, f"nearest({asked.embedding}), {chosen.size} representatives")
+        index.add(keys[new], vectors[new])
+    return np.sort(np.append(old, new))
 
 
 def _vectors(asked: Asked, sample: UnitSample, rows: list[tuple[object, ...]]) -> Vectors:

@@ -64,12 +64,19 @@ class BoundedQuantile:
 
     def bounds(self) -> Ends:
         low, high = self._ranks.ends
+        if not self._has_rows():
+            return -math.inf, math.inf
         over, under = (shown(self._totals.lower(family)) for family in self._families)
         if over:
             low = max(low, float(self._ranks.thresholds[over - 1]))
         if under:
             high = min(high, float(self._ranks.thresholds[::-1][under - 1]))
         return low, max(low, high)
+
+    def _has_rows(self) -> bool:
+        totals = self._totals
+        rows = np.pad(self._ranks.rows, (0, totals.low.size - self._ranks.rows.size))
+        return bool((rows @ totals.values[:, totals.seen]).any())
 
     def estimate(self) -> float:
         low, high = self.bounds()

@@ -72,7 +72,6 @@ MIXED = [
     ("SELECT max(o.score) FROM frames_seen f, loose(f.frame) o", "max"),
     ("SELECT median(o.score) FROM frames_seen f, loose(f.frame) o", "how many rows"),
     ("SELECT median(o.score), avg(glance(f.frame)) FROM frames_seen f, things(f.frame) o", "beside a quantile"),
-    ("SELECT approx_quantile(score, 0.5) FROM objects", "quantile"),
     ("SELECT count(DISTINCT label) FROM objects", "different values"),
     ("SELECT sum(count(*)) OVER () FROM objects GROUP BY label", "window|bound"),
     ("SELECT label, count(*) FROM objects GROUP BY label ORDER BY 2 LIMIT 1", "come first"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -131,3 +132,21 @@ def test_every_index_finds_the_nearest_and_keeps_what_it_was_given(kind: str, tm
 def test_no_such_index() -> None:
     with pytest.raises(UsageError, match="did you mean 'chroma'"):
         open_index("croma", "x", 3, None)
+
+
+def test_weaviate_by_its_own_client_against_a_replayed_protocol() -> None:
+    pytest.importorskip("weaviate")
+    from weaviate_replay import WeaviateReplay
+
+    replay, rng = WeaviateReplay(), np.random.default_rng(1)
+    vectors = rng.normal(size=(12, 8)).astype(np.float32)
+    with closing(replay):
+        with closing(open_index(f"weaviate:{replay.url}", "frames embed(image)", 8, None)) as index:
+            assert not index.ids().size
+            index.add(np.arange(10) * 3, vectors[:10])
+        with closing(open_index(f"weaviate:{replay.url}", "frames embed(image)", 8, None)) as again:
+            again.add(np.array([31, 34]), vectors[10:])
+            assert again.ids().tolist() == [*(3 * i for i in range(10)), 31, 34]
+            ids, distances = again.nearest(vectors[[4, 11]] + 0.001, 3)
+        exact = np.sqrt(((vectors[[4, 11]][:, None] + 0.001 - vectors[None]) ** 2).sum(axis=2))
+        assert ids[:, 0].tolist() == [12, 34] and distances == pytest.approx(np.sort(exact)[:, :3], abs=1e-3)

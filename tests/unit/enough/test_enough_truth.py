@@ -8,7 +8,7 @@ from function_model import FunctionModel
 
 import suffice
 from suffice.errors import SufficeError
-from suffice.estimate.coverage import tolerance
+from suffice.estimate.lab import tolerance
 from suffice.sql.target import split_target
 
 SIZE = 400

@@ -68,7 +68,7 @@ def _quantile(
     thresholds = formulas.grids.get(node.sql("duckdb"), ())
 
     def count(comparison: type[exp.Binary] | None, threshold: float = 0.0) -> Linear:
-        wanted = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+        wanted: exp.Expr = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
         if comparison is not None:
             wanted = comparison(this=exp.paren(value.copy()), expression=exp.maybe_parse(repr(threshold)))
         where = wanted if condition is None else exp.and_(exp.paren(wanted), exp.paren(condition.copy()))

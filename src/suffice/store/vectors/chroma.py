@@ -35,6 +35,9 @@ class ChromaIndex:
         parts = [self._query(vectors[at : at + BATCH], count) for at in range(0, len(vectors), BATCH)]
         return np.concatenate([ids for ids, _ in parts]), np.concatenate([far for _, far in parts])
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _query(self, vectors: Vectors, count: int) -> tuple[Indices, Floats]:
         found = self._vectors.query(query_embeddings=vectors.astype(np.float32), n_results=count, include=["distances"])
         squares = np.array(found["distances"], dtype=np.float64)

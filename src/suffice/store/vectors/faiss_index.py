@@ -38,3 +38,6 @@ class FaissIndex:
     def nearest(self, vectors: Vectors, count: int) -> tuple[Indices, Floats]:
         squares, ids = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), count)
         return ids.astype(np.int64), np.sqrt(np.maximum(squares, 0.0)).astype(np.float64)
+
+    def close(self) -> None:
+        """Nothing is held open."""

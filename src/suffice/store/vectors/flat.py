@@ -27,6 +27,9 @@ class FlatIndex:
         parts = [self._block(vectors[at : at + BLOCK], count) for at in range(0, len(vectors), BLOCK)]
         return np.concatenate([ids for ids, _ in parts]), np.concatenate([far for _, far in parts])
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def _block(self, vectors: Vectors, count: int) -> tuple[Indices, Floats]:
         squares = (vectors**2).sum(axis=1)[:, None] + (self._vectors**2).sum(axis=1) - 2 * vectors @ self._vectors.T
         near = np.argsort(squares, axis=1, kind="stable")[:, :count]

@@ -37,3 +37,6 @@ class LanceIndex:
         ids = np.stack([rows.column("id").to_numpy() for rows in found]).astype(np.int64)
         squares = np.stack([rows.column("_distance").to_numpy() for rows in found]).astype(np.float64)
         return ids, np.sqrt(np.maximum(squares, 0.0))
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -26,3 +26,7 @@ class VectorIndex(Protocol):
     def nearest(self, vectors: Vectors, count: int) -> tuple[Indices, Floats]:
         """(m, count) numbers of the nearest to each of (m, d), and their Euclidean distances, nearest first."""
         ...
+
+    def close(self) -> None:
+        """Let go of what it holds; what it keeps stays kept."""
+        ...
