@@ -80,6 +80,22 @@ def test_a_grid_over_two_settings(tmp_path: Path) -> None:
     assert np.asarray(PIL.Image.open(tmp_path / "grid.png")).shape == (3 * (16 + 14) + 4, 2 * 16 + 2, 3)
 
 
+def test_a_preview_is_there_when_the_clip_is(tmp_path: Path) -> None:
+    said = [
+        "--model",
+        str(tiny_checkpoint()),
+        "--timeline",
+        "a",
+        "--frames",
+        "2",
+        "--preview",
+        str(tmp_path / "so.png"),
+    ]
+    _json(["animate", *said, *COMMON, "--out", str(tmp_path / "clip.gif")])
+    assert np.asarray(PIL.Image.open(tmp_path / "so.png")).shape == (16, 16, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.gif", "so.png"]
+
+
 def test_interrupted_while_decoding_it_keeps_the_frames_that_are_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
