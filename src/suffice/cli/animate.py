@@ -40,7 +40,9 @@ def animate(
     init: Annotated[str | None, typer.Option(help="Picture or clip to start from.")] = None,
     last: Annotated[str | None, typer.Option(help="Picture to end on.")] = None,
     strength: Annotated[float | None, typer.Option(help="Share of the steps taken from --init.")] = None,
-    mask: Annotated[str | None, typer.Option(help="What is painted: PNG, folder, video, track or RLE.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="What is painted: PNG, folder, video, track, RLE or text:WORD.")
+    ] = None,
     only_masked: Annotated[bool | None, typer.Option(help="Paint the part around the mask, enlarged.")] = None,
     feather_px: Annotated[float | None, typer.Option(help="Soft edge inside the mask.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="MASK:PROMPT.")] = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def make(
     from suffice.diffusion.settings import settings_from
 
     base = settings_from(read_settings(like)) if like is not None else None
-    settings = settings_from(_with_file(wanted), base)
+    settings = _with_masks(settings_from(_with_file(wanted), base), out)
     return write(settings, out, device, axes, preview, compiled)
 
 
@@ -47,6 +48,15 @@ def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
     text = str(wanted.get("timeline", ""))
     is_file = text and len(text) < 1024 and "\n" not in text and os.path.isfile(os.path.expanduser(text))
     return {**wanted, "timeline": Path(text).expanduser().read_text("utf-8")} if is_file else dict(wanted)
+
+
+def _with_masks(settings: Settings, out: Path) -> Settings:
+    """A mask that words stand for is what they find."""
+    from suffice.cli.found_masks import PREFIX, found_masks
+
+    if not settings.mask.startswith(PREFIX):
+        return settings
+    return replace(settings, mask=found_masks(settings.mask.removeprefix(PREFIX), settings.init, settings.frames, out))
 
 
 def write(

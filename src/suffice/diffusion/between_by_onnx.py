@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class OnnxBetween:
         before, after = (self._halves(pictures, *pair, count // 2) for pair in ((first, middle), (middle, second)))
         return [*before, middle, *after]
 
-    def _inputs(self) -> tuple[list[str], object]:
+    def _inputs(self) -> tuple[list[str], Any]:
         inputs = self._session.inputs()
         pictures = [node.name for node in inputs if len(node.shape) == 4][:2]
         others = [node for node in inputs if node.name not in pictures]
@@ -76,6 +77,6 @@ def _as_planes(image: Image) -> Tensor:
     return (padded.transpose(2, 0, 1)[None] / np.float32(255)).astype(np.float32)
 
 
-def _as_input(node: object, share: float) -> Tensor:
-    sides = [side if isinstance(side, int) else 1 for side in getattr(node, "shape", [])]
+def _as_input(node: Any, share: float) -> Tensor:
+    sides = [side if isinstance(side, int) else 1 for side in node.shape]
     return np.full(sides, share, np.float32)
