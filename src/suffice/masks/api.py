@@ -13,12 +13,13 @@ from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.batch import stepped
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import FoundThing
-from suffice.masks.names import FINDERS, SEGMENTERS, names_of
+from suffice.masks.names import FINDERS, SEGMENTERS
 from suffice.masks.prompt import Prompt, checked
 from suffice.masks.semantic.semantic_map import SemanticMap, enhanced
 from suffice.masks.settle_found import settle_found
 from suffice.masks.steps import Step, take_steps
 from suffice.media.mask_rle import Mask, encode_rle
+from suffice.models.named_parts import names_of
 from suffice.models.protocol import Image
 
 

@@ -93,8 +93,8 @@ def _found(image: Image, prompt: Prompt, finder: Finder | None, large: bool) -> 
         return []
     from suffice.masks.default.finder import DefaultFinder
 
-    finder = finder or DefaultFinder()
-    return settle_found(find_in_tiles(image, prompt, finder) if large else finder.find(image, prompt), prompt)
+    looks = finder or DefaultFinder()
+    return settle_found(find_in_tiles(image, prompt, looks) if large else looks.find(image, prompt), prompt)
 
 
 def _answers(

@@ -30,7 +30,7 @@ def is_large(image: Image) -> bool:
     height, width = image.shape[:2]
     if height * width > PIXELS_MAX:
         raise MediaError(f"a picture of {width} x {height} is above the limit of {PIXELS_MAX} pixels: crop it")
-    return max(height, width) > LARGE_SIDE_PX
+    return int(max(height, width)) > LARGE_SIDE_PX
 
 
 def find_in_tiles(image: Image, prompt: Prompt, finder: Finder) -> list[Found]:

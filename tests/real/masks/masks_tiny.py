@@ -54,6 +54,12 @@ def sam() -> Any:
     )
 
 
+def sam_with_its_own_decoder() -> Any:
+    """Prompts and masks at the size of every published SAM, behind a tiny encoder of pictures: for timing."""
+    vision = {**_sam_vision(), "image_size": 1024, "output_channels": 256, "num_pos_feats": 128}
+    return hf.SamModel(hf.SamConfig(vision_config=vision))
+
+
 def sam_hq() -> Any:
     config = hf.SamHQConfig(
         vision_config=_sam_vision(),
@@ -261,6 +267,7 @@ def _memory(hidden: int) -> dict[str, Any]:
 
 WRITERS = {
     "sam": sam,
+    "sam_with_its_own_decoder": sam_with_its_own_decoder,
     "sam_hq": sam_hq,
     "sam2": sam2,
     "sam2_video": sam2_video,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,32 @@ def test_what_is_made_is_a_job_with_a_file(client: TestClient, folder: Path, pat
     if path == "inpaint":
         painted = np.array(Image.open(io.BytesIO(made.content)).convert("RGB"))
         assert (painted[:, 40:] == 10).all() and (painted[:, :40] != 10).any()  # outside the mask not a bit
+
+
+def test_a_clip_that_is_cancelled_keeps_the_frames_that_are_ready(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import suffice.diffusion.animator as module
+
+    decoded, go_on = threading.Event(), threading.Event()
+
+    def slowly(vae: object, latents: object) -> Iterator[np.ndarray]:
+        yield from (np.full((64, 64, 3), grey, np.uint8) for grey in (0, 90))
+        decoded.set()
+        go_on.wait(60)
+        yield from (np.full((64, 64, 3), grey, np.uint8) for grey in (120, 180))
+
+    monkeypatch.setattr(module, "decode_latents", slowly)
+    job = client.post("/api/animate", json={**MADE["animate"], "frames": 4}).json()
+    assert decoded.wait(200)
+    client.delete(f"/api/jobs/{job['id']}")
+    go_on.set()
+    assert ended(client, job)["state"] == "cancelled"
+    with client.stream("GET", f"/api/jobs/{job['id']}/events") as stream:
+        events = [line for line in stream.iter_lines() if line.startswith(("event: ", "data: "))]
+    assert "event: preview" in events
+    kept = json.loads(events[events.index("event: kept") + 1].removeprefix("data: "))
+    assert Image.open(io.BytesIO(client.get(kept["url"]).content)).n_frames == 3
 
 
 @pytest.mark.parametrize(
