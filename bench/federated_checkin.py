@@ -131,11 +131,12 @@ def filled(path: Path, updates: int, fan_in: int, weights: int) -> Store:
     return store
 
 
-def main(seconds: float) -> None:
+def measure(seconds: float) -> list[dict[str, Any]]:
+    """All rows."""
     rows = [*checkins(1, seconds, [0.0]), *checkins(2, seconds, [0.0, 3000.0])]
     rows += [bytes_into_root(256, fan_in, 10_000) for fan_in in (4, 16, 64, 256)]
-    save("federated_checkin", [*rows, recovery(64, 10_000)])
+    return [*rows, recovery(64, 10_000)]
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
+    save("federated_checkin", measure(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))

@@ -87,7 +87,8 @@ supervise.pace_command(sys.argv[2:], timing=Timing(start_s=8.0, profile_s=0.8))
 """
 
 
-def main(repeats: int, seconds: float) -> None:
+def measure(repeats: int, seconds: float) -> list[dict[str, float]]:
+    """The one row."""
     rows: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,7 +105,7 @@ def main(repeats: int, seconds: float) -> None:
                 rows.setdefault(f"{kind}_steps_per_s", []).append(rate)
                 _, _, free = with_training(script, folder, seconds, paced=paced, foreground=False)
                 rows.setdefault(f"{kind}_free_steps_per_s", []).append(free)
-    save("federated_pace", [_row({key: statistics.median(values) for key, values in rows.items()}, repeats)])
+    return [_row({key: statistics.median(values) for key, values in rows.items()}, repeats)]
 
 
 def _row(medians: dict[str, float], repeats: int) -> dict[str, float]:
@@ -122,4 +123,5 @@ def _row(medians: dict[str, float], repeats: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, float(sys.argv[2]) if len(sys.argv) > 2 else 6.0)
+    chosen = (int(sys.argv[1]) if len(sys.argv) > 1 else 3, float(sys.argv[2]) if len(sys.argv) > 2 else 6.0)
+    save("federated_pace", measure(*chosen))

@@ -42,7 +42,8 @@ class FederatedConfig:
         compression: ``none``, ``topk:SHARE`` or ``quantise:BITS``, with error feedback.
         privacy: ``none``, ``central`` or ``local``; noise_factor*, clip_threshold*, privacy_delta.
         reference_flops: FLOPs behind the traces' milliseconds per sample.
-        method: ``vmap``, ``loop``, or ``auto`` (measured). processes, threads: of the host.
+        method: ``vmap``, ``loop``, or ``auto`` (measured). processes, threads: of the host. ray: address of a Ray
+            cluster whose cores (as many as `processes`) train in place of the host's; ``local`` starts one.
     """
 
     data_set: str = "synthetic"
@@ -92,6 +93,7 @@ class FederatedConfig:
     method: str = "auto"
     processes: int = 1
     threads: int = 1
+    ray: str = ""
 
     def __post_init__(self) -> None:
         _one_of("mode", self.mode, MODES)

@@ -8,7 +8,7 @@ off). Whoever looks first writes down what was agreed, and the first to write it
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from suffice.federated.aggregate.secure import PublicKeys, Reveal, from_fixed, t
 from suffice.federated.aggregate.secure.fixed_point import Words
 from suffice.federated.aggregate.secure.member import KEY_BYTES, SEALED_BYTES
 from suffice.federated.aggregate.secure.shamir import SHARE_BYTES
-from suffice.federated.arrays import Floats
+from suffice.federated.arrays import Floats32
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.publish import abandon, publish
 from suffice.federated.checkin.refused import RefusedError
@@ -31,6 +31,9 @@ _EXTRA = 2
 """Numbers that travel behind the update: samples, and samples times the loss."""
 
 
+_Message = TypeVar("_Message", pb.Numbered, pb.Revealed)
+
+
 class Agreement(NamedTuple):
     """Who a step counts: update ids for ``keys``, in the order that numbers them from 1, then member numbers."""
 
@@ -38,7 +41,7 @@ class Agreement(NamedTuple):
     at_s: float
 
 
-def words_of(delta: Floats, samples: int, loss: float) -> Words:
+def words_of(delta: Floats32, samples: int, loss: float) -> Words:
     """``[P + 2]`` what a member puts under its masks: the update and the loss, weighted by `samples`."""
     return to_fixed(np.concatenate([samples * delta.astype(np.float64), [samples, samples * loss]]))
 
@@ -169,7 +172,7 @@ def _check(store: Store, token: Token, step: str, body: bytes) -> None:
         raise RefusedError(f"not what the step {step} of secure aggregation asks for")
 
 
-def _parsed(kind: type[pb.Numbered] | type[pb.Revealed], body: bytes) -> pb.Numbered | pb.Revealed:
+def _parsed(kind: type[_Message], body: bytes) -> _Message:
     from google.protobuf.message import DecodeError
 
     try:
@@ -181,7 +184,7 @@ def _parsed(kind: type[pb.Numbered] | type[pb.Revealed], body: bytes) -> pb.Numb
 def _told(store: Store, token: Token, step: str, name: str, outcome: Agreement) -> bytes:
     task, version = token.task, token.version
     if step == KEYS:
-        keys = {n + 1: store.note(task, version, KEYS, other) for n, other in enumerate(outcome.names)}
+        keys = {n + 1: store.note(task, version, KEYS, other) or b"" for n, other in enumerate(outcome.names)}
         return pb.Numbered(entries=keys, own_number=outcome.names.index(name) + 1).SerializeToString()
     if step == SHARES:
         sealed = {int(other): store.note(task, version, SHARES, other) or b"" for other in outcome.names}
