@@ -73,4 +73,6 @@ def _pictures(column: Any) -> list[Image]:
 
 def _picture(value: Any) -> Image:
     height, width = value["height"].as_py(), value["width"].as_py()
+    if height < 1 or width < 1:
+        raise ValueError(f"a picture of {width} x {height}")
     return np.frombuffer(value["rgb"].as_buffer(), np.uint8).reshape(height, width, 3)

@@ -89,14 +89,14 @@ def models() -> Names:
 
 
 @router.post("", responses=RUNNING, dependencies=[RUNNER])
-def masks(asked: Asked, desk: Desk_) -> JobView:
+async def masks(asked: Asked, desk: Desk_) -> JobView:
     """Masks of what is asked. The picture is encoded once: later prompts on it cost only themselves."""
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_answer(asked, desk.lanes))
 
     named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
-    return desk.take("masks", named, asked.wait_s, run)
+    return await desk.take("masks", named, asked.wait_s, run)
 
 
 @router.post("/boxes", dependencies=[RUNNER])

@@ -92,13 +92,13 @@ def _batcher(request: Request, name: str) -> Batcher:
 
 
 @router.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Answers while the service lives."""
     return {"status": "ok", "version": suffice.__version__}
 
 
 @router.get("/metrics", dependencies=[READER], response_class=PlainTextResponse)
-def metrics(request: Request) -> PlainTextResponse:
+async def metrics(request: Request) -> PlainTextResponse:
     """Counts in Prometheus' text format."""
     batchers = _batchers(request)
     waiting = {name: one.waiting for name, one in batchers.items()}
@@ -107,13 +107,13 @@ def metrics(request: Request) -> PlainTextResponse:
 
 
 @router.get("/models", dependencies=[READER])
-def models(request: Request) -> ServedModels:
+async def models(request: Request) -> ServedModels:
     """What is served, with its columns."""
     return ServedModels(models=[_described(name, one) for name, one in _batchers(request).items()])
 
 
 @router.get("/models/{name}", dependencies=[READER])
-def model(request: Request, name: Name) -> ServedModel:
+async def model(request: Request, name: Name) -> ServedModel:
     """One model, with its columns."""
     return _described(name, _batcher(request, name))
 

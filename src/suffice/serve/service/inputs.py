@@ -1,4 +1,4 @@
-"""Bodies of requests to what a model takes: JSON, or an Arrow stream whose pictures are pixels."""
+"""Bodies of requests to what a model takes: JSON, an Arrow stream whose pictures are pixels, or one image file."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Inputs(BaseModel):
 BODIES: dict[str, Any] = {
     "application/json": {"schema": Inputs.model_json_schema()},
     MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+    "image/*": {"schema": {"type": "string", "format": "binary"}},
 }
 """For the OpenAPI document."""
 
@@ -37,8 +38,11 @@ def read_inputs(signature: Signature, content_type: str, body: bytes) -> list[di
     Raises:
         HttpError: 422, the body is not what its type says, or holds no input or too many.
     """
-    if content_type.partition(";")[0].strip().lower() == MEDIA_TYPE:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == MEDIA_TYPE:
         return _counted(unpack_rows(signature.inputs, body))
+    if kind.startswith("image/") and len(signature.inputs) == 1:
+        return [{signature.inputs[0].name: body}]
     try:
         return Inputs.model_validate_json(body).inputs
     except ValidationError as error:
@@ -53,7 +57,7 @@ def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def prepared_input(model: Model, values: Mapping[str, Any]) -> Any:
-    """One input row, decoded and prepared; a picture is pixels, or the base64 of an image file.
+    """One input row, decoded and prepared; a picture is pixels, an image file, or the base64 of one.
 
     Returns:
         What :meth:`Model.predict` takes, or the exception this input alone met.
@@ -74,6 +78,8 @@ def _argument(name: str, type_: str, values: Mapping[str, Any]) -> Any:
 def _picture(name: str, value: Any) -> Image:
     from suffice.media.image import decode_image
 
+    if isinstance(value, bytes):
+        return decode_image(io.BytesIO(value))
     if not isinstance(value, str):
         raise MediaError(f"{name} is a picture: the base64 of an image file")
     try:
