@@ -13,7 +13,8 @@ PICTURE_PX = 1280
 _STYLE = """
 :root{color-scheme:light dark;--line:#8884;--dim:light-dark(#555,#aaa)}
 *{box-sizing:border-box}
-body{background:light-dark(#fff,#121212);color:light-dark(#111,#eee);font:16px/1.55 system-ui,sans-serif;margin:0 auto;max-width:64em;padding:1.5em 1em 4em}
+body{background:light-dark(#fff,#121212);color:light-dark(#111,#eee);
+font:16px/1.55 system-ui,sans-serif;margin:0 auto;max-width:64em;padding:1.5em 1em 4em}
 h1{font-size:1.7em;line-height:1.25;margin:.3em 0}
 h2{font-size:1.25em;margin:2.6em 0 .4em;padding-top:1.2em;border-top:1px solid var(--line)}
 p{max-width:44em}

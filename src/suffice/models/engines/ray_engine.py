@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from collections.abc import Generator, Sequence
 from functools import partial
@@ -68,7 +69,7 @@ class RayEngine:
             reason = str(error).splitlines()[0][:200]
             warnings.warn(f"{recipe.name} runs here, it cannot be sent to Ray's workers: {reason}", SufficeWarning, 2)
             return None
-        return hashlib.blake2b(packed, digest_size=16).hexdigest(), self._pool.ray.put(recipe)
+        return hashlib.blake2b(packed, digest_size=16).hexdigest(), self._pool.ray.put(packed)
 
     def _begin(
         self, key: str, recipe: Any, inputs: Sequence[Arguments], files: Any, actor: Any, positions: list[int]
@@ -78,6 +79,7 @@ class RayEngine:
             [inputs[position] for position in positions],
             None if roots is None else tuple(map(str, roots)),
             os.getcwd(),
+            tuple(sys.path),
         )
         return actor.begin.remote(key, recipe, files, stretch)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from suffice.errors import ModelError
+from suffice.errors import ModelError, SufficeError
 from suffice.models.engines.ray_pool import RayPool
 from suffice.models.engines.ray_worker import Batch
 
@@ -23,6 +23,13 @@ class Piece:
 
     left: list[int]
     lost: int = 0
+
+
+def _told(error: Exception) -> SufficeError:
+    """What went wrong in a worker, in one line of ours."""
+    if isinstance(error, SufficeError):
+        return error
+    return ModelError(f"a worker of Ray failed: {type(error).__name__}: {str(error).strip().splitlines()[0]}")
 
 
 class RayRun:
@@ -69,7 +76,7 @@ class RayRun:
             self._lost(rank, piece)
             return None
         except errors.RayTaskError as error:
-            raise error.cause from None
+            raise _told(error.cause) from None
         return batch
 
     def _lost(self, rank: int, piece: Piece) -> None:

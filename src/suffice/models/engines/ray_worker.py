@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
+import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -26,11 +28,12 @@ Files = Mapping[str, Located | MediaError]
 
 @dataclass(frozen=True)
 class Stretch:
-    """Inputs that follow each other in their files, and the roots and working folder of whoever asks."""
+    """Inputs that follow each other in their files, and the roots, folder and module paths of whoever asks."""
 
     inputs: Sequence[Arguments]
     roots: tuple[str, ...] | None
     folder: str
+    module_paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,14 @@ class RayWorker:
         self._batches: Generator[list[Outcome], None, None] | None = None
         self._seconds, self._meter = StageSeconds(), Meter()
 
-    def begin(self, key: str, recipe: Recipe, files: Files, stretch: Stretch) -> Batch | None:
+    def begin(self, key: str, recipe: bytes, files: Files, stretch: Stretch) -> Batch | None:
         """Take up a stretch, whatever there was before; gives its first batch."""
         if self._batches is not None:
             self._batches.close()
         self._seconds, self._meter = StageSeconds(), Meter()
         if key not in self._models:
             with _as_at_home(stretch):
-                self._models[key] = recipe.build()
+                self._models[key] = _unpacked(recipe).build()
         with metering(self._meter):
             self._batches = run_model(
                 self._models[key],
@@ -85,9 +88,10 @@ class RayWorker:
 
 
 def _as_at_home(stretch: Stretch) -> AbstractContextManager[None]:
-    """Roots and working folder of the process that asks."""
+    """Roots, working folder and modules of the process that asks, as far as they are on this machine too."""
     if os.path.isdir(stretch.folder):
         os.chdir(stretch.folder)
+    sys.path += [path for path in stretch.module_paths if path not in sys.path]
     return nullcontext() if stretch.roots is None else allowed_roots(stretch.roots)
 
 
@@ -96,6 +100,15 @@ def _located(files: Files, file_hash: str) -> Located:
     if isinstance(found, MediaError):
         raise found
     return found
+
+
+def _unpacked(recipe: bytes) -> Recipe:
+    """Ray's own channel between processes of one user carries it."""
+    try:
+        made: Recipe = pickle.loads(recipe)
+    except Exception as error:
+        raise ModelError(f"a model cannot be made on {socket.gethostname()}: {error}") from None
+    return made
 
 
 def _sendable(outcome: Outcome) -> Outcome:
