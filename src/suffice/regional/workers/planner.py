@@ -22,6 +22,7 @@ from suffice.regional.workers.fleet import Fleet, Lost, WorkerError
 
 if TYPE_CHECKING:
     from suffice.regional.course import Course, StepPlan
+    from suffice.regional.denoiser import Condition
 
 LOST_MAX = 3
 UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from which on regions are shared out anew
@@ -132,15 +133,9 @@ class Planner:
         latents = _array(course.network_input()[: len(course.latents)])
         step_time = _array(course.scheduler.timesteps[plan.step])
         if plan.kind == "warmup":
-            grid, told = course.grid, course.condition
-            text, added = _array(told.text), _arrays(told.added)
-            self.fleet.send(
-                rank,
-                say.Warm(
-                    running.number, plan.step, step_time, latents, course.recording, grid.height, grid.width,
-                    grid.tile, text, added, len(course.latents),
-                ),
-            )  # fmt: skip
+            told = _told(course.condition)
+            warm = say.Warm(running.number, plan.step, step_time, latents, course.recording, course.grid, told)
+            self.fleet.send(rank, warm)
             return
         self._step(running, rank, latents)
         running.parts.setdefault(rank, None)
@@ -209,12 +204,9 @@ class Planner:
             tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
             for share, more in zip(shares, rest, strict=True)
         )
-        grid, told, running.begun = course.grid, course.condition, True
+        running.begun = True
+        begin = say.Begin(running.number, course.grid, _told(course.condition), running.owned, course.step)
         for rank in self.fleet.ranks:
-            text, added = _array(told.text), _arrays(told.added)
-            begin = say.Begin(
-                running.number, grid.height, grid.width, grid.tile, text, added, running.owned, course.step
-            )
             self.fleet.send(rank, begin)
 
     def _hear(self, rank: int, reply: say.Done) -> None:
@@ -231,8 +223,6 @@ class Planner:
         self._tile_s = _smoothed(self._tile_s, each_s)
         self._rank_tile_s[rank] = _smoothed(self._rank_tile_s.get(rank, 0.0), each_s)
         tally.flops += reply.flops
-        if tiles == self._requests[reply.request].course.grid.count and not reply.attention:
-            tally.flops_dense = reply.flops
         tally.bytes_sent += reply.bytes_sent
         tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds - reply.waited_s
         for kind, sent in reply.bytes_by_kind.items():
@@ -241,7 +231,10 @@ class Planner:
     def _absorb(self, running: Running) -> None:
         plan, course = running.plan, running.course
         assert plan is not None
-        self.tally.bytes_by_step.append(sum(one.bytes_sent for one in running.parts.values() if one))
+        done = [one for one in running.parts.values() if one]
+        self.tally.bytes_by_step.append(sum(one.bytes_sent for one in done))
+        if plan.kind == "whole":
+            self.tally.flops_dense = sum(one.flops for one in done)
         course.absorb(plan, self._noise(running), running.recorder)
         self._stepped(running.number, plan)
         if course.finished:
@@ -339,5 +332,7 @@ def _array(tensor: Any) -> Any:
     return tensor.cpu().numpy() if not tensor.is_floating_point() else tensor.float().cpu().numpy()
 
 
-def _arrays(tensors: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if tensors is None else {name: _array(one) for name, one in tensors.items()}
+def _told(condition: Condition) -> say.Told:
+    added = None if condition.added is None else {name: _array(one) for name, one in condition.added.items()}
+    hint = None if condition.hint is None else _array(condition.hint)
+    return say.Told(_array(condition.text), added, hint, condition.strength, condition.frames)
