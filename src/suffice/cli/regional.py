@@ -97,9 +97,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 2,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8766,
-    memory_gib: Annotated[
-        float | None, typer.Option(help="That requests may fill; by default all that is free.")
-    ] = None,
+    memory_gib: Annotated[float | None, typer.Option(help="For requests; by default what is free.")] = None,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are refused with a time.")] = 16,
     exchange: Annotated[str, typer.Option(help="sync or stale.")] = "stale",
     launch: Annotated[str, typer.Option(help="processes or ray.")] = "processes",

@@ -28,10 +28,10 @@ class Networks(NamedTuple):
 
 @dataclass
 class Condition:
-    """What the networks are told besides the latent: text states ``[b, words, d]`` and, for SDXL, pooled text and sizes.
+    """What the networks are told besides the latent: text ``[b, words, d]`` and, for SDXL, pooled text and sizes.
 
     With classifier-free guidance ``b`` is twice the pictures: first without, then with the prompt. hint: a ControlNet's
-    picture ``[1, 3, H, W]`` from 0 to 1, and strength: how much it counts. frames: so many pictures in a row are a clip.
+    picture ``[1, 3, H, W]`` from 0 to 1; strength: how much it counts. frames: so many pictures in a row are a clip.
     """
 
     text: Tensor

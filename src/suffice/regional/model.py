@@ -25,7 +25,7 @@ SMALLEST_TILE = 4
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a process must load. control: the name of a ControlNet's folder in the checkpoint. moves: its motion module."""
+    """What a process must load. control: a ControlNet's folder in the checkpoint. moves: also its motion module."""
 
     model: str
     control: str | None = None

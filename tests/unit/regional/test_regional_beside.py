@@ -110,7 +110,7 @@ def test_real_processes_load_what_stands_beside(edges: str) -> None:
 
 
 def test_a_clip_longer_than_the_module_knows_is_refused() -> None:
-    with pytest.raises(UsageError, match="a clip of 99 frames: .* knows 32 frames at most"):
+    with pytest.raises(UsageError, match=r"a clip of 99 frames: .* knows 32 frames at most"):
         load(str(tiny_checkpoint()), moves=True).course(replace(ASKED, frames=99))
     with pytest.raises(UsageError, match="was loaded without motion"):
         load(str(tiny_checkpoint())).course(replace(ASKED, frames=2))
