@@ -17,21 +17,24 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from regional_quality import quality
 
+from suffice.assets import asset_path
 from suffice.regional.denoiser import Condition, opened
 from suffice.regional.flops import counted
 from suffice.regional.frame import Cache
-from suffice.regional.model import load
+from suffice.regional.model import Model, load
 from suffice.regional.schedule.cost import StepCost, fit
-from suffice.regional.schedule.policy import GapFilling, OneByOne
+from suffice.regional.schedule.policy import GapFilling, OneByOne, Policy
 from suffice.regional.schedule.simulate import simulate
 from suffice.regional.schedule.trace import strips, synthetic_trace
 from suffice.regional.settings import RequestSettings, SkipSettings
@@ -170,35 +173,62 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def throughput(args: argparse.Namespace) -> dict[str, Any]:
-    """Wall seconds of the same requests on two processes, one way after the other: run it on a quiet machine.
+    """The same requests, all there from the start, on two worker processes, every way in turn, `rounds` times.
 
-    The strips here wait for each other in every layer of every step; DistriFusion's do so in the first steps only.
+    Wall seconds; a ratio is the median over rounds. A worker is busy while it computes and not while it waits for
+    another. The wide network makes steps of the length that real ones have; its weights are random.
     """
-    model, rows = load(args.model), []
-    ways = (
-        ("gaps filled", "stale", GapFilling(), SKIP),
-        ("one request at a time", "stale", OneByOne(), SKIP),
-        ("static strips", "stale", OneByOne(), WHOLE),
-    )
-    for name, exchange, policy, skip in ways:
-        fleet = ProcessFleet(2, model.recipe)
-        try:
-            planner = Planner(fleet, exchange, policy)
-            courses = [
-                model.course(RequestSettings("a red circle", steps=STEPS, seed=seed, skip=skip))
-                for seed in range(args.requests)
-            ]
-            started = time.perf_counter()
-            planner.run(courses)
-            taken_s = time.perf_counter() - started
-        finally:
-            fleet.stop()
-        busy = sum(planner.tally.busy_s.values())
-        rows.append({"way": name, "seconds": round(taken_s, 2), "utilisation": round(busy / taken_s / 2, 3)})
-    for row in rows:
-        row["requests_a_s_of_first"] = round(rows[0]["seconds"] / row["seconds"], 3)
-    print_table(rows)
-    return {"requests": args.requests, "workers": 2, "rows": rows}
+    rows = []
+    for name, size, model in (("pocket", None, load(args.model)), ("wide", args.wide_px, load(wide_checkpoint()))):
+        asked = RequestSettings("a red circle", steps=args.steps, height=size, width=size, skip=SKIP)
+        found = [[backlog(model, way, asked, args.requests) for way in BACKLOG_WAYS] for _ in range(args.rounds)]
+        for place, way in enumerate(BACKLOG_WAYS):
+            mine = [one[place] for one in found]
+            against = [one[place]["seconds"] / one[0]["seconds"] for one in found]
+            shown = {key: round(float(np.median([one[key] for one in mine])), 3) for key in mine[0]}
+            rows.append({"network": name, "way": way, **shown, "times_ours": round(float(np.median(against)), 3)})
+            print(rows[-1], flush=True)
+    return {"requests": args.requests, "workers": 2, "rounds": args.rounds, "steps": args.steps, "rows": rows}
+
+
+BACKLOG_WAYS: dict[str, tuple[str, Policy, SkipSettings]] = {
+    "gaps filled": ("stale", GapFilling(), SKIP),
+    "all share all": ("stale", GapFilling(elastic=False), SKIP),
+    "one at a time": ("stale", OneByOne(), SKIP),
+    "static strips": ("strips", OneByOne(), WHOLE),
+}
+
+
+def backlog(model: Model, way: str, asked: RequestSettings, requests: int) -> dict[str, float]:
+    exchange, policy, skip = BACKLOG_WAYS[way]
+    fleet = ProcessFleet(2, model.recipe)
+    try:
+        planner = Planner(fleet, exchange, policy)
+        planner.run([model.course(replace(asked, steps=4, skip=WHOLE))])  # what is first is slow
+        planner.tally.busy_s.clear()
+        courses = [model.course(replace(asked, seed=seed, skip=skip)) for seed in range(requests)]
+        started = time.perf_counter()
+        done = planner.run(courses)
+        taken_s = time.perf_counter() - started
+    finally:
+        fleet.stop()
+    p50_s, p99_s = np.percentile([one.finished_s - started for one in done], [50, 99])
+    busy = sum(planner.tally.busy_s.values()) / taken_s / 2
+    return {"seconds": taken_s, "utilisation": busy, "p50_s": float(p50_s), "p99_s": float(p99_s)}
+
+
+def wide_checkpoint() -> str:
+    """The pocket family with a UNet four times as wide and random, whose steps are long enough to measure."""
+    from diffusers import UNet2DConditionModel
+
+    folder = Path(tempfile.mkdtemp(prefix="suffice-wide-"))
+    for part in asset_path("pocket").iterdir():
+        if part.name in ("text_encoder", "tokenizer", "vae", "scheduler", "model_index.json"):
+            (folder / part.name).symlink_to(part)
+    told = json.loads((asset_path("pocket") / "unet" / "config.json").read_text())
+    torch.manual_seed(0)
+    UNet2DConditionModel.from_config({**told, "block_out_channels": [192, 288, 288]}).save_pretrained(folder / "unet")
+    return str(folder)
 
 
 def schedule(args: argparse.Namespace) -> dict[str, Any]:
@@ -219,6 +249,7 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
         trace = synthetic_trace(16 * workers // group, group, active_fraction=0.4, every_s=0.0)
         for name, requests, policy in (
             ("gaps filled", trace, GapFilling(2 * group + 4)),
+            ("all share all", trace, GapFilling(2 * group + 4, elastic=False)),
             ("one at a time", trace, OneByOne()),
             ("static strips", strips(trace), OneByOne()),
         ):
@@ -247,6 +278,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--fraction", type=float, default=0.5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--requests", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the requests of throughput")
+    parser.add_argument("--wide-px", type=int, default=128, help="side of their pictures on the wide network")
     args = parser.parse_args(words)
     torch.set_num_threads(1)
     for name in args.only:

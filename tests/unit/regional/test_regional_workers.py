@@ -24,6 +24,7 @@ from suffice.errors import UsageError  # noqa: E402
 from suffice.regional.denoiser import Networks, opened  # noqa: E402
 from suffice.regional.local import LocalEngine  # noqa: E402
 from suffice.regional.model import Model, load  # noqa: E402
+from suffice.regional.schedule.policy import OneByOne  # noqa: E402
 from suffice.regional.settings import RequestSettings, SkipSettings  # noqa: E402
 from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet, WorkerError  # noqa: E402
 from suffice.regional.workers.planner import Planner  # noqa: E402
@@ -106,6 +107,35 @@ def test_requests_share_the_workers_and_a_resting_one_sends_nothing(model: Model
     assert planner.tally.bytes_sent == sum(planner.tally.bytes_by_step) and by_step
 
 
+def test_under_backlog_a_request_is_one_worker_s_and_the_last_is_shared_again(model: Model, alone: Any) -> None:
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
+    asked = replace(ASKED, steps=8, skip=replace(BUDGET, reset_every=2))
+    courses = [model.course(one) for one in (replace(asked, steps=5, seed=4), asked)]
+    planner, widths = Planner(fleet), []
+    first, second = (planner.submit(course) for course in courses)
+    while not second.course.finished:
+        planner.turn()
+        widths.append((first.course.finished, len(second.owners)))
+    fleet.stop()
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(asked))
+    assert (second.course.latents - one.latents).abs().max() <= 1e-4
+    assert (False, 1) in widths and (True, 2) in widths
+
+
+def test_strips_meet_once_only(model: Model, alone: Any) -> None:
+    """As DistriFusion runs: every worker its part of every step, on what the others computed a step before."""
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
+    whole = replace(ASKED, skip=SkipSettings(mode="off", warmup_steps=2))
+    course, planner = model.course(whole), Planner(fleet, "strips", OneByOne())
+    (running,) = planner.run([course])
+    fleet.stop()
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(whole))
+    apart = (course.latents - one.latents).abs()
+    assert not running.in_step and apart.max() > 1e-4 and apart.mean() < 0.1 * one.latents.abs().mean()
+
+
 def test_what_a_resting_worker_sends_is_nothing(model: Model) -> None:
     """Two ranks, one whole step, then steps in which only tiles of rank 0 run."""
     from suffice.regional.workers import messages as say
@@ -116,7 +146,7 @@ def test_what_a_resting_worker_sends_is_nothing(model: Model) -> None:
     latents = course.latents.numpy()
     halves = (tuple(range(12)), tuple(range(12, 24)))
     for rank in (0, 1):
-        fleet.send(rank, say.Begin(0, 8, 12, 2, text, None, halves))
+        fleet.send(rank, say.Begin(0, course.grid, say.Told(text), halves))
         fleet.send(rank, say.Step(0, 0, 900, latents, halves, True, True))
         fleet.send(rank, say.Step(0, 1, 800, latents, (halves[0], ()), True, False))
         fleet.send(rank, say.Step(0, 2, 700, latents, ((0,), halves[1]), True, False))

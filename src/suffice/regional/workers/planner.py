@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suffice.regional.attention_maps import AttentionRecorder
 from suffice.regional.regions import share_out
 from suffice.regional.schedule.board import Board
+from suffice.regional.schedule.owners import choose_owners
 from suffice.regional.schedule.policy import GapFilling, Policy
 from suffice.regional.schedule.unit import Unit
 from suffice.regional.workers import messages as say
@@ -30,12 +31,15 @@ UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from wh
 
 @dataclass
 class Running:
-    """A request on its way. owned: tiles of each rank. parts: the noise that came back of the step that runs."""
+    """A request on its way. owned: tiles of each rank; owners: who has any. in_step: whether they wait for each other
+    in the step that runs. parts: the noise that came back of it."""
 
     number: int
     course: Course
     deadline_s: float = float("inf")
     owned: tuple[say.Tiles, ...] = ()
+    owners: tuple[int, ...] = ()
+    in_step: bool = True
     recorder: Any = None
     plan: StepPlan | None = None
     tiles: tuple[say.Tiles, ...] = ()
@@ -60,7 +64,11 @@ class Tally:
 
 
 class Planner:
-    """Runs courses on a fleet. exchange: ``sync`` or ``stale`` between whole steps (see ``workers/peers.py``)."""
+    """Runs courses on a fleet.
+
+    exchange (see ``workers/peers.py``): ``sync``; ``stale`` between whole steps; ``strips``, stale for good after the
+    first whole step, as DistriFusion runs.
+    """
 
     def __init__(
         self,
@@ -71,7 +79,7 @@ class Planner:
     ) -> None:
         import torch.distributed as dist
 
-        self.fleet, self.sync, self.lost_max = fleet, exchange == "sync", lost_max
+        self.fleet, self.exchange, self.lost_max = fleet, exchange, lost_max
         policy = policy or GapFilling()
         self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
@@ -119,8 +127,11 @@ class Planner:
         for rank, reply in heard:
             if isinstance(reply, say.Failed):
                 raise WorkerError(f"worker {rank}: {reply.message}")
-            if isinstance(reply, say.Done):
-                self._hear(rank, reply)
+        done = [self._hear(rank, reply) for rank, reply in heard if isinstance(reply, say.Done)]
+        self._hand_out()  # before the solvers take their time
+        for running in done:
+            if running is not None:
+                self._absorb(running)
 
     def _hand_out(self) -> None:
         for rank in self.fleet.ranks:
@@ -144,8 +155,8 @@ class Planner:
         plan = running.plan
         assert plan is not None
         whole, time_step = plan.kind == "whole", _array(running.course.scheduler.timesteps[plan.step])
-        sync = self.sync or whole
-        self.fleet.send(rank, say.Step(running.number, plan.step, time_step, latents, running.tiles, sync, whole))
+        step = say.Step(running.number, plan.step, time_step, latents, running.tiles, running.in_step, whole)
+        self.fleet.send(rank, step)
 
     def _offer(self, running: Running) -> None:
         """Decide the next step of a request and put it up."""
@@ -154,8 +165,10 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        if not running.begun or (plan.kind == "whole" and self._uneven(running)):
+        afresh = not running.begun or (plan.kind == "whole" and self._better_shared(running))
+        if afresh:
             self._begin(running)
+        running.in_step = self.exchange == "sync" or (plan.kind == "whole" and (afresh or self.exchange == "stale"))
         if plan.kind == "whole":
             running.safe = running.course.snapshot()
         active = set(plan.tiles)
@@ -164,7 +177,7 @@ class Planner:
         self._tell_resting(running, takers)
         if not takers:
             self._absorb(running)
-        elif self.sync or plan.kind == "whole":
+        elif running.in_step and len(takers) > 1:
             self.board.put_up([self._unit(running, takers, True)])
         else:
             self.board.put_up([self._unit(running, (rank,), False) for rank in takers])
@@ -180,41 +193,49 @@ class Planner:
 
     def _tell_resting(self, running: Running, takers: Sequence[int]) -> None:
         """Who rests must know who ran, to make sense of what it is sent."""
-        for rank in self.fleet.ranks:
+        for rank in running.owners:
             if rank not in takers:
                 self._step(running, rank, _array(running.course.latents[:0]))
 
-    def _uneven(self, running: Running) -> bool:
-        """Whether some worker is so slow that sharing the regions out anew pays; a whole step makes that free."""
-        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in self.fleet.ranks]
+    def _better_shared(self, running: Running) -> bool:
+        """Whether another number of workers fits better by now, or one is so slow that sharing the regions out anew
+        pays; a whole step makes that free."""
+        if len(self._owners(running)) != len(running.owners):
+            return True
+        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in running.owners]
         return min(slow_s) > 0 and max(slow_s) > UNEVEN * sum(slow_s) / len(slow_s)
 
-    def _speeds(self) -> list[float] | None:
-        """Of each rank, once all have been seen at work."""
-        if len(self._rank_tile_s) < len(self.fleet.ranks):
+    def _owners(self, running: Running) -> tuple[int, ...]:
+        others = {one.number: one.owners for one in self._requests.values() if one is not running}
+        return choose_owners(self.board.policy, self.fleet.ranks, others, running.deadline_s)
+
+    def _speeds(self, owners: Sequence[int]) -> list[float] | None:
+        """Of each owner, once all have been seen at work."""
+        if any(rank not in self._rank_tile_s for rank in owners):
             return None
-        return [1 / self._rank_tile_s[rank] for rank in self.fleet.ranks]
+        return [1 / self._rank_tile_s[rank] for rank in owners]
 
     def _begin(self, running: Running) -> None:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
-        shares = share_out(weights, len(self.fleet.ranks), self._speeds())
+        running.begun, running.owners = True, self._owners(running)
+        shares = share_out(weights, len(running.owners), self._speeds(running.owners))
         rest = _in_parts(course.grid.count, course.regions, len(shares))
-        running.owned = tuple(
-            tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
-            for share, more in zip(shares, rest, strict=True)
-        )
-        running.begun = True
+        owned = {
+            rank: tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
+            for rank, share, more in zip(running.owners, shares, rest, strict=True)
+        }
+        running.owned = tuple(owned.get(rank, ()) for rank in self.fleet.ranks)
         begin = say.Begin(running.number, course.grid, _told(course.condition), running.owned, course.step)
-        for rank in self.fleet.ranks:
+        for rank in running.owners:
             self.fleet.send(rank, begin)
 
-    def _hear(self, rank: int, reply: say.Done) -> None:
+    def _hear(self, rank: int, reply: say.Done) -> Running | None:
+        """Take a part in; its request, when that was the last part of a step."""
         running = self._requests[reply.request]
         self._count(rank, reply)
         running.parts[rank] = reply
-        if self.board.done(rank):
-            self._absorb(running)
+        return running if self.board.done(rank) else None
 
     def _count(self, rank: int, reply: say.Done) -> None:
         tally = self.tally
