@@ -82,7 +82,7 @@ def parse_skip(text: str) -> SkipSettings:
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """One picture (or a batch of one prompt): what is asked, apart from what runs it."""
+    """One picture, a batch of one prompt, or a clip of `frames`: what is asked, apart from what runs it."""
 
     prompt: str
     negative: str = ""
@@ -90,6 +90,7 @@ class RequestSettings:
     guidance: float = 5.0
     seed: int = 0
     pictures: int = 1
+    frames: int = 1
     height: int | None = None
     width: int | None = None
     solver: str = "ddim"
@@ -104,4 +105,6 @@ class RequestSettings:
             raise UsageError(f"solver {self.solver!r} is none of {known}{nearest(self.solver, SOLVERS)}")
         if self.steps < 2 or self.pictures < 1:
             raise UsageError(f"{self.steps} steps of {self.pictures} pictures: at least 2 steps and 1 picture")
+        if self.frames < 1 or (self.frames > 1 and self.pictures > 1):
+            raise UsageError(f"{self.frames} frames of {self.pictures} pictures: a clip is one picture that moves")
         self.skip.check(self.steps)
