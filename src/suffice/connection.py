@@ -371,7 +371,7 @@ class Connection:
         from suffice.answer.exact import answer_exactly
 
         if bound.calls:
-            self._check(bound)
+            bound = self._checked(bound)
         answer = answer_exactly(self._engine, bound, work)
         result = self._run(answer, isinstance(bound.tree, exp.Query), work)
         if not self._settled.is_coming(bound, work):  # else the next time is cheaper still
@@ -487,18 +487,15 @@ class Connection:
         bound = self._bind(body, Work())
         if bound.is_plain:
             return None
-        self._check(bound)
+        self._checked(bound)
         sql = body.sql("duckdb", normalize_functions=False)
         return self._definitions.create_view(create.this.name.lower(), sql, replace=bool(create.args.get("replace")))
 
-    def _check(self, bound: Bound) -> None:
-        """Let DuckDB bind the query, so that a wrong name is found before any model runs."""
-        from sqlglot import exp
+    def _checked(self, bound: Bound) -> Bound:
+        """The query as DuckDB can bind it, so that a wrong name is found before any model runs."""
+        from suffice.answer.bindable import bindable
 
-        from suffice.sql.rewrite.as_sql import answer_sql
-
-        if isinstance(bound.tree, exp.Query):
-            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
+        return bindable(self._engine, bound)
 
     def _look_again(self) -> None:
         """Forget what hangs on what another connection made or dropped since the last statement."""
@@ -518,7 +515,7 @@ class Connection:
             return self._run(f"EXPLAIN {'ANALYZE ' if statement.analyze else ''}{statement.sql}", False, work)
         from suffice.answer.explain import explain_lines
 
-        self._check(bound)
+        bound = self._checked(bound)
         lines = explain_lines(self._engine, bound, statement.analyze, work, self.image)
         return self._rows_result(["plan"], [(line,) for line in lines], work)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
-from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
+from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning, UsageError
 from suffice.sql.inputs import Inputs
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
@@ -68,6 +68,10 @@ class Materialiser:
                     self._count_cached(ready[index])
                 done.update(finished)
                 continue
+            if not ready:
+                waiting = next(site for i, site in enumerate(plan.sites) if i not in done)
+                written = plan.bound.calls[waiting.number].written
+                raise UsageError(f"{written}: what it must see cannot be told; put its argument into a subquery first")
             index = self._choose(plan, ready, done)
             self._wave(plan, ready, index, done)
 

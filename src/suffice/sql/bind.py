@@ -160,6 +160,12 @@ class _Binder:
             if name not in self._registry or isinstance(node.parent, exp.Table | exp.Lateral):
                 continue
             bound, arguments = self._call(node, name)
+            if isinstance(
+                node.find_ancestor(exp.Lambda, exp.Comprehension, exp.Select), exp.Lambda | exp.Comprehension
+            ):
+                raise UsageError(
+                    f"{name}() inside a list function: unnest the list, call {name}(), collect with list()"
+                )
             if bound.model.signature.returns != "scalar":
                 columns = ", ".join(c.name for c in bound.model.signature.outputs)
                 raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")
