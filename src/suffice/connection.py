@@ -485,11 +485,12 @@ class Connection:
         assert isinstance(create, exp.Create)
         body = create.expression
         bound = self._bind(body, Work())
+        name, replaces = create.this.name.lower(), bool(create.args.get("replace"))
         if bound.is_plain:
+            self._definitions.give_up_view(name, replace=replaces)
             return None
         self._checked(bound)
-        sql = body.sql("duckdb", normalize_functions=False)
-        return self._definitions.create_view(create.this.name.lower(), sql, replace=bool(create.args.get("replace")))
+        return self._definitions.create_view(name, body.sql("duckdb", normalize_functions=False), replace=replaces)
 
     def _checked(self, bound: Bound) -> Bound:
         """The query as DuckDB can bind it, so that a wrong name is found before any model runs."""

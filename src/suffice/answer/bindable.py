@@ -11,8 +11,12 @@ from suffice.sql.plan import Bound, number_of
 from suffice.sql.rewrite.alias_in_select import alias_in_select
 from suffice.sql.rewrite.as_sql import answer_sql
 
-_UNKNOWN = re.compile(r'Referenced column "(.+?)" not found in FROM clause.*\b(a\d+|input_id|row_index)\b', re.DOTALL)
-"""DuckDB's message where the nearest columns that it finds are the store's, not the user's."""
+_UNKNOWN = re.compile(
+    r'Referenced column "(.+?)" not found in FROM clause.*\b(?:a\d+|input_id|row_index)\b'
+    r'|Values list ".*" does not have a column named "(.+?)"',
+    re.DOTALL,
+)
+"""DuckDB's messages where the nearest columns that it finds are the store's, or where it names none."""
 
 
 def bindable(engine: Engine, bound: Bound) -> Bound:
@@ -45,4 +49,5 @@ def _name_the_column(engine: Engine, bound: Bound, said: str) -> None:
     for table in bound.tree.find_all(exp.Table):
         if isinstance(table.this, exp.Identifier) and number_of(table.name, "__media_") is None:
             known += engine.describe(exp.Table(this=table.this.copy(), db=table.args.get("db")).sql("duckdb"))
-    raise UsageError(f'there is no column "{unknown[1]}" here{nearest(unknown[1], dict.fromkeys(known))}')
+    name = unknown[1] or unknown[2]
+    raise UsageError(f'there is no column "{name}" here{nearest(name, dict.fromkeys(known))}')

@@ -57,13 +57,22 @@ class Definitions:
 
     def create_view(self, name: str, sql: str, *, replace: bool) -> str:
         """Keep a view; what to tell the user."""
-        if name in self.views and not replace:
-            raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
+        self._check_free(name, replace)
         schema = self.database.schema
         with revising(self.database):
             self.database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
             self.database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, sql])
         return f"view {name} created"
+
+    def give_up_view(self, name: str, *, replace: bool) -> None:
+        """A view of this name that DuckDB keeps by itself is made: one of ours goes."""
+        self._check_free(name, replace)
+        if name in self.views:
+            self.drop_view(name)
+
+    def _check_free(self, name: str, replace: bool) -> None:
+        if name in self.views and not replace:
+            raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
 
     def drop_view(self, name: str) -> str:
         """Drop a view of ours; what to tell the user."""

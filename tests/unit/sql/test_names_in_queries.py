@@ -28,6 +28,18 @@ def test_rows_are_those_of_the_model_as_sql(statement: str) -> None:
     assert sorted(map(repr, con.sql(statement).fetchall())) == expected
 
 
+def test_the_name_of_a_view_of_ours_is_taken() -> None:
+    con, _ = arithmetic()
+    con.sql("CREATE VIEW v AS SELECT third(x) AS q FROM t")
+    with pytest.raises(suffice.UsageError, match="'v' exists already"):
+        con.sql("CREATE VIEW v AS SELECT 1 AS q")
+    con.sql("CREATE OR REPLACE VIEW v AS SELECT 1 AS q")
+    assert con.sql("SELECT q FROM v").fetchall() == [(1,)]
+    con.sql("DROP VIEW v")
+    con.sql("CREATE VIEW v AS SELECT 2 AS q")
+    assert con.sql("SELECT q FROM v").fetchall() == [(2,)]
+
+
 def test_a_column_is_named_by_what_was_written() -> None:
     con, _ = arithmetic()
     assert con.sql("SELECT third(x) AS b, b + 1, third(b) FROM t").columns == ["b", "b + 1", "third(b)"]
@@ -50,6 +62,10 @@ def test_a_subquery_as_the_argument_of_a_call_in_from() -> None:
         ("SELECT list_transform([1, 2], lambda v: third(v))", "third() inside a list function: unnest the list"),
         ("SELECT [third(v) FOR v IN [1, 2]]", "third() inside a list function: unnest the list"),
         ("UPDATE t SET x = third(x)", "not in UPDATE"),
+        ("SELECT o.dd FROM t, divisors(t.x) o", "no column \"dd\" here (did you mean 'd'"),
+        ("SELECT third('abc')", "third('abc'): it takes (x0 BIGINT): Conversion Error: Could not convert string 'abc'"),
+        ("SELECT classify(x) FROM t", "classify(x): image is an image"),
+        ("SELECT classify([1, 2])", "not INTEGER[]"),
     ],
 )
 def test_one_line_that_names_it(statement: str, words: str) -> None:
