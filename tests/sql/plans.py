@@ -8,6 +8,7 @@ from pathlib import Path
 import suffice
 from suffice.answer.work import Work
 from suffice.sql.plan import Bound
+from suffice.sql.rewrite.alias_in_select import alias_in_select
 from suffice.sql.rewrite.as_relations import as_relations
 from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.rewrite.early_limit import early_limit
@@ -68,6 +69,12 @@ def _answer(bound: Bound, describe: Describe) -> list[str]:
     return [answer_sql(bound).replace('"memory".', "")]
 
 
+def _aliases(bound: Bound, describe: Describe) -> list[str]:
+    said = 'Alias "b" referenced in a SELECT clause - but the expression has a subquery'  # DuckDB's own words
+    tree = alias_in_select(bound.tree, said)
+    return [str(tree and tree.sql("duckdb"))]
+
+
 def _walk(bound: Bound, describe: Describe) -> list[str]:
     return [str(early_limit(plan_sparsely(bound, describe)))]
 
@@ -83,4 +90,5 @@ RULES: Mapping[str, Callable[[Bound, Describe], list[str]]] = {
     "guards": _guards,
     "as_sql": _answer,
     "early_limit": _walk,
+    "alias_in_select": _aliases,
 }

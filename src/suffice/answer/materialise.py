@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
-from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
+from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning, UsageError
+from suffice.models.protocol import IMAGE
 from suffice.sql.inputs import Inputs
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
 from suffice.sql.sparse import SparsePlan
+from suffice.store.explained import one_line
 from suffice.store.ledger import Ledger
 from suffice.store.results import Finished
 
@@ -68,6 +70,10 @@ class Materialiser:
                     self._count_cached(ready[index])
                 done.update(finished)
                 continue
+            if not ready:
+                waiting = next(site for i, site in enumerate(plan.sites) if i not in done)
+                written = plan.bound.calls[waiting.number].written
+                raise UsageError(f"{written}: what it must see cannot be told; put its argument into a subquery first")
             index = self._choose(plan, ready, done)
             self._wave(plan, ready, index, done)
 
@@ -97,7 +103,14 @@ class Materialiser:
         )
 
     def _missing(self, call: BoundCall, need: Inputs) -> list[Arguments]:
-        rows = self.engine.database.rows(f"SELECT {need.columns} {need.needed} AND NOT {need.is_kept}")
+        import duckdb
+
+        try:
+            rows = self.engine.database.rows(f"SELECT {need.columns} {need.needed} AND NOT {need.is_kept}")
+        except duckdb.ConversionException as error:
+            wanted = ", ".join(f"{column.name} {column.type}" for column in call.call.signature.inputs)
+            said = one_line(error).partition(" when casting from source column")[0]
+            raise UsageError(f"{call.written}: it takes ({wanted}): {said}") from None
         return [row for row in rows if not self.failed or _input_key(call, row) not in self.failed]
 
     # -- order ----------------------------------------------------------------------------------------------
@@ -137,6 +150,7 @@ class Materialiser:
             measured = self._selectivity(plan, one, done) is not None
             per_wave = int(WAVE_SECONDS / max(self.engine.results.seconds_per_input(one.call.call), 1e-4))
             inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
+        self._check_types(one)
         with self.engine.database.writer.holding(one.call.call.call_id) as waited:
             if waited or self.engine.database.is_postgres:  # somebody else may have paid for them meanwhile
                 inputs = self._missing(one.call, one.inputs)[: len(inputs)]
@@ -144,6 +158,17 @@ class Materialiser:
                 self._check_progress(one.call, inputs[0])
                 self.engine.budget.check(one.call, len(inputs), self.work, self.engine.results)
                 self.compute(one.call, inputs)
+
+    def _check_types(self, one: _Ready) -> None:
+        """An image is a reference, which is text: anything else would fail input by input."""
+        signature = one.call.call.signature
+        given = self.engine.database.rows(f"DESCRIBE SELECT {one.inputs.columns} {one.inputs.needed}")
+        for column, (_, kind, *_) in zip(signature.inputs, given, strict=False):
+            if column.type == IMAGE and kind not in ("VARCHAR", '"NULL"'):
+                raise UsageError(
+                    f"{one.call.written}: {column.name} is an image, as the column `image` of images() and frames() is,"
+                    f" not {kind}"
+                )
 
     def _check_progress(self, call: BoundCall, first: Arguments) -> None:
         """What was kept and is not found again would be paid for again and again."""

@@ -213,6 +213,10 @@ def predict_each(model: Model, prepared: list[Any]) -> Sequence[list[Row] | Exce
         if len(prepared) == 1:
             return [error]
         return [predict_each(model, [one])[0] for one in prepared]
+    if not hasattr(answers, "__len__"):
+        raise ModelError(
+            f"model {model.signature.name!r} returned {answers!r:.80}: expected a list of rows for each input"
+        )
     if len(answers) != len(prepared):
         raise ModelError(
             f"model {model.signature.name!r} returned {len(answers)} answers for a batch of {len(prepared)} inputs"

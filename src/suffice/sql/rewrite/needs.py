@@ -269,7 +269,8 @@ class Needs:
     def _is_grouped(self, site: Site) -> bool:
         from sqlglot import exp
 
-        return any(a.find(exp.AggFunc, exp.Window) is not None for a in site.arguments)
+        collected = (node for a in site.arguments for node in a.find_all(exp.AggFunc, exp.Window))
+        return any(node.find_ancestor(exp.Select) is site.scope for node in collected)  # not in a subquery
 
     def _of_groups(self, site: Site) -> Need | None:
         """Arguments made of aggregates or windows: the scope itself, once all it reads is known."""
