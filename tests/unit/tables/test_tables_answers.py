@@ -103,9 +103,7 @@ def test_a_correlation_is_bounded_by_the_bounds_of_its_moments(tmp_path: Path) -
             " FROM (SELECT range, hash(range) % 1000 / 1000 AS u FROM range(600000))"
         )
         con.scramble("c")
-        result = con.sql(
-            "SELECT corr(x, y) AS r, covar_pop(x, y) AS p, covar_samp(y, x) AS s FROM c WITHIN 20%", seed=2
-        )
+        result = con.sql("SELECT corr(x, y) AS r, covar_samp(y, x) AS c, stddev(x) AS s FROM c WITHIN 20%", seed=2)
         assert result.guarantee is not None and result.guarantee.tier == "finite-sample", str(result.guarantee)
         assert con.audit(result).held
 

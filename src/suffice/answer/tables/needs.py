@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from suffice.answer.tables.formula_interval import formula_interval
 from suffice.answer.tables.sampling_plan import SamplingPlan
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
@@ -12,6 +13,9 @@ from suffice.sql.aggregate.having import having_verdict
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+_SHRINKS = 30
+_LEEWAY = 1.1  # of a width, for what interval arithmetic adds to the sum of first-order shares
 
 
 def value_ends(estimate: Floats, rounding: float, error_relative_max: float | None) -> tuple[Floats, Floats]:
@@ -59,34 +63,34 @@ class Needs:
         return result
 
     def _shared(self, formula: Formula, width: Floats) -> list[tuple[Fraction, Floats]]:
-        """The half-width of a formula made of several pieces, in equal shares: how far each may be off alone."""
-        pieces = sorted(formula.pieces())
-        return [
-            (own, self._reach(formula, p, width / len(pieces)))
-            for p in pieces
-            if (own := fraction_of(Formula(piece=p))) is not None
-        ]
+        """The half-width of a formula made of several pieces, in shares: equal ones, to first order.
 
-    def _reach(self, formula: Formula, piece: int, width: Floats) -> Floats:
-        """How far [groups] the total of `piece` may be off for the formula to be off by `width` at most.
-
-        Where it hardly matters at first (a mean near 0 in a variance) it still does further out.
+        A piece that hardly matters at first (a mean near 0 in a variance) does further out, so those that add most
+        shrink until the interval made of all pieces is about as narrow as wanted.
         """
+        pieces = sorted(formula.pieces())
+        owns = [own for p in pieces if (own := fraction_of(Formula(piece=p))) is not None]
         value, gradient = self.values[formula]
+        totals = self.totals[pieces]
+        ends = np.maximum(np.abs(self.plan.low[pieces]), np.abs(self.plan.high[pieces]))
+
+        def joint(reach: Floats) -> Floats:
+            low, high = formula_interval(formula, owns, totals - reach, totals + reach)
+            return np.maximum(high - value, value - low)
+
         with np.errstate(all="ignore"):
-            reach = np.nan_to_num(width / np.abs(gradient[piece]), nan=np.inf)
-        most = self.plan.source.units * max(abs(self.plan.low[piece]), abs(self.plan.high[piece]))
-        reach = np.where(np.isfinite(width), np.minimum(reach, most), np.inf)
-        for _ in range(40):
-            far = np.zeros(len(reach), bool)
-            for side in (1.0, -1.0):
-                moved = self.totals.copy()
-                moved[piece] += side * np.where(np.isfinite(reach), reach, 0.0)
-                far |= ~(np.abs(formula.value_and_gradient(moved)[0] - value) <= 1.05 * width) & np.isfinite(reach)
-            if not far.any():
-                break
-            reach = np.where(far, reach / 2, reach)
-        return reach
+            share = np.nan_to_num(width / len(pieces) / np.abs(gradient[pieces]), nan=np.inf)
+            reach = np.fmin(share, self.plan.source.units * ends[:, None])
+            for _ in range(_SHRINKS):
+                whole = joint(reach)
+                wide = np.isfinite(width) & ~(whole <= _LEEWAY * width)
+                if not wide.any():
+                    break
+                adds = np.array([whole - joint(np.where(np.arange(len(pieces))[:, None] == p, 0.0, reach))
+                                 for p in range(len(pieces))])  # fmt: skip
+                adds = np.where(np.isnan(adds), reach > 0.5 * np.abs(totals), adds)
+                reach = np.where(wide & (adds >= adds.max(axis=0) / 2), reach * 0.6, reach)
+        return list(zip(owns, np.where(np.isfinite(width), reach, np.inf), strict=True))
 
     def _half_width(self, formula: Formula) -> Floats:
         """[groups]"""
