@@ -267,14 +267,14 @@ class LinearTotals:
         """Whether what was seen so far spreads so much less inside these strata that drawing by stratum is worth it."""
         errors = min((focus.weights[0] @ each for each in self._errors), key=lambda each: float(each.std()))
         left, drawn = np.bincount(labels[~self.seen], minlength=labels.max() + 1), labels[self._drawn]
-        seen, total, squares = (np.bincount(drawn, errors**power, left.size) for power in range(3))
+        seen, total, squares = (np.bincount(drawn, errors**power, left.size).astype(np.float64) for power in range(3))
         low, high = np.full(left.size, focus.low[0]), np.full(left.size, focus.high[0])
         _, variance = guesses(seen, total, squares, low, high)
         # As many values as carry the spread: where large ones are rare, strata differ by chance alone.
         centred = (errors - errors.mean()) ** 2
         carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
         worth = _WORTH - 0.5 * np.sqrt(left.size / max(carriers, 1.0))
-        return float(left @ np.sqrt(variance)) < worth * float(left.sum() * errors.std())
+        return bool(float(left @ np.sqrt(variance)) < worth * float(left.sum() * errors.std()))
 
     def _left(self) -> Indices:
         return np.array([queue.size for queue in self._queues], dtype=np.int64)
