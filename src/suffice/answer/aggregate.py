@@ -317,6 +317,8 @@ class AggregateRun:
         """Whether a sample would need nearly all units anyway, told from what the intervals have reached so far."""
         if self._has_budget() or self.truth is not None:
             return False
+        if sum(panel.seen for panel in self.panels) > self.sample.size / 2:
+            return False  # most is paid for: what is left costs a sample no more than the scan
         needed, size = 0.0, 0
         for panel in self.panels:
             size += panel.size
@@ -522,7 +524,7 @@ def next_count(n: int, error: float, size: int) -> int:
     if not n:
         return 2 * ROUND_MIN
     wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
-    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 6)))  # half of it, for widths err
+    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 8)))  # half of it, for widths err
 
 
 def _order(width: float) -> float:

@@ -30,6 +30,12 @@ Indices = npt.NDArray[np.int64]
 
 _LEVELS_MAX = 7
 _SEEN_A_LEVEL, _DRAWS_A_LEVEL = 50, 8
+_WORTH = 0.9
+"""Strata are drawn from when they leave less than this part of the spread."""
+
+_BETTER = 0.95
+"""A predictor is used when it leaves less than this part of the spread that none leaves, over the same units."""
+
 _EXACT_ENDS_MAX = 4_000_000
 """Statements x units up to which each statement's largest prediction is looked up; above, it is bounded by pieces."""
 
@@ -159,8 +165,8 @@ class LinearTotals:
 
     def draw(self, count: int, family: int, statement: int) -> Indices:
         """The units to ask next, about `count` of them, as `statement` of a family needs them most."""
-        self._split(count)
         focus = self._one(family, statement)
+        self._split(count, focus)
         predictions = self._predict()
         chosen = self._best(predictions, focus)
         low, high, centre, variance = self._guess(chosen, predictions, focus)
@@ -243,14 +249,32 @@ class LinearTotals:
         whole, at = self._statements[family], slice(statement, statement + 1)
         return replace(whole, weights=whole.weights[at], low=whole.low[at], high=whole.high[at])
 
-    def _split(self, count: int) -> None:
+    def _split(self, count: int, focus: Statements) -> None:
         """Split or merge the strata when it is time; what is left of each is shuffled anew."""
         level = min(_LEVELS_MAX, self.n // _SEEN_A_LEVEL, count // _DRAWS_A_LEVEL)
         if level == self._level:
             return
-        self._level, self._labels = level, score_strata(self.scores, level)
+        labels = score_strata(self.scores, level)
+        if level and not self._pays(labels, focus):  # one stratum is bet on without the loss that several have
+            level, labels = 0, np.zeros_like(labels)
+            if self._level == 0:
+                return
+        self._level, self._labels = level, labels
         left = self._rng.permutation(np.flatnonzero(~self.seen))
         self._queues = [left[self._labels[left] == stratum] for stratum in range(self._labels.max() + 1)]
+
+    def _pays(self, labels: Indices, focus: Statements) -> bool:
+        """Whether what was seen so far spreads so much less inside these strata that drawing by stratum is worth it."""
+        errors = min((focus.weights[0] @ each for each in self._errors), key=lambda each: float(each.std()))
+        left, drawn = np.bincount(labels[~self.seen], minlength=labels.max() + 1), labels[self._drawn]
+        seen, total, squares = (np.bincount(drawn, errors**power, left.size).astype(np.float64) for power in range(3))
+        low, high = np.full(left.size, focus.low[0]), np.full(left.size, focus.high[0])
+        _, variance = guesses(seen, total, squares, low, high)
+        # As many values as carry the spread: where large ones are rare, strata differ by chance alone.
+        centred = (errors - errors.mean()) ** 2
+        carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
+        worth = _WORTH - 0.5 * np.sqrt(left.size / max(carriers, 1.0))
+        return bool(float(left @ np.sqrt(variance)) < worth * float(left.sum() * errors.std()))
 
     def _left(self) -> Indices:
         return np.array([queue.size for queue in self._queues], dtype=np.int64)
@@ -273,15 +297,18 @@ class LinearTotals:
         if not self.n:
             return 0
         spreads = [
-            float(self._left() @ np.sqrt(self._guess(j, predictions, focus)[3][0])) for j in range(len(predictions))
+            float(self._left() @ np.sqrt(self._guess(j, predictions, focus, self.n // 2)[3][0]))
+            for j in range(len(predictions))
         ]
-        return int(np.argmin(spreads))
+        best = int(np.argmin(spreads))
+        return best if spreads[best] < _BETTER * spreads[0] else 0
 
     def _guess(
-        self, predictor: int, predictions: Floats, statements: Statements
+        self, predictor: int, predictions: Floats, statements: Statements, start: int | None = None
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """(C, H) range, mean and variance of a predictor's residuals, from errors on units it had not seen."""
-        start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
+        if start is None:
+            start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
         errors, labels = self._errors[predictor, :, start:], self._labels[self._drawn[start:]]
         strata = len(self._queues)
         member = (labels[None] == np.arange(strata)[:, None]).astype(np.float64)  # (H, n)

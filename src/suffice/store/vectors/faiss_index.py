@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ class FaissIndex:
         import faiss
 
         self._path = path
+        self._index: Any
         if path is not None and path.exists():
             self._index = faiss.read_index(str(path))
         else:
