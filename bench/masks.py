@@ -246,12 +246,14 @@ def main() -> None:
     parser.add_argument("--voc", type=Path, default=None)
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--ways", default="", help="only those with this in their name")
-    parser.add_argument("--folder", type=int, default=100, help="pictures of the folder; 0 for none")
+    parser.add_argument("--folder", type=int, default=100, help="pictures of the folder")
+    parser.add_argument("--parts", default="iou,dilate,prompts,folder", help="which to run")
     parser.add_argument("--name", default="masks", help="of the file of results")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    sets = {"composed scenes": list(scenes(arguments.scenes))} if arguments.scenes else {}
-    if arguments.voc:
+    with_iou = "iou" in arguments.parts.split(",")
+    sets = {"composed scenes": list(scenes(arguments.scenes))} if arguments.scenes and with_iou else {}
+    if arguments.voc and with_iou:
         sets["VOC2011, labelme-examples"] = list(voc(arguments.voc))
     ways = {
         "the filled box": filled,
@@ -271,9 +273,10 @@ def main() -> None:
             row |= {"below_the_filled_box": below_filled(found, samples)}
             results.append({**row, "cpu_s_a_thing": round(cpu_s, 3)})
             print(f"{name:28} {way:22} IoU {row['mean_iou']:.3f}   {cpu_s:.3f} CPU-s", flush=True)
-    results += [*dilations(), *hundred_prompts()]
-    if arguments.folder:
-        results += list(folder_of(arguments.folder))
+    parts = {"dilate": dilations, "prompts": hundred_prompts, "folder": partial(folder_of, arguments.folder)}
+    for name, part in parts.items():
+        if name in arguments.parts.split(","):
+            results += part()
     save(arguments.name, results)
 
 
