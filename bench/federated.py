@@ -38,7 +38,6 @@ OURS = {"ours, vmap": "vmap 1", "ours, loop": "loop 1", "ours, vmap, 2 processes
 PEERS = {
     "pfl-research 0.6.0": ("pfl_peer.py", "pfl", "pfl==0.6.0 torch==2.13.0 numpy"),
     "Flower 1.41.0 (Ray)": ("flower_peer.py", "flwr", "flwr[simulation]==1.41.0 torch==2.13.0 numpy"),
-    "FedScale 1.0, its client": ("fedscale_peer.py", "fedscale", "overrides torch==2.13.0 numpy"),
 }
 MODELS = {"small (64-128-10)": [128], "large (64-1024-1024-10)": [1024, 1024]}
 
@@ -63,12 +62,17 @@ def environment(home: Path, name: str, packages: str) -> str:
     python = home / name / "bin" / "python"
     if not python.exists():
         venv.create(home / name, with_pip=True)
-        install = [str(python), "-m", "pip", "install", "-q"]
-        subprocess.run([*install, *packages.split()], check=True)
-        if name == "fedscale":
-            # It asks for half of PyPI, of which its client needs none.
-            subprocess.run([*install, "--no-deps", "fedscale==1.0"], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *packages.split()], check=True)
     return str(python)
+
+
+def fedscale(home: Path) -> list[str]:
+    """FedScale asks for half of PyPI, of which its client needs one package: those two in a folder beside ours."""
+    folder = home / "fedscale"
+    if not (folder / "fedscale").exists():
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
+        subprocess.run([*command, "fedscale==1.0", "overrides"], check=True)
+    return ["env", f"PYTHONPATH={folder}", sys.executable, "fedscale_peer.py"]
 
 
 def run(command: list[str], task: Path, rounds: int, seconds_max: float) -> dict[str, Any]:
@@ -96,6 +100,7 @@ def engines(
     commands = {name: [sys.executable, "federated_ours.py", *arguments.split()] for name, arguments in OURS.items()}
     for name, (script, folder, packages) in PEERS.items():
         commands[name] = [environment(home, folder, packages), script]
+    commands["FedScale 1.0, its client"] = fedscale(home)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as folder_name:
         task = Path(folder_name) / "task.npz"

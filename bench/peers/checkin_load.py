@@ -26,6 +26,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 
 _DATA, _HEADERS, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
 _WINDOW_BYTES = 32_768
+_WAITING_MAX = 400
 
 
 def _literal(name: bytes, value: bytes) -> bytes:
@@ -48,7 +49,8 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One HTTP/2 connection; `done` holds the seconds each answered check-in took, `refused` counts the others."""
+    """One HTTP/2 connection; `done` holds the seconds each answered check-in took, `refused` counts the
+    others."""
 
     names = itertools.count()
 
@@ -82,6 +84,13 @@ class Connection(asyncio.Protocol):
             self._due_s[self._stream] = moment
             self._stream += 2
         self._transport.write(b"".join(out))
+
+    def offer(self, due_s: float) -> None:
+        """Send one, or give it up when hundreds are waiting already (HTTP/2 lets nobody send without end)."""
+        if self.waiting < _WAITING_MAX:
+            self.send([due_s])
+        else:
+            self.refused += 1
 
     def stop(self) -> None:
         """Send no more."""
@@ -167,7 +176,7 @@ async def _offer(opened: list[Connection], rate: float, end_s: float) -> None:
     while due_s < end_s:
         await asyncio.sleep(0.001)
         while due_s <= time.perf_counter():
-            next(turn).send([due_s])
+            next(turn).offer(due_s)
             due_s += 1.0 / rate
 
 

@@ -1,6 +1,6 @@
 """FedScale 1.0's own client, as its executor calls it: weights pickled down, TorchClient trains, results pickled up,
-and the plain mean its aggregator takes. Its gRPC calls, its polling (0.1 and 1 s) and its data loader are left out, which
-flatters it; momentum 0.9 and weight decay 5e-4 are fixed in its code, so its accuracy is that of another optimiser.
+and the plain mean its aggregator takes. Its gRPC calls, its polling (0.1 and 1 s) and its data loader are left out,
+which flatters it; momentum 0.9 and weight decay 5e-4 are fixed in its code, so its accuracy is another optimiser's.
 """
 
 from __future__ import annotations

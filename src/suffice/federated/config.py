@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,26 @@ MODES = ("sync", "async", "semi")
 POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi", "fed-prox", "q-fedavg", "scaffold")
 PRIVACY = ("none", "central", "local")
 DATA_SETS = ("synthetic", "linear", "digits", "csv", "sql")
+
+
+_AT_LEAST = {
+    1: """clients num_participants max_concurrency batch_size eval_interval processes threads epochs rounds reports_min
+    overcommitment""",
+    0: """seed local_steps filter_less max_staleness hostile secure_threshold momentum weight_decay proxy_mu qfed_q
+    noise_factor alpha beta""",
+}
+_ABOVE_ZERO = (
+    "learning_rate",
+    "server_learning_rate",
+    "gamma",
+    "deadline_s",
+    "period_s",
+    "update_norm_max",
+    "clip_threshold",
+    "privacy_delta",
+    "reference_flops",
+)
+_UNBOUNDED = ("deadline_s", "update_norm_max")
 
 
 @dataclass(frozen=True)
@@ -101,11 +122,13 @@ class FederatedConfig:
         _one_of("privacy", self.privacy, PRIVACY)
         _one_of("data_set", self.data_set, DATA_SETS)
         _one_of("method", self.method, ("auto", "vmap", "loop"))
-        for name in ("clients", "num_participants", "max_concurrency", "batch_size", "eval_interval", "processes"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.overcommitment < 1:
-            raise UsageError(f"overcommitment must be at least 1, not {self.overcommitment}")
+        for lowest, names in _AT_LEAST.items():
+            for name in names.split():
+                _bounded(name, getattr(self, name), lowest)
+        for name in _ABOVE_ZERO:
+            _bounded(name, getattr(self, name), 0.0, open_below=True)
+        if not self.momentum < 1 or not self.privacy_delta < 1:
+            raise UsageError("momentum and privacy_delta must be below 1")
         if self.privacy != "none" and (self.robust != "none" or self.gradient_policy in ("q-fedavg", "scaffold")):
             raise UsageError(
                 f"privacy {self.privacy!r} bounds no client's influence with a robust rule, q-fedavg or scaffold"
@@ -171,6 +194,13 @@ def _converted(name: str, value: Any, path: str) -> Any:
         return None if value is None else kind(float(value)) if kind is int else kind(value)
     except (TypeError, ValueError):
         raise UsageError(f"{path}: {name} should be {_KEYS[name].type}, not {value!r}") from None
+
+
+def _bounded(name: str, value: float | None, lowest: float, *, open_below: bool = False) -> None:
+    """NaN fails, and so does infinity where it would make no sense."""
+    if value is None or ((value > lowest if open_below else value >= lowest) and (value < inf or name in _UNBOUNDED)):
+        return
+    raise UsageError(f"{name} must be {'above' if open_below else 'at least'} {lowest:g}, not {value}")
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

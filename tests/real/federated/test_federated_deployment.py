@@ -278,7 +278,8 @@ def test_a_device_that_sends_a_byte_now_and_then_is_cut_off_and_holds_up_nobody(
 
 
 def test_under_masks_the_sum_is_right_although_members_are_killed_in_the_middle(tmp_path):
-    store, path = new_task(tmp_path / "s", target=6, secure_threshold=4, secure_step_s=6.0), tmp_path / "s"
+    step_s = max(5.0, 5 * seconds_to_start())
+    store, path = new_task(tmp_path / "s", target=6, secure_threshold=4, secure_step_s=step_s), tmp_path / "s"
     with replica(path) as one, replica(path) as two, root(path):
         killed = [
             process(MASKED_DEVICE, one, 4, "joined", SIZE, stdin=b""),
@@ -329,7 +330,8 @@ def test_under_masks_the_server_refuses_what_would_spoil_or_uncover_a_round(tmp_
 
 
 def test_a_round_that_lost_too_many_members_is_given_up_and_the_next_one_works(tmp_path):
-    store, path = new_task(tmp_path / "s", target=3, secure_threshold=3, secure_step_s=4.0), tmp_path / "s"
+    step_s = max(4.0, 5 * seconds_to_start())
+    store, path = new_task(tmp_path / "s", target=3, secure_threshold=3, secure_step_s=step_s), tmp_path / "s"
     with replica(path) as address, root(path):
         with process(MASKED_DEVICE, address, 2, "joined", SIZE, stdin=b"") as gone:
             others = [
@@ -541,8 +543,9 @@ local_steps: 20
 """
 
 
-def test_a_federation_from_the_shell(tmp_path):
-    (tmp_path / "c.yaml").write_text(DIGITS)
+@pytest.mark.parametrize("masks", ["", "secure_threshold: 2"], ids=["plain", "under masks"])
+def test_a_federation_from_the_shell(tmp_path, masks):
+    (tmp_path / "c.yaml").write_text(DIGITS + masks)
     names = {**os.environ, "SUFFICE_FEDERATION_SECRET": SECRET.decode()}
 
     def shell(*arguments, **options):

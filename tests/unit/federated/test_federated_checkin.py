@@ -188,3 +188,9 @@ def test_a_deployment_takes_the_settings_of_a_configuration(tmp_path):
     for change in ({"gradient_policy": "scaffold"}, {"mode": "async"}, {"robust": "median"}):
         with pytest.raises(SufficeError, match="folds in a tree"):
             create(store, "u", FederatedConfig(data_set="digits", clients=30, **change))
+    for change in ({"privacy": "central"}, {"compression": "topk:0.1"}, {"momentum": 0.9}, {"weight_decay": 0.1}):
+        with pytest.raises(SufficeError, match="simulated only"):
+            create(store, "u", FederatedConfig(data_set="digits", clients=30, **change))
+    for threshold in (50, 101):
+        with pytest.raises(SufficeError, match="more than half of num_participants"):
+            create(store, "u", FederatedConfig(data_set="digits", clients=30, secure_threshold=threshold))

@@ -112,6 +112,7 @@ class FederationClient:
         return self.upload(assignment.token, layout_digest, delta, trainer.samples, loss)
 
     def _work_under_masks(self, assignment: pb.Assignment, trainer: Trainer, layout_digest: str) -> pb.Receipt:
+        receipt = pb.Receipt()
         try:
             device = self.join_secure(assignment)
             delta, loss = self._trained(assignment, trainer)
@@ -120,9 +121,10 @@ class FederationClient:
             if receipt.accepted:
                 device.finish()
         except grpc.RpcError as error:
-            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+            if error.code() not in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED):
                 raise
-            return pb.Receipt(accepted=False, reason=error.details())
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION or not receipt.accepted:
+                return pb.Receipt(accepted=False, reason=error.details())
         return receipt
 
     def _trained(self, assignment: pb.Assignment, trainer: Trainer) -> tuple[Floats32, float]:

@@ -40,9 +40,10 @@ class SecureDevice:
         return self._member.masked(words, self._members, self._sealed)
 
     def finish(self) -> None:
-        """Once it is settled whose updates are in the sum, reveal what takes their masks off."""
+        """Once it is settled whose updates are in the sum, reveal what takes their masks off. When enough others were
+        quicker the round may be over by then."""
         stayed = set(pb.Numbered.FromString(self._until_over("masked", b"")).entries)
-        self._until_over("reveal", _packed(self._member.reveal(stayed)))
+        self._ask("reveal", _packed(self._member.reveal(stayed)))
 
     def _until_over(self, step: str, body: bytes) -> bytes:
         while not (outcome := self._ask(step, body)).ready:

@@ -21,7 +21,7 @@ from suffice.federated.aggregate.secure.shamir import SHARE_BYTES
 from suffice.federated.arrays import Floats32
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.publish import abandon, publish
-from suffice.federated.checkin.refused import RefusedError
+from suffice.federated.checkin.refused import RefusedError, RoundOverError
 from suffice.federated.checkin.stores import RoundStatus, Store, TaskSettings
 from suffice.federated.checkin.token import Token
 
@@ -61,13 +61,14 @@ def take_step(store: Store, settings: TaskSettings, token: Token, step: str, bod
     """Leave `body` for `step`; returns what was agreed on, None as long as it is not.
 
     Raises:
+        RoundOverError: the next round has begun.
         RefusedError: the body is not what the step asks for, or the device is not, or no longer, part of the round.
     """
     if step not in STEPS:
         raise RefusedError(f"secure aggregation has no step {step!r}")
     status = store.status(token.task)
     if status.version != token.version:
-        raise RefusedError("the round is over")
+        raise RoundOverError("the round is over")
     name = _name(store, token, step)
     if agreed(store, token.task, token.version, step) is None and step != MASKED:
         _check(store, token, step, body)

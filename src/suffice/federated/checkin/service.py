@@ -23,7 +23,7 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
-from suffice.federated.checkin.refused import RefusedError
+from suffice.federated.checkin.refused import RefusedError, RoundOverError
 from suffice.federated.checkin.secure_round import is_full, masked_bytes, put_masked, take_step
 from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
@@ -130,6 +130,8 @@ class Federation:
         settings = self._look(token.task)[0]
         try:
             told = await asyncio.to_thread(self._take_step, token, settings, request)
+        except RoundOverError as refusal:
+            await context.abort(grpc.StatusCode.ABORTED, str(refusal))
         except RefusedError as refusal:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
         if told is None:
@@ -153,11 +155,12 @@ class Federation:
         """Store what arrived; True when it was there already."""
         if header.masked != (settings.secure_threshold > 0):
             raise RefusedError("this task takes updates under masks only, or none under masks")
-        check_transfer(settings, header, data)
-        update = None if header.masked else checked_update(settings, header, data)
-        with self._writing:
-            if update is None:
+        if header.masked:
+            check_transfer(settings, header, data)
+            with self._writing:
                 return not put_masked(self._store, settings, token, data)
+        update = checked_update(settings, header, data)
+        with self._writing:
             outcome = self._store.add_upload(token.task, token.version, token.update_id, update)
         if outcome == "closed":
             raise RefusedError("the round is closed")
@@ -209,6 +212,7 @@ def check_transfer(settings: TaskSettings, header: pb.UploadHeader, data: bytes)
 
 def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> StoredUpdate:
     """The update in an upload; raises :class:`RefusedError` with the reason when it must not be used."""
+    check_transfer(settings, header, data)
     if header.samples < 1 or not np.isfinite(header.loss_mean):
         raise RefusedError("no samples, or a loss that is not finite")
     if header.samples > settings.samples_max:
