@@ -24,7 +24,7 @@ class SkipSettings:
 
     mode: str = "auto"
     active_fraction: float = 1.0
-    threshold: float = 0.12
+    threshold: float = 0.03
     attention_power: float = 0.5
     change_power: float = 1.0
     rest_steps_max: int = 4
