@@ -152,9 +152,9 @@ class Course:
             self.history, self.change = History.of(noise, plan.time), torch.ones(self.grid.count, device=noise.device)
             return
         tiles = torch.tensor(plan.tiles, dtype=torch.long, device=noise.device)
-        off = (noise - self._held(plan)[:, tiles]).abs().mean((0, 2, 3, 4)) / noise.abs().mean().clamp_min(1e-12)
+        before = (self.history.last if self.settings.skip.change_from == "last" else self._held(plan))[:, tiles]
+        self.change[tiles] = _relative(noise, before).float()
         self.history.update(tiles, noise, plan.time)
-        self.change[tiles] = off.float()
         for region, standing in enumerate(self.standings):
             if region in plan.regions:
                 standing.change = float(self.change[list(self.regions[region])].mean()) / (standing.rested_steps + 1)
@@ -222,6 +222,11 @@ class Course:
     def restore(self, kept: Course) -> None:
         """Go back to a snapshot, which stays as it is."""
         self.__dict__.update(kept.snapshot().__dict__)
+
+
+def _relative(noise: Tensor, before: Tensor) -> Tensor:
+    """``|new - before| / |before|`` of each tile of ``[b, tiles, c, t, t]``."""
+    return (noise - before).abs().mean((0, 2, 3, 4)) / before.abs().mean((0, 2, 3, 4)).clamp_min(1e-12)
 
 
 def copy_generator(generator: Any) -> Any:
