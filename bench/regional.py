@@ -275,6 +275,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--model", default="pocket")
     parser.add_argument("--judge", default=None, help="folder of the pocket judges")
     parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--tuning", action="store_true", help="quality on prompts to choose by")
     parser.add_argument("--fraction", type=float, default=0.5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--requests", type=int, default=6)
@@ -288,6 +289,8 @@ def main(words: list[str] | None = None) -> None:
         found = PARTS[name](args)
         if name == "quality":
             print_table(found["rows"])
+        if args.tuning:
+            continue
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         RESULTS.write_text(json.dumps({**results, name: found}, indent=1) + "\n")
 

@@ -158,3 +158,15 @@ def test_the_command_makes_a_clip(tmp_path: Path) -> None:
     told = json.loads(run.stdout)
     assert open_source(str(out)).count == 4
     assert told["flops_executed"] / told["flops_dense"] == pytest.approx(np.mean(told["active_fraction"]), rel=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_on_a_gpu_workers_equal_one_process(ranks: int) -> None:
+    """Two workers share the device; what they send each other goes through host memory and gloo."""
+    model = load(str(tiny_checkpoint()), "cuda")
+    for network in (model.unet, *model.parts.text_encoders):
+        network.float()
+    one, many = alone(model, ASKED), shared(model, ASKED, ranks)
+    assert one.latents.is_cuda and (many.latents - one.latents).abs().max() <= 1e-3
