@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json
+from suffice.cli.output import CommandLineError, Json, print_json
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def replica(
     from suffice.federated.checkin.service import Tls, serve
 
     if (key is None) != (certificates is None) or (client_authority is not None and key is None):
-        raise UsageError("--key and --certificates go together, and --client-authority needs them")
+        raise CommandLineError("--key and --certificates go together, and --client-authority needs them")
     secret = os.environ.get(SECRET, "").encode()
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")
