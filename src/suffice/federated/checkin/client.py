@@ -13,6 +13,7 @@ from suffice.errors import SufficeError
 from suffice.federated.aggregate.secure.fixed_point import Words
 from suffice.federated.arrays import Floats32
 from suffice.federated.checkin import federation_pb2 as pb
+from suffice.federated.checkin.refused import RefusedError
 from suffice.federated.checkin.secure_device import SecureDevice
 from suffice.federated.checkin.secure_round import words_of
 from suffice.federated.checkin.service import CHUNK_BYTES
@@ -20,6 +21,8 @@ from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 from suffice.federated.devices.protocol import Trainer
 
 _Message = TypeVar("_Message")
+_ROUND_LOST = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED)
+"""The round went on without this device, is over, or took so long that its token is too old."""
 _PATH = "/suffice.federated.Federation/"
 
 
@@ -120,10 +123,12 @@ class FederationClient:
             receipt = self.upload_masked(assignment.token, layout_digest, words)
             if receipt.accepted:
                 device.finish()
+        except RefusedError as refusal:
+            return pb.Receipt(accepted=False, reason=str(refusal))
         except grpc.RpcError as error:
-            if error.code() not in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED):
+            if error.code() not in _ROUND_LOST:
                 raise
-            if error.code() is grpc.StatusCode.FAILED_PRECONDITION or not receipt.accepted:
+            if error.code() is not grpc.StatusCode.ABORTED or not receipt.accepted:
                 return pb.Receipt(accepted=False, reason=error.details())
         return receipt
 

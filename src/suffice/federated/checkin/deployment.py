@@ -86,6 +86,9 @@ def join(
             taken = receipt.accepted and not receipt.duplicate
             turns -= taken
             yield taken
+            if not taken:
+                # The round has what this device can give: the next one is worth waiting for.
+                time.sleep(_ASK_AGAIN_MAX_S / 4)
     finally:
         device.close()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from suffice.errors import SufficeError
 from suffice.federated.aggregate.secure import Member, PublicKeys, Reveal
 from suffice.federated.aggregate.secure.fixed_point import Words
 from suffice.federated.aggregate.secure.member import KEY_BYTES
 from suffice.federated.aggregate.secure.shamir import SHARE_BYTES
 from suffice.federated.checkin import federation_pb2 as pb
+from suffice.federated.checkin.refused import RefusedError
 
 Ask = Callable[[str, bytes], pb.SecureOutcome]
 """``ask(step, body)``: leave `body` for `step`, and hear whether it is over."""
@@ -25,11 +25,12 @@ class SecureDevice:
         self._sealed: dict[int, bytes] = {}
 
     def join(self) -> None:
-        """Exchange keys and shares with the other members; returns once all that are left have."""
+        """Exchange keys and shares with the other members; returns once all that are left have. Raises
+        :class:`RefusedError` for a device that was started anew in the middle of the round."""
         own = self._member.public
         told = pb.Numbered.FromString(self._until_over("keys", own.mask + own.share))
         if told.entries[told.own_number] != own.mask + own.share:
-            raise SufficeError("this device joined the round before, and has forgotten its keys since")
+            raise RefusedError("this device joined the round before, and has forgotten its keys since")
         self._members = {n: PublicKeys(key[:KEY_BYTES], key[KEY_BYTES:]) for n, key in told.entries.items()}
         self._member.number = told.own_number
         sealed = pb.Numbered(entries=self._member.shares(self._members)).SerializeToString()

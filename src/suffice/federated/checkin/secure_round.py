@@ -1,8 +1,9 @@
 """Secure aggregation over the store: what the members of a round leave, agree on, and what the root makes of it.
 
 Four steps, each over when every member has done it or when its time is up and a threshold has: ``keys`` (who takes
-part), ``shares`` (who can be recovered), ``masked`` (whose updates are in the sum), ``reveal`` (how the masks come
-off). Whoever looks first writes down what was agreed, and the first to write it is right: no process has to stay alive.
+part; its time begins with the first member), ``shares`` (who can be recovered), ``masked`` (whose updates are in the
+sum), ``reveal`` (how the masks come off). Whoever looks first writes down what was agreed, and the first to write it is
+right: no process has to stay alive.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from suffice.federated.checkin.stores import RoundStatus, Store, TaskSettings
 from suffice.federated.checkin.token import Token
 
 KEYS, SHARES, MASKED, REVEAL = STEPS = ("keys", "shares", "masked", "reveal")
-_AGREED = "agreed"
+_AGREED, _BEGAN = "agreed", "began"
 _EXTRA = 2
 """Numbers that travel behind the update: samples, and samples times the loss."""
 
@@ -72,6 +73,7 @@ def take_step(store: Store, settings: TaskSettings, token: Token, step: str, bod
     name = _name(store, token, step)
     if agreed(store, token.task, token.version, step) is None and step != MASKED:
         _check(store, token, step, body)
+        store.put_note(token.task, token.version, _BEGAN, step, repr(now_s).encode())
         store.put_note(token.task, token.version, step, name, body)
     outcome = _agree(store, token.task, settings, status, step, now_s)
     if outcome is None:
@@ -124,7 +126,7 @@ def _agree(
     version = status.version
     if (known := agreed(store, task, version, step)) is not None:
         return known
-    wanted, since_s = settings.target, status.opened_s
+    wanted, since_s = settings.target, float(store.note(task, version, _BEGAN, KEYS) or now_s)
     if step != KEYS:
         before = agreed(store, task, version, STEPS[STEPS.index(step) - 1])
         if before is None:

@@ -24,7 +24,7 @@ from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
 from suffice.federated.checkin.refused import RefusedError, RoundOverError
-from suffice.federated.checkin.secure_round import is_full, masked_bytes, put_masked, take_step
+from suffice.federated.checkin.secure_round import STEPS, is_full, masked_bytes, put_masked, take_step
 from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
 from suffice.federated.checkin.wire import weights_from_bytes
@@ -106,12 +106,13 @@ class Federation:
             remaining_s = status.opened_s + settings.round_s - now_s if status.reports is None else 0.0
             drawn = (request.client, request.task, status.version, self._secret)
             return pb.CheckInReply(come_back_in_s=come_back_in_s(_pacing(settings), remaining_s, *drawn))
-        token = Token(request.client, request.task, status.version, now_s + settings.token_s)
+        lasts_s = settings.token_s + (len(STEPS) * settings.secure_step_s if settings.secure_threshold else 0.0)
+        token = Token(request.client, request.task, status.version, now_s + lasts_s)
         assignment = pb.Assignment(
             token=sign(token, self._secret),
             version=status.version,
             weights=settings.size,
-            expires_in_s=settings.token_s,
+            expires_in_s=lasts_s,
             learning_rate=settings.learning_rate,
             batch_size=settings.batch_size,
             local_steps=settings.local_steps,
