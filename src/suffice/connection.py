@@ -20,6 +20,7 @@ from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, UsageError, nearest
 from suffice.media.meter import Meter, metering
+from suffice.models.engines import open_engine
 from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
 from suffice.sql.repeatable import may_change_meaning
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.guaranteed import Answer
     from suffice.answer.question import Question
-    from suffice.estimate.coverage import CoverageCell
+    from suffice.estimate.lab import CoverageCell
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
     from suffice.tables.build_scramble import Built
@@ -62,6 +63,7 @@ def connect(
     roots: Sequence[str | Path] | None = None,
     progress: bool | None = None,
     project: str | Path | None = None,
+    engine: str = "local",
 ) -> Connection:
     """Open `target` and ask it questions.
 
@@ -71,14 +73,15 @@ def connect(
         roots: folders that media may be read from; None allows any path.
         progress: show progress bars on stderr; None shows them when stderr is a terminal.
         project: a ``suffice.toml`` whose media, models, roots, budget and store this connection gets.
+        engine: where models run: ``local``, ``ray`` or ``ray://HOST:PORT``, each of Ray's with ``?workers=N``.
     """
     if project is None:
-        return Connection(target or ":memory:", roots=roots, progress=progress)
+        return Connection(target or ":memory:", roots=roots, progress=progress, engine=engine)
     from suffice.project import load_project, project_statements
 
     loaded = load_project(project)
     allowed = roots if roots is not None else loaded.roots
-    con = Connection(target or loaded.target or ":memory:", roots=allowed, progress=progress)
+    con = Connection(target or loaded.target or ":memory:", roots=allowed, progress=progress, engine=engine)
     con.limit(**asdict(loaded.budget))
     for statement in project_statements(loaded):
         con.sql(statement)
@@ -94,7 +97,9 @@ class Connection:
         *,
         roots: Sequence[str | Path] | None = None,
         progress: bool | None = None,
+        engine: str = "local",
     ) -> None:
+        inference = open_engine(engine)
         database = open_database(target)
         with explained():
             create_schema(database)
@@ -108,7 +113,7 @@ class Connection:
         self._definitions = Definitions(database, self._registry)
         self._catalogue = Catalogue(database, roots)
         self._results = ResultStore(database)
-        self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
+        self._engine = Engine(database, self._catalogue, self._results, self._registry, inference, progress)
         self._settled = SettledViews(self._engine)
         self._remembered = RememberedStatements(self._engine, self._sync)
         self._statement = threading.RLock()
@@ -329,6 +334,7 @@ class Connection:
     @explained()
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
+        self._engine.inference.close()
         self._results.flush()
         self._settled.forget()
         self._database.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from suffice.answer.work import Work
 from suffice.errors import SufficeError
+from suffice.models.engines import InferenceEngine
 from suffice.models.registry import Registry
 from suffice.sql.plan import BoundCall
 from suffice.store.catalogue import Catalogue
@@ -55,6 +56,7 @@ class Engine:
     catalogue: Catalogue
     results: ResultStore
     registry: Registry
+    inference: InferenceEngine
     show_progress: bool | None = None
     budget: QueryBudget = QueryBudget()
     sample_always: bool = False

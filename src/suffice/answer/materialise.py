@@ -179,7 +179,7 @@ class Materialiser:
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
-        from suffice.models.run import StageSeconds, run_model  # an answer from the store decodes nothing
+        from suffice.models.run import StageSeconds  # an answer from the store decodes nothing
 
         engine, name = self.engine, call.name
         work = self.work.of(name)
@@ -189,7 +189,9 @@ class Materialiser:
         has_worked = engine.results.has_worked(call.call)
         ledger = Ledger(engine.database)
         ledger.balance(call.model)
-        batches_of_call = run_model(call.model, inputs, engine.catalogue.locate, stages, has_worked=has_worked)
+        batches_of_call = engine.inference.run(
+            call.model, engine.registry.recipe(call.model), inputs, engine.catalogue.locate, stages, has_worked
+        )
         try:
             with (
                 progress_bar(name, len(inputs), engine.show_progress) as bar,

@@ -62,10 +62,9 @@ def dataset(
 
 
 def _paths(patterns: list[str]) -> list[str]:
-    from suffice.media.scan import expand
-    from suffice.media.wants import wants
+    from suffice.media.wants import wanted
 
-    return [file.path for pattern in patterns for file in expand(pattern) if wants(file, pattern, "image")]
+    return [file.path for file in wanted(patterns, "image")]
 
 
 def _asked(query: str, db: str | None, stack: ExitStack) -> Iterator[Source]:

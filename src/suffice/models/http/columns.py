@@ -89,8 +89,8 @@ def from_json(name: str, type_: str, value: Any) -> Any:
     """A JSON value as the Python value of a column type; raises :class:`ModelError`."""
     if type_ == "JSON":
         return json.dumps(plain(value))
-    if type_.endswith("[]") and isinstance(value, list):
-        return [from_json(name, type_[:-2], item) for item in value]
+    if type_.endswith("]") and isinstance(value, list):
+        return [from_json(name, type_.rpartition("[")[0], item) for item in value]
     wanted = _PYTHON_TYPE.get(_JSON_TYPE.get(type_, ""), ())
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
         raise ModelError(f"{name} is {json.dumps(value)[:80]}, not {type_}")
