@@ -31,7 +31,7 @@ class Shelf:
             self._database.rows(f"ATTACH ':memory:' AS {name} (COMPRESS)")
             self._name = name
         self._tables += 1
-        table = f"{self._name}.main.table_{self._tables}"
+        table = f"{self._name}.main.suffice_shelf_{self._tables}"
         self._database.rows(f"CREATE TABLE {table} AS {select}")
         with suppress(duckdb.TransactionException):  # another cursor of the user's reads it: it stays as it is
             self._database.rows(f"CHECKPOINT {self._name}")

@@ -25,7 +25,9 @@ def alias_in_select(tree: exp.Expr, said: str) -> exp.Expr | None:
     tree, reads = tree.copy(), 0
     for select in tree.find_all(exp.Select):
         value = next((p.this for p in select.expressions if _is_named(p, found[1])), None)
-        for projection in list(select.expressions) if value is not None else []:
+        if value is None:
+            continue
+        for projection in list(select.expressions):
             columns = [c for c in projection.find_all(exp.Column) if _reads(c, found[1], select)]
             if columns and not isinstance(projection, exp.Alias | exp.Aliases):
                 written = projection.sql("duckdb", normalize_functions="lower")
