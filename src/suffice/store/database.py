@@ -282,7 +282,7 @@ def _open_file(path: str) -> Database:
         raise SufficeError(f"cannot open {path}: the folder {Path(path).absolute().parent} does not exist")
     connection = _connect(path)
     (name,) = connection.execute("SELECT current_catalog()").fetchone() or ("memory",)
-    return _with_schema(connection, path, f"{quote(name)}.{STORE_SCHEMA}", _writer_of(path))
+    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", writer=_writer_of(path))
 
 
 def _writer_of(path: str) -> ProcessWriter:
@@ -301,7 +301,7 @@ def _open_lake(target: str) -> Database:
     if lake.filesystem is None:
         database = _beside(connection, target, Path(target))
     else:
-        database = _with_schema(connection, target, f"{quote('memory')}.{STORE_SCHEMA}", ProcessWriter())
+        database = Database(connection, target, f"{quote('memory')}.{STORE_SCHEMA}", writer=ProcessWriter())
     database.lake = lake
     return database
 
@@ -323,7 +323,7 @@ def _beside(connection: duckdb.DuckDBPyConnection, target: str, folder: Path) ->
     (folder / ".suffice").mkdir(exist_ok=True)
     store = folder / ".suffice" / "store.duckdb"
     _attach(connection, f"ATTACH {literal(str(store))} AS store", str(store))
-    return _with_schema(connection, target, f"store.{STORE_SCHEMA}", _writer_of(str(store)))
+    return Database(connection, target, f"store.{STORE_SCHEMA}", writer=_writer_of(str(store)))
 
 
 def _open_postgres(dsn: str) -> Database:
@@ -333,7 +333,7 @@ def _open_postgres(dsn: str) -> Database:
     connection.execute("USE store")
     if importlib.util.find_spec("psycopg") is None:
         raise SufficeError("a PostgreSQL target needs psycopg: pip install 'suffice[postgres]'")
-    return _with_schema(connection, dsn, f"store.{STORE_SCHEMA}", PostgresWriter(dsn))
+    return Database(connection, dsn, f"store.{STORE_SCHEMA}", writer=PostgresWriter(dsn))
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str, *, extra: str) -> None:
@@ -354,10 +354,3 @@ def _attach(connection: duckdb.DuckDBPyConnection, statement: str, name: str) ->
         connection.execute(statement)
     except duckdb.Error as error:
         raise SufficeError(_explain_io(name, without_password(one_line(error)))) from None
-
-
-def _with_schema(connection: duckdb.DuckDBPyConnection, target: str, schema: str, writer: Writer) -> Database:
-    database = Database(connection, target, schema, writer=writer)
-    with writer.holding(0):
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    return database
