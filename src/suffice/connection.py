@@ -68,8 +68,9 @@ def connect(
     """Open `target` and ask it questions.
 
     Args:
-        target: a file (DuckDB), ``":memory:"``, ``"postgresql://…"``, or a folder of Parquet files.
-            The store of results lives in it. By default what `project` names, else memory.
+        target: a file (DuckDB), ``":memory:"``, ``"postgresql://…"``, ``"chdb:///folder?database=name"`` (ClickHouse),
+            or a folder or URL (``"s3://…"``) of Parquet, Delta or Iceberg. The store of results lives in it, that of an
+            object store in memory. By default what `project` names, else memory.
         roots: folders that media may be read from; None allows any path.
         progress: show progress bars on stderr; None shows them when stderr is a terminal.
         project: a ``suffice.toml`` whose media, models, roots, budget and store this connection gets.

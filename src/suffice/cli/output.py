@@ -26,10 +26,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 Project = Annotated[Path | None, typer.Option(help="A suffice.toml with media, models, roots, budget and store.")]
 OptionalTarget = Annotated[
     str | None,
-    typer.Option("--db", help="DuckDB file, :memory:, postgresql://… or a folder of Parquet.", metavar="TARGET"),
+    typer.Option(
+        "--db", help="DuckDB file, :memory:, postgresql://…, chdb://…, or a folder or URL of Parquet.", metavar="TARGET"
+    ),
 ]
 Target = Annotated[
-    str, typer.Option("--db", help="DuckDB file, :memory:, postgresql://… or a folder of Parquet.", metavar="TARGET")
+    str,
+    typer.Option(
+        "--db", help="DuckDB file, :memory:, postgresql://…, chdb://…, or a folder or URL of Parquet.", metavar="TARGET"
+    ),
 ]
 
 

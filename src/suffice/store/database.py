@@ -209,6 +209,8 @@ class Database:
         folders = sorted(
             {each.rstrip("/") + "/" for root in local for each in (os.path.abspath(root), os.path.realpath(root))}
         )
+        if self.lake is not None and self.lake.filesystem is not None:
+            folders.append(self.lake.place + "/")
         try:
             self.connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
             self.connection.execute("SET enable_external_access = false")

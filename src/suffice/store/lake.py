@@ -97,7 +97,7 @@ def open_lake(place: str) -> Lake:
     Raises:
         SufficeError: there is no such place, or nothing to reach it with.
     """
-    lake = Lake(place.rstrip("/"), _filesystem(place) if is_remote(place) else None)
+    lake = _remote(place) if is_remote(place) else Lake(place.rstrip("/"), None)
     for name, read in _readers(lake):
         try:
             lake.tables[name] = read()
@@ -107,7 +107,7 @@ def open_lake(place: str) -> Lake:
     return lake
 
 
-def _filesystem(url: str) -> Any:
+def _remote(url: str) -> Lake:
     import fsspec
 
     try:
@@ -116,7 +116,7 @@ def _filesystem(url: str) -> Any:
             raise SufficeError(f"{url} is no folder")
     except (ImportError, ValueError, OSError) as error:
         raise SufficeError(f"cannot reach {url}: {str(error).splitlines()[0]}") from None
-    return filesystem
+    return Lake(filesystem.unstrip_protocol(inner).rstrip("/"), filesystem)
 
 
 def _readers(lake: Lake) -> Iterator[tuple[str, Any]]:

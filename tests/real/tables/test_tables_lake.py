@@ -115,6 +115,10 @@ def test_an_object_store(in_memory: str, tmp_path: Path) -> None:
         asked_within(con, "sales")
         with pytest.raises(UsageError, match="kept"):
             con.scramble("sales")
+        with suffice.connect(in_memory, roots=[tmp_path / "nothing"], progress=False) as confined:
+            assert confined.sql("SELECT count(*) FROM sales").fetchall() == [(ROWS,)]
+            with pytest.raises(SufficeError, match=r"sales.parquet"):
+                confined.sql(f"SELECT count(*) FROM read_parquet('{tmp_path}/sales.parquet')")
         written(f"{tmp_path}/sales.parquet", "SELECT 1.0 AS price, 1 AS shop FROM range(10)")
         store.pipe("/lake/sales.parquet", (tmp_path / "sales.parquet").read_bytes())
         changed = con.sql("SELECT sum(price) AS s FROM sales WITHIN 5%")
