@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo studio test check coverage bench lock clean
+.PHONY: help demo tour studio test check coverage bench lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ help:  ## Show this list.
 
 demo: .venv/core  ## Ask the packaged street video its first question (light core, no torch).
 	$(BIN)/suffice demo
+
+tour: .venv/test  ## The whole loop on what ships; leaves out/tour/index.html.
+	$(BIN)/suffice tour
 
 studio: .venv/test  ## The studio, over a sample project, on http://127.0.0.1:8321.
 	mkdir -p out/studio && cp -n src/suffice/assets/pedestrians.mp4 out/studio/
