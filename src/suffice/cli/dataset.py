@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from suffice.cli.output import Json, OptionalTarget, print_json, warnings_on_stderr
+from suffice.cli.output import CommandLineError, Json, OptionalTarget, print_json, warnings_on_stderr
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def dataset(
     from suffice.masks.names import finder_named, segmenter_named
 
     if bool(files) == bool(query):
-        raise UsageError("give either pictures or --query, which finds them")
+        raise CommandLineError("give either pictures or --query, which finds them")
     recipe = Recipe(captioner(caption), thing, ground, shape, size, distance_max=duplicates)
     workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings())
     with ExitStack() as stack:

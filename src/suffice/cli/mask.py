@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suffice.cli.output import Json, print_json, shown
+from suffice.cli.output import CommandLineError, Json, print_json, shown
 from suffice.errors import SufficeError, UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _prompt(
     points = tuple(_point(each) for each in point or [])
     boxes = [_numbers("--box", each, 4) for each in box or []]
     if len(boxes) > 1 and points:
-        raise UsageError("points go with one box or with none: which of the boxes they are for is not clear")
+        raise CommandLineError("points go with one box or with none: which of the boxes they are for is not clear")
     things = [ThingPrompt(points, (b[0], b[1], b[2], b[3])) for b in boxes]
     if points and not boxes:
         things = [ThingPrompt(points)]
@@ -109,7 +109,7 @@ def _point(given: str) -> Point:
     parts = given.split(",")
     sign = parts.pop().strip() if len(parts) == 3 else "+"
     if sign not in ("+", "-"):
-        raise UsageError(f"--point {given}: after X,Y comes + (on the thing) or - (off it)")
+        raise CommandLineError(f"--point {given}: after X,Y comes + (on the thing) or - (off it)")
     x, y = _numbers("--point", ",".join(parts), 2)
     return Point(x, y, sign == "+")
 
@@ -120,7 +120,7 @@ def _numbers(option: str, given: str, count: int) -> list[float]:
     except ValueError:
         numbers = []
     if len(numbers) != count:
-        raise UsageError(f"{option} {given}: expected {count} numbers between commas")
+        raise CommandLineError(f"{option} {given}: expected {count} numbers between commas")
     return numbers
 
 

@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json, shown
-from suffice.errors import UsageError
+from suffice.cli.output import CommandLineError, Json, print_json, shown
 
 
 def semantic(
@@ -29,7 +28,7 @@ def semantic(
     from suffice.media.wants import wanted
 
     if not model.startswith("hf:"):
-        raise UsageError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
+        raise CommandLineError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
     wish = MapWish(category, exclude, segmenter_named(enhance) if enhance else None, majority)
     pictures = wanted(files, "image")
     maker = CheckpointMap(model.removeprefix("hf:"))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import RUNNER
 from suffice.serve.jobs import CancelledError, Job
 from suffice.serve.lanes import Lanes
@@ -74,33 +74,33 @@ class Federate(BaseModel):
 
 
 @router.post("/inpaint", responses=RUNNING)
-def inpaint(asked: Inpaint, desk: Desk_) -> JobView:
+async def inpaint(asked: Inpaint, desk: Desk_) -> JobView:
     """Paint what the mask shows anew."""
-    return _take(desk, "inpaint", asked, _inpaint)
+    return await _take(desk, "inpaint", asked, _inpaint)
 
 
 @router.post("/animate", responses=RUNNING)
-def animate(asked: Animate, desk: Desk_) -> JobView:
+async def animate(asked: Animate, desk: Desk_) -> JobView:
     """Make a clip from a timeline."""
-    return _take(desk, "animate", asked, _animate)
+    return await _take(desk, "animate", asked, _animate)
 
 
 @router.post("/regional", responses=RUNNING)
-def regional(asked: Regional, desk: Desk_) -> JobView:
+async def regional(asked: Regional, desk: Desk_) -> JobView:
     """Draw a picture over regions, and a map of which regions ran at which step."""
-    return _take(desk, "regional", asked, _regional)
+    return await _take(desk, "regional", asked, _regional)
 
 
 @router.post("/federate", responses=RUNNING)
-def federate(asked: Federate, desk: Desk_) -> JobView:
+async def federate(asked: Federate, desk: Desk_) -> JobView:
     """Simulate a federated run; every round is an event."""
-    return _take(desk, "federate", asked, _federate)
+    return await _take(desk, "federate", asked, _federate)
 
 
-def _take(desk: Desk, kind: str, asked: Any, make: Callable[[Job, Any, Lanes], dict[str, Any]]) -> JobView:
+async def _take(desk: Desk, kind: str, asked: Any, make: Callable[[Job, Any, Lanes], dict[str, Any]]) -> JobView:
     """Queue `make`; a job is named by its request without what is large or does not change it."""
     named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
-    return desk.take(kind, named, asked.wait_s, lambda job, lane: job.result(make(job, asked, desk.lanes)))
+    return await desk.take(kind, named, asked.wait_s, lambda job, lane: job.result(make(job, asked, desk.lanes)))
 
 
 def _animate(job: Job, asked: Animate, lanes: Lanes) -> dict[str, Any]:

@@ -47,25 +47,25 @@ class Video(Wish):
 
 
 @router.post("/batch", responses=RUNNING)
-def batch(asked: Batch, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
+async def batch(asked: Batch, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Masks of every picture: an event ``picture`` for each, ``{path, objects}`` or ``{path, problem}``."""
     asked.check_role(role)
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_pictures(job, asked, desk.lanes))
 
-    return desk.take("masks of pictures", asked.model_dump_json(exclude={"wait_s": True}), asked.wait_s, run)
+    return await desk.take("masks of pictures", asked.model_dump_json(exclude={"wait_s": True}), asked.wait_s, run)
 
 
 @router.post("/video", responses=RUNNING)
-def video(asked: Video, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
+async def video(asked: Video, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Follow things: a masked, numbered video, and every mask of every frame as lines of JSON."""
     asked.check_role(role)
 
     def run(job: Job, lane: int) -> Any:
         return job.result(_followed(job, asked, desk.lanes))
 
-    return desk.take("masks of a video", asked.model_dump_json(exclude={"wait_s": True}), asked.wait_s, run)
+    return await desk.take("masks of a video", asked.model_dump_json(exclude={"wait_s": True}), asked.wait_s, run)
 
 
 def _pictures(job: Job, asked: Batch, lanes: Lanes) -> dict[str, Any]:

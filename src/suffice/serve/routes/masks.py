@@ -147,7 +147,7 @@ def models() -> Names:
 
 
 @router.post("", responses=RUNNING)
-def masks(asked: Asked, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
+async def masks(asked: Asked, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
     """Masks of what is asked. The picture is encoded once: later prompts on it cost only themselves."""
     asked.check_role(role)
 
@@ -155,7 +155,7 @@ def masks(asked: Asked, desk: Desk_, role: Annotated[Role, RUNNER]) -> JobView:
         return job.result(_answer(asked, desk.lanes))
 
     named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
-    return desk.take("masks", named, asked.wait_s, run)
+    return await desk.take("masks", named, asked.wait_s, run)
 
 
 @router.post("/boxes")

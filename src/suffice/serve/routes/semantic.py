@@ -43,30 +43,30 @@ class Category(Mapped):
 
 
 @router.post("/semantic", responses=RUNNING)
-def semantic(asked: Semantic, desk: Desk_) -> JobView:
+async def semantic(asked: Semantic, desk: Desk_) -> JobView:
     """The class of every pixel: areas by name, and a mask for each."""
     from suffice.masks import api
 
     def answer(found: SemanticMap, masks: list[Mask]) -> dict[str, Any]:
         return api.semantic(found, masks, asked.majority_min)
 
-    return _take(desk, "semantic", asked, answer)
+    return await _take(desk, "semantic", asked, answer)
 
 
 @router.post("/category", responses=RUNNING)
-def category(asked: Category, desk: Desk_) -> JobView:
+async def category(asked: Category, desk: Desk_) -> JobView:
     """One mask of all pixels of some classes, without those of others."""
     from suffice.masks import api
 
     def answer(found: SemanticMap, masks: list[Mask]) -> dict[str, Any]:
         return api.category(found, asked.include, asked.exclude, masks, parsed(asked.steps))
 
-    return _take(desk, "category", asked, answer)
+    return await _take(desk, "category", asked, answer)
 
 
-def _take(desk: Desk, kind: str, asked: Mapped, answer: Any) -> JobView:
+async def _take(desk: Desk, kind: str, asked: Mapped, answer: Any) -> JobView:
     named = asked.model_dump_json(exclude={"source": {"data"}, "masks": True, "wait_s": True})
-    return desk.take(
+    return await desk.take(
         kind, named, asked.wait_s, lambda job, lane: job.result(answer(*_map_and_masks(asked, desk.lanes)))
     )
 
