@@ -78,7 +78,7 @@ def test_inpaint_leaves_the_rest_alone(tmp_path: Path) -> None:
 
 def test_what_words_find_is_painted(tmp_path: Path) -> None:
     street = str(asset_path("pedestrians.mp4"))
-    frames = [picture[150:400, 400:768] for _, picture in decode_frames(street, [50, 52, 54], index_video(street))]
+    frames = [picture for _, picture in decode_frames(street, [50, 52, 54], index_video(street))]
     write_video(str(tmp_path / "street.mp4"), frames, 5)
     PIL.Image.fromarray(frames[0]).save(tmp_path / "street.png")
     said = ["--model", str(tiny_checkpoint()), *COMMON]
@@ -87,9 +87,10 @@ def test_what_words_find_is_painted(tmp_path: Path) -> None:
                     "--out", str(out)])  # fmt: skip
     mask = np.asarray(PIL.Image.open(answer["settings"]["mask"])) > 0
     painted = np.asarray(PIL.Image.open(out))
-    assert 300 < mask.sum() < mask.size / 4 and np.array_equal(painted[~mask], frames[0][~mask])
+    assert 1000 < mask.sum() < mask.size / 8 and np.array_equal(painted[~mask], frames[0][~mask])
     assert not np.array_equal(painted[mask], frames[0][mask])
-    clip = ["animate", "--init", str(tmp_path / "street.mp4"), "--frames", "2", "--timeline", "a", *said]
+    clip = ["animate", "--init", str(tmp_path / "street.mp4"), "--frames", "2", "--timeline", "a", "--only-masked"]
+    clip += said
     answer = _json([*clip, "--mask", "text:person", "--out", str(tmp_path / "empty.gif")])
     track = Path(answer["settings"]["mask"]).read_text().splitlines()
     assert len(track) == answer["frames"] == 2

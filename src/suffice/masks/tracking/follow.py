@@ -56,9 +56,9 @@ def follow(
 ) -> Iterator[FrameThings]:
     """`frames` one by one, in any order that is one in time (backwards too); two of them are held at once.
 
-    A found thing is tracked by its boxes. A frame is answered when the next one was looked at: a thing that is seen there
-    again is shown from its first box on, a flicker never. A prompted one that no word finds again goes where its patch
-    went, and is lost when nothing there is like it.
+    A found thing is tracked by its boxes. A frame is answered when the next one was looked at: a thing that is seen
+    there again is shown from its first box on, a flicker never. A prompted one that no word finds again goes where its
+    patch went, and is lost when nothing there is like it.
     """
     tracker = Tracker(asked.settings)
     held: _Held | None = None
