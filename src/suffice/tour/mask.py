@@ -49,8 +49,8 @@ def mask(trip: Trip) -> Chapter:
 
 
 def _figures(trip: Trip, video: str, count: int) -> list[Figure]:
-    """Three frames of the drawn video; in the first two nothing has its number yet."""
-    wanted = sorted({min(2, count - 1), count // 2 + 1, count - 1})
+    """The first, the middle and the last frame of the drawn video."""
+    wanted = sorted({0, count // 2, count - 1})
     rows = trip.con.sql(
         f"SELECT image, time_s FROM frames('{video}') WHERE frame_index IN ({', '.join(map(str, wanted))})"
         " ORDER BY frame_index"
