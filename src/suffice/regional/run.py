@@ -102,7 +102,6 @@ def run_to_file(
         loaded = load(model, control=control, moves=settings.frames > 1)
     with report.stage("encode"):
         course = loaded.course(settings, picture=picture, mask=mask, control=control)
-    with report.stage("memory"):
         room_for(loaded.networks, workers).check(course)
     with opened(*loaded.networks, skips=settings.skip.mode != "off" or workers > 1) as denoiser:
         course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
