@@ -23,7 +23,7 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     """The page of ``suffice tour --quick``, and the facts of its chapters by their titles."""
     folder = tmp_path_factory.mktemp("tour")
     command = [sys.executable, "-m", "suffice", "tour", "--quick", "--json"]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     told = json.loads(ran.stdout)
     return folder / told["page"], {chapter["title"]: chapter for chapter in told["chapters"]}
