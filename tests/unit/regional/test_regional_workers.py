@@ -26,6 +26,7 @@ from suffice.regional.local import LocalEngine  # noqa: E402
 from suffice.regional.model import Model, load  # noqa: E402
 from suffice.regional.schedule.policy import OneByOne  # noqa: E402
 from suffice.regional.settings import RequestSettings, SkipSettings  # noqa: E402
+from suffice.regional.tiles import TileGrid  # noqa: E402
 from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet, WorkerError  # noqa: E402
 from suffice.regional.workers.planner import Planner  # noqa: E402
 
@@ -146,13 +147,14 @@ def test_what_a_resting_worker_sends_is_nothing(model: Model) -> None:
     latents = course.latents.numpy()
     halves = (tuple(range(12)), tuple(range(12, 24)))
     for rank in (0, 1):
-        fleet.send(rank, say.Begin(0, course.grid, say.Told(text), halves))
+        fleet.send(rank, say.Begin(0, TileGrid(8, 12, 2), say.Told(text), halves))
         fleet.send(rank, say.Step(0, 0, 900, latents, halves, True, True))
         fleet.send(rank, say.Step(0, 1, 800, latents, (halves[0], ()), True, False))
         fleet.send(rank, say.Step(0, 2, 700, latents, ((0,), halves[1]), True, False))
     heard: list[tuple[int, Any]] = []
     while len(heard) < 5:
         heard += fleet.poll(1.0)
+        assert all(isinstance(reply, say.Done) for _, reply in heard), heard
     fleet.stop()
     sent = {(rank, reply.step): reply.bytes_by_kind for rank, reply in heard}
     assert set(sent) == {(0, 0), (1, 0), (0, 1), (0, 2), (1, 2)}
