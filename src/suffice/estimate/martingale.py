@@ -121,7 +121,8 @@ class Bets:
         step = log_ratio / np.maximum(stakes, 1e-300)
         while (wrong := is_open & is_rejected(high)).any():
             high, step = np.where(wrong, high + step, high), 2 * step
-        while (is_open & (high - low > 1e-3 * np.abs(centre - low))).any():
+        # Closer than numbers themselves lie no bracket comes, however near its end is to the centre.
+        while (is_open & (high - low > np.maximum(1e-3 * np.abs(centre - low), 4 * np.spacing(np.abs(high))))).any():
             middle = (low + high) / 2
             is_low = is_rejected(middle)
             low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
