@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo studio test check coverage bench lock clean
+.PHONY: help demo tour studio test check coverage bench lock clean
 
 help:  ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ help:  ## Show this list.
 demo: .venv/core  ## Ask the packaged street video its first question (light core, no torch).
 	$(BIN)/suffice demo
 
+tour: .venv/test  ## The whole loop on what ships; leaves out/tour/index.html.
+	$(BIN)/suffice tour
+
 studio: .venv/test  ## The studio, over a sample project, on http://127.0.0.1:8321.
 	mkdir -p out/studio && cp -n src/suffice/assets/pedestrians.mp4 out/studio/
 	$(BIN)/suffice serve --root out/studio
@@ -35,8 +38,9 @@ check: .venv/test  ## Lint, format, types, layering.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-coverage: .venv/test  ## The long statistical runs behind every printed guarantee.
-	$(BIN)/python -m pytest -n 2 -q -m coverage tests/statistical
+coverage: .venv/test  ## The long statistical runs behind every printed guarantee; run again, it goes on where it was.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m coverage --resume out/coverage tests/statistical
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m coverage tests/unit/enough
 
 bench: .venv/test  ## Every benchmark, ours and the other in one run; writes bench/results.
 	for file in bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

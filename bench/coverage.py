@@ -25,8 +25,8 @@ from scipy.stats import chi2, norm
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
 from suffice.estimate.bounded_ratio import BoundedRatio
-from suffice.estimate.coverage import CoverageCell, coverage
 from suffice.estimate.interval import Interval
+from suffice.estimate.lab import CoverageCell, coverage
 from suffice.estimate.populations import PROXIES, Population, clustered, ordinary, people, rare, video, with_proxy
 from suffice.estimate.proxy_mean import ProxyMean
 from suffice.estimate.relative import best_point, is_within

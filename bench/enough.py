@@ -1,11 +1,11 @@
 """Oracle calls for 5 % at 95 % on the packaged clip: ours, uniform sampling with the same validity, an oracle's.
 
-    python bench/enough.py [--store FILE] [--runs N] [--wall]
+    python bench/enough.py [--store FILE] [--runs N] [--wall] [--all]
 
 All frames are detected once (kept in `--store`); every run then samples from what was found, so calls are counted
 and the detector is not run again. "Uniform" is betting on one uniform sample with the same ranges (BoundedMean,
 BoundedRatio). "Knowing the variance" is the normal-theory size an oracle would take: no procedure that has to earn its
-interval gets there. With `--wall`, the same question is also timed on fresh stores, sampled against full.
+interval gets there. With `--wall`, one question is timed on fresh stores, sampled against full.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def replayed(frames: list[list[tuple[str, float]]], cap: int) -> suffice.Connect
         return frames[frame][:cap]
 
     con.register("found", found)
-    con.sql(f"CREATE TABLE seen AS SELECT i AS frame FROM range({len(frames)}) r(i)")
+    clip = repr(str(asset_path("pedestrians.mp4")))
+    con.sql(f"CREATE VIEW seen AS SELECT frame_index AS frame FROM frames({clip})")
     return con
 
 
@@ -130,12 +131,15 @@ def calls(frames: list[list[tuple[str, float]]], runs: int) -> list[dict[str, An
 
 
 def wall() -> dict[str, Any]:
-    """Seconds of one question on the clip at four frames a second, sampled and full, each on a fresh store."""
+    """Seconds of one question on the whole clip, sampled and full, each on a fresh store; frames are sought, not read
+    through, where that is less to decode."""
     clip = repr(str(asset_path("pedestrians.mp4")))
-    frames = f"frames({clip}, fps => 4) f, detect(f.image, max_objects => 20) o"
+    frames = f"frames({clip}) f, detect(f.image, max_objects => 20) o"
     ask = f"SELECT count(*) AS n FROM {frames} WHERE label = 'person'"
-    found: dict[str, Any] = {"statement": "count of people at fps 4, WITHIN 10%"}
-    for name, target in (("sampled", " WITHIN 10%"), ("full", "")):
+    found: dict[str, Any] = {"statement": "count of people in all 795 frames, WITHIN 5%"}
+    with suffice.connect() as con:  # weights are loaded before either is timed
+        con.sql(f"SELECT count(*) FROM frames({clip}) f, detect(f.image, max_objects => 20) o WHERE frame_index < 2")
+    for name, target in (("sampled", " WITHIN 5%"), ("full", "")):
         with tempfile.TemporaryDirectory() as folder, suffice.connect(Path(folder) / "s.suffice") as con:
             started = time.perf_counter()
             work = con.sql(ask + target, seed=1).work
@@ -192,15 +196,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", default=str(ROOT / "out" / "clip.suffice"))
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--wall", action="store_true")
+    parser.add_argument("--wall", action="store_true", help="only the seconds of one question")
+    parser.add_argument("--all", action="store_true", help="calls as well as seconds")
     options = parser.parse_args()
     Path(options.store).parent.mkdir(exist_ok=True)
     frames = detections(options.store)
-    old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results = {
-        "calls_5_percent_at_95": calls(frames, options.runs),
-        "wall": wall() if options.wall else old.get("wall"),
-    }
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    if options.wall:
+        results["wall"] = wall()
+        print(results["wall"], flush=True)
+    if not options.wall or options.all:
+        results["calls_5_percent_at_95"] = calls(frames, options.runs)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(frames, results["calls_5_percent_at_95"])
 

@@ -1,13 +1,15 @@
-"""Clients a second: ours against Flower's simulation and pfl-research, on the same data, start, K and rounds; then a
-million registered clients.
+"""All tables of the room: clients a second against Flower's simulation, pfl-research and FedScale's client, a million
+registered clients, selectors in virtual time, the control plane, FedScale's defects, pace.
 
-    python bench/federated.py [--clients 100] [--rounds 4] [--repeats 3] [--home FOLDER]
+    python bench/federated.py [--only TABLE …] [--clients 100] [--rounds 4] [--repeats 2] [--seeds 5] [--home FOLDER]
 
-Every client is in every round, so accuracies can be compared. Each engine runs in a process of its own, the peers in
-environments of their own (made under --home on first use), all with one thread a process. The engines take turns, so
-that a machine that slows down slows all. The first round, which pays for starting up, is not counted.
+Engines: the same data, start, K and rounds; every client is in every round, so accuracies can be compared. Each runs in
+a process of its own, the peers in environments of their own (made under --home on first use), all with one thread a
+process. They take turns, so that a machine that slows down slows all. The first round, which pays for starting up, is
+not counted. Of FedScale its client runs (see peers/fedscale_peer.py); its formulas are held against ours in
+tests/unit/federated/test_federated_defects.py, which the table `defects` runs.
 
-The other tables of the room are bench/federated_selection.py, federated_checkin.py and federated_pace.py.
+Each table is kept as soon as it is measured. About fifteen minutes on two cores, once the environments are made.
 """
 
 from __future__ import annotations
@@ -15,16 +17,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import venv
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import federated_checkin
+import federated_pace
+import federated_selection
 import numpy as np
-from report import save
+from report import RESULTS, keep, save
 
 FOLDER = Path(__file__).parent / "peers"
 OURS = {"ours, vmap": "vmap 1", "ours, loop": "loop 1", "ours, vmap, 2 processes": "vmap 2"}
@@ -59,6 +66,15 @@ def environment(home: Path, name: str, packages: str) -> str:
     return str(python)
 
 
+def fedscale(home: Path) -> list[str]:
+    """FedScale asks for half of PyPI, of which its client needs one package: those two in a folder beside ours."""
+    folder = home / "fedscale"
+    if not (folder / "fedscale").exists():
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(folder)]
+        subprocess.run([*command, "fedscale==1.0", "overrides"], check=True)
+    return ["env", f"PYTHONPATH={folder}", sys.executable, "fedscale_peer.py"]
+
+
 def run(command: list[str], task: Path, rounds: int, seconds_max: float) -> dict[str, Any]:
     """What an engine printed, and the memory of its largest process."""
     names = {"FEDERATED_TASK": str(task), "FEDERATED_ROUNDS": str(rounds), "OMP_NUM_THREADS": "1"}
@@ -84,6 +100,7 @@ def engines(
     commands = {name: [sys.executable, "federated_ours.py", *arguments.split()] for name, arguments in OURS.items()}
     for name, (script, folder, packages) in PEERS.items():
         commands[name] = [environment(home, folder, packages), script]
+    commands["FedScale 1.0, its client"] = fedscale(home)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in commands}
     with tempfile.TemporaryDirectory() as folder_name:
         task = Path(folder_name) / "task.npz"
@@ -135,19 +152,67 @@ def million(rounds: int) -> dict[str, Any]:
     }
 
 
+def defects() -> Iterator[dict[str, Any]]:
+    """One row a defect of FedScale: its test shows its formula wrong and ours right."""
+    folder = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-rA", "tests/unit/federated/test_federated_defects.py"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+    found: dict[str, list[str]] = {}
+    for outcome, name in re.findall(r"^(PASSED|FAILED|ERROR) \S+::test_(\d+_\w+)", said, re.MULTILINE):
+        found.setdefault(name, []).append(outcome)
+    if not found:
+        raise RuntimeError(said[-500:])
+    for name, outcomes in sorted(found.items(), key=lambda pair: int(pair[0].partition("_")[0])):
+        held = outcomes.count("PASSED")
+        yield {"defect": name.replace("_", " "), "tests": len(outcomes), "fails_there_passes_here": held}
+
+
+def measure(table: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """The rows of a table."""
+    if table == "engines":
+        sizes = {
+            model: chosen.clients if model.startswith("small") else max(8, chosen.clients // 5) for model in MODELS
+        }
+        return [
+            row
+            for model, clients in sizes.items()
+            for row in engines(chosen.home, model, clients, chosen.rounds, chosen.repeats, chosen.seconds_max)
+        ]
+    if table == "million":
+        return [million(100)]
+    if table == "selection":
+        return list(federated_selection.measure(chosen.seeds))
+    if table == "control plane":
+        return federated_checkin.measure(5.0)
+    return list(defects()) if table == "defects" else federated_pace.measure(chosen.repeats, 6.0)
+
+
+TABLES = ("engines", "million", "selection", "control plane", "defects", "pace")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seconds-max", type=float, default=1200.0)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seconds-max", type=float, default=240.0)
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "suffice-peers")
     chosen = parser.parse_args()
-    rows = [million(100)]
-    for model in MODELS:
-        clients = chosen.clients if model.startswith("small") else max(8, chosen.clients // 5)
-        rows += engines(chosen.home, model, clients, chosen.rounds, chosen.repeats, chosen.seconds_max)
+    rows: list[dict[str, Any]] = kept(chosen.only)
+    for table in chosen.only:
+        print(f"{table} …", file=sys.stderr, flush=True)
+        rows += [{"table": table, **row} for row in measure(table, chosen)]
+        keep("federated", rows)
     save("federated", rows)
+
+
+def kept(measured_anew: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the tables that are not measured this time."""
+    file = RESULTS / "federated.json"
+    found = json.loads(file.read_text())["rows"] if file.exists() else []
+    return [row for row in found if row["table"] not in measured_anew]
 
 
 if __name__ == "__main__":

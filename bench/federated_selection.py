@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -122,13 +123,11 @@ def keep_curves(regime: str, reports: dict[str, Report]) -> None:
     (RESULTS / "federated_curves.json").write_text(json.dumps({"regime": regime, "curves": curves}) + "\n")
 
 
-def main(seeds: int) -> None:
-    rows: list[dict[str, Any]] = []
+def measure(seeds: int) -> Iterator[dict[str, Any]]:
+    """Rows, regime by regime."""
     for regime in REGIMES:
-        # Kept after every regime: the whole takes a while.
-        rows += compare(regime, seeds)
-        save("federated_selection", rows)
+        yield from compare(regime, seeds)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    save("federated_selection", list(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 5)))

@@ -38,11 +38,12 @@ def environment(home: Path, name: str, packages: str | None) -> str:
     if packages is None:
         return sys.executable
     folder = home / name.split()[0].lower()
-    if not folder.exists():
-        venv.create(folder, with_pip=True)
-        python = str(folder / "bin" / "python")
+    python, made = str(folder / "bin" / "python"), folder / "made"
+    if not made.exists() or made.read_text() != packages:  # a half-made one is made again
+        venv.create(folder, with_pip=True, clear=True)
         subprocess.run([python, "-m", "pip", "install", "-q", *packages.split(), "onnxruntime", "pillow"], check=True)
-    return str(folder / "bin" / "python")
+        made.write_text(packages)
+    return python
 
 
 def cut(clip: Path, frames: int) -> None:
@@ -81,24 +82,40 @@ def run(python: str, script: str, clip: Path, frames: int, store: str) -> dict[s
     return {**answer, "process_s": process_s}
 
 
-def measure(
-    name: str, script: str, packages: str | None, home: Path, clip: Path, frames: int, rounds: int
-) -> dict[str, Any]:
-    try:
-        python = environment(home, name, packages)
-        cold, warm = [], []
-        for _ in range(rounds):
-            with tempfile.TemporaryDirectory() as store:
-                cold.append(run(python, script, clip, frames, store))
-                warm.append(run(python, script, clip, frames, store))
-    except (RuntimeError, subprocess.SubprocessError) as error:
-        return {"peer": name, "problem": " ".join(str(error).split())}
+Runs = dict[str, list[dict[str, Any]]]
+"""Cold and warm runs of one peer."""
+
+
+def measure(rounds: int, home: Path, clip: Path, frames: int) -> tuple[dict[str, Runs], dict[str, str]]:
+    """Every peer once a round, so that a machine that slows down slows all; and what went wrong with which."""
+    runs: dict[str, Runs] = {name: {"cold": [], "warm": []} for name in PEERS}
+    problems: dict[str, str] = {}
+    for number in range(rounds):
+        for name, (script, packages) in PEERS.items():
+            if name in problems:
+                continue
+            try:
+                python = environment(home, name, packages)
+                with tempfile.TemporaryDirectory() as store:
+                    for kind in ("cold", "warm"):
+                        runs[name][kind].append(run(python, script, clip, frames, store))
+            except (RuntimeError, subprocess.SubprocessError, OSError) as error:
+                problems[name] = " ".join(str(error).split())
+            spans = [f"{kind} {each[-1]['seconds']:.2f} s" for kind, each in runs[name].items() if each]
+            print(f"round {number + 1}: {name}: {problems.get(name) or ', '.join(spans)}", file=sys.stderr, flush=True)
+    return runs, problems
+
+
+def medians(name: str, runs: Runs) -> dict[str, Any]:
     spans = {"": "seconds", "_open": "open_s", "_process": "process_s"}
     return {
         "peer": name,
-        **{f"cold{span}_s": statistics.median(one[key] for one in cold) for span, key in spans.items()},
-        **{f"warm{span}_s": statistics.median(one[key] for one in warm) for span, key in spans.items()},
-        "rows": sorted((index, label, round(score, 3)) for index, label, score in warm[-1]["rows"]),
+        **{
+            f"{kind}{span}_s": statistics.median(one[key] for one in each)
+            for kind, each in runs.items()
+            for span, key in spans.items()
+        },
+        "rows": sorted((index, label, round(score, 3)) for index, label, score in runs["warm"][-1]["rows"]),
     }
 
 
@@ -111,10 +128,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         cut(clip, chosen.frames)
-        measured = [
-            measure(name, script, packages, chosen.home, clip, chosen.frames, chosen.rounds)
-            for name, (script, packages) in PEERS.items()
-        ]
+        runs, problems = measure(chosen.rounds, chosen.home, clip, chosen.frames)
+    if "suffice" in problems:
+        raise SystemExit(f"suffice: {problems['suffice']}")
+    measured = [
+        {"peer": name, "problem": problems[name]} if name in problems else medians(name, each)
+        for name, each in runs.items()
+    ]
     ours = measured[0]["rows"]
     for row in measured:
         if "rows" in row:

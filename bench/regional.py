@@ -17,23 +17,24 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from regional_quality import quality
 
+from suffice.assets import asset_path
 from suffice.regional.denoiser import Condition, opened
-from suffice.regional.flops import FlopMeter, counted
+from suffice.regional.flops import counted
 from suffice.regional.frame import Cache
-from suffice.regional.local import LocalEngine
 from suffice.regional.model import Model, load
 from suffice.regional.schedule.cost import StepCost, fit
-from suffice.regional.schedule.policy import GapFilling, OneByOne
+from suffice.regional.schedule.policy import GapFilling, OneByOne, Policy
 from suffice.regional.schedule.simulate import simulate
 from suffice.regional.schedule.trace import strips, synthetic_trace
 from suffice.regional.settings import RequestSettings, SkipSettings
@@ -45,10 +46,7 @@ from suffice.regional.workers.planner import Planner
 RESULTS = Path(__file__).parent / "results" / "regional.json"
 SKIP = SkipSettings(mode="budget", active_fraction=0.5)
 WHOLE = SkipSettings(mode="off")
-STEPS, GUIDANCE = 20, 3.0
-COLOURS = ("red", "green", "blue", "yellow", "white", "orange", "purple", "cyan")
-SHAPES = ("circle", "square", "triangle", "star", "ring", "cross")
-GROUNDS = ("black", "white", "grey", "blue")
+STEPS = 20
 
 
 def sd15_unet() -> Any:
@@ -143,144 +141,12 @@ def gpu(args: argparse.Namespace) -> dict[str, Any]:
     return {"device": torch.cuda.get_device_name(), "rows": rows}
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way to spend part of the FLOPs. change: from the common request. sampled: another loop than a course."""
-
-    name: str
-    change: Callable[[RequestSettings], RequestSettings]
-
-
-def with_skip(**changes: Any) -> Callable[[RequestSettings], RequestSettings]:
-    return lambda asked: replace(asked, skip=replace(SKIP, active_fraction=asked.skip.active_fraction, **changes))
-
-
-WAYS = (
-    Way("ours", with_skip()),
-    Way("ours, zero order", with_skip(fill="zero_order")),
-    Way("change only", with_skip(attention_power=0.0)),
-    Way("attention only", with_skip(change_power=0.0, attention_power=1.0)),
-    Way("random regions", with_skip(mode="random")),
-    Way("whole picture rests", lambda asked: replace(with_skip()(asked), regions=1)),
-    Way("fewer steps", lambda a: replace(a, steps=round(a.steps * a.skip.active_fraction), skip=WHOLE)),
-)
-
-
-def quality(args: argparse.Namespace) -> dict[str, Any]:
-    """Pictures of the same prompts and seeds, each way against the whole run."""
-    model, judged = load(args.model), judge(args.judge)
-    prompts = made_up_prompts(args.prompts)
-    rows: dict[str, list[dict[str, float]]] = {}
-    with opened(model.unet) as denoiser:
-        for number, (prompt, colour) in enumerate(prompts):
-            asked = RequestSettings(prompt, steps=STEPS, guidance=GUIDANCE, seed=number, skip=WHOLE)
-            whole, whole_flops = drawn(model, denoiser, asked)
-            rows.setdefault("whole run", []).append(compared(whole, whole, 1.0, judged(whole, colour)))
-            for way in WAYS:
-                told = way.change(replace(asked, skip=replace(SKIP, active_fraction=args.fraction)))
-                picture, flops = drawn(model, denoiser, told)
-                row = compared(picture, whole, flops / whole_flops, judged(picture, colour))
-                rows.setdefault(way.name, []).append(row)
-            patches = naive_patches(model, denoiser, replace(asked, steps=round(STEPS * args.fraction)))
-            rows.setdefault("naive patches", []).append(
-                compared(patches, whole, args.fraction, judged(patches, colour))
-            )
-            print(f"{number + 1} of {len(prompts)}", file=sys.stderr, flush=True)
-    table = [summary(name, found) for name, found in rows.items()]
-    print_table(table)
-    return {
-        "prompts": len(prompts),
-        "steps": STEPS,
-        "guidance": GUIDANCE,
-        "model": Path(args.model).name,
-        "rows": table,
-    }
-
-
-def made_up_prompts(count: int) -> list[tuple[str, str]]:
-    dice = np.random.default_rng(7)
-    out = []
-    for _ in range(count):
-        colour, shape = str(dice.choice(COLOURS[:5])), str(dice.choice(SHAPES[:3]))
-        ground = str(dice.choice([one for one in GROUNDS if one != colour]))
-        out.append((f"a {colour} {shape} on a {ground} background", colour))
-    return out
-
-
-def drawn(model: Model, denoiser: Any, asked: RequestSettings) -> tuple[Any, int]:
-    course, engine = model.course(asked), LocalEngine(denoiser, METER)
-    before = METER.executed
-    engine.run(course)
-    return model.decode(course.latents)[0], METER.executed - before
-
-
-METER = FlopMeter()
-
-
-def naive_patches(model: Model, denoiser: Any, asked: RequestSettings) -> Any:
-    """Four quarters that know nothing of each other, each a picture of its own."""
-    course = model.course(replace(asked, pictures=1))
-    quarters = TileGrid(course.grid.height, course.grid.width, course.grid.height // 2)
-    latents = quarters.cut(course.latents)[0]
-    sides = course.condition.batch
-    text = course.condition.text.repeat_interleave(quarters.count, 0)
-    with torch.no_grad():
-        for step in course.scheduler.timesteps:
-            scaled = course.scheduler.scale_model_input(latents, step).repeat(sides, 1, 1, 1)
-            without, prompted = denoiser.unet(scaled, step, text, return_dict=False)[0].chunk(2)
-            noise = without + asked.guidance * (prompted - without)
-            latents = course.scheduler.step(noise, step, latents, return_dict=False)[0]
-    return model.decode(quarters.joined(latents[None]))[0]
-
-
-def judge(folder: str | None) -> Callable[[Any, str], float]:
-    """The pocket classifiers where they are; without them nothing is judged."""
-    if folder is None:
-        return lambda picture, colour: float("nan")
-    from suffice.diffusion.pocket import judge as judges
-    from suffice.diffusion.pocket.scene import COLOURS as KNOWN
-
-    looker, names = judges.train_looker(Path(folder)), list(KNOWN)
-
-    def sees(picture: Any, colour: str) -> float:
-        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        with torch.no_grad():
-            _, colours = looker(pixels)
-        seen = colours.argmax(1).flatten().tolist()
-        return float(names.index(colour) + 1 in seen)
-
-    return sees
-
-
-def compared(picture: Any, whole: Any, flops: float, right: float) -> dict[str, float]:
-    from skimage.metrics import structural_similarity
-
-    error = np.mean((picture.astype(float) - whole.astype(float)) ** 2)
-    psnr = 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
-    similar = float(structural_similarity(picture, whole, channel_axis=2))
-    return {"psnr_db": psnr, "ssim": similar, "flops": flops, "judged_right": right}
-
-
-def summary(name: str, found: list[dict[str, float]]) -> dict[str, Any]:
-    psnr = np.array([one["psnr_db"] for one in found])
-    half = 1.96 * psnr.std(ddof=1) / len(psnr) ** 0.5 if len(psnr) > 1 else float("nan")
-    right = [one["judged_right"] for one in found]
-    return {
-        "way": name,
-        "flops": round(float(np.mean([one["flops"] for one in found])), 4),
-        "psnr_db": round(float(psnr.mean()), 2),
-        "psnr_95": round(float(half), 2),
-        "ssim": round(float(np.mean([one["ssim"] for one in found])), 4),
-        "judged_right": None if np.isnan(right).any() else round(float(np.mean(right)), 4),
-    }
-
-
 def sent(args: argparse.Namespace) -> dict[str, Any]:
     """Bytes by step of one request, and what an all-gather of everything in every step would send."""
     model, rows = load(args.model), []
     for ranks in (2, 4):
         for name, skip in (("off", WHOLE), ("budget=0.5", SKIP)):
-            fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(ranks)])
+            fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(ranks)])
             course = model.course(
                 RequestSettings("a red circle", steps=10, skip=replace(skip, warmup_steps=2, reset_every=10))
             )
@@ -307,35 +173,62 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def throughput(args: argparse.Namespace) -> dict[str, Any]:
-    """Wall seconds of the same requests on two processes, one way after the other: run it on a quiet machine.
+    """The same requests, all there from the start, on two worker processes, every way in turn, `rounds` times.
 
-    The strips here wait for each other in every layer of every step; DistriFusion's do so in the first steps only.
+    Wall seconds; a ratio is the median over rounds. A worker is busy while it computes and not while it waits for
+    another. The wide network makes steps of the length that real ones have; its weights are random.
     """
-    model, rows = load(args.model), []
-    ways = (
-        ("gaps filled", "stale", GapFilling(), SKIP),
-        ("one request at a time", "stale", OneByOne(), SKIP),
-        ("static strips", "stale", OneByOne(), WHOLE),
-    )
-    for name, exchange, policy, skip in ways:
-        fleet = ProcessFleet(2, args.model)
-        try:
-            planner = Planner(fleet, exchange, policy)
-            courses = [
-                model.course(RequestSettings("a red circle", steps=STEPS, seed=seed, skip=skip))
-                for seed in range(args.requests)
-            ]
-            started = time.perf_counter()
-            planner.run(courses)
-            taken_s = time.perf_counter() - started
-        finally:
-            fleet.stop()
-        busy = sum(planner.tally.busy_s.values())
-        rows.append({"way": name, "seconds": round(taken_s, 2), "utilisation": round(busy / taken_s / 2, 3)})
-    for row in rows:
-        row["requests_a_s_of_first"] = round(rows[0]["seconds"] / row["seconds"], 3)
-    print_table(rows)
-    return {"requests": args.requests, "workers": 2, "rows": rows}
+    rows = []
+    for name, size, model in (("pocket", None, load(args.model)), ("wide", args.wide_px, load(wide_checkpoint()))):
+        asked = RequestSettings("a red circle", steps=args.steps, height=size, width=size, skip=SKIP)
+        found = [[backlog(model, way, asked, args.requests) for way in BACKLOG_WAYS] for _ in range(args.rounds)]
+        for place, way in enumerate(BACKLOG_WAYS):
+            mine = [one[place] for one in found]
+            against = [one[place]["seconds"] / one[0]["seconds"] for one in found]
+            shown = {key: round(float(np.median([one[key] for one in mine])), 3) for key in mine[0]}
+            rows.append({"network": name, "way": way, **shown, "times_ours": round(float(np.median(against)), 3)})
+            print(rows[-1], flush=True)
+    return {"requests": args.requests, "workers": 2, "rounds": args.rounds, "steps": args.steps, "rows": rows}
+
+
+BACKLOG_WAYS: dict[str, tuple[str, Policy, SkipSettings]] = {
+    "gaps filled": ("stale", GapFilling(), SKIP),
+    "all share all": ("stale", GapFilling(elastic=False), SKIP),
+    "one at a time": ("stale", OneByOne(), SKIP),
+    "static strips": ("strips", OneByOne(), WHOLE),
+}
+
+
+def backlog(model: Model, way: str, asked: RequestSettings, requests: int) -> dict[str, float]:
+    exchange, policy, skip = BACKLOG_WAYS[way]
+    fleet = ProcessFleet(2, model.recipe)
+    try:
+        planner = Planner(fleet, exchange, policy)
+        planner.run([model.course(replace(asked, steps=4, skip=WHOLE))])  # what is first is slow
+        planner.tally.busy_s.clear()
+        courses = [model.course(replace(asked, seed=seed, skip=skip)) for seed in range(requests)]
+        started = time.perf_counter()
+        done = planner.run(courses)
+        taken_s = time.perf_counter() - started
+    finally:
+        fleet.stop()
+    p50_s, p99_s = np.percentile([one.finished_s - started for one in done], [50, 99])
+    busy = sum(planner.tally.busy_s.values()) / taken_s / 2
+    return {"seconds": taken_s, "utilisation": busy, "p50_s": float(p50_s), "p99_s": float(p99_s)}
+
+
+def wide_checkpoint() -> str:
+    """The pocket family with a UNet four times as wide and random, whose steps are long enough to measure."""
+    from diffusers import UNet2DConditionModel
+
+    folder = Path(tempfile.mkdtemp(prefix="suffice-wide-"))
+    for part in asset_path("pocket").iterdir():
+        if part.name in ("text_encoder", "tokenizer", "vae", "scheduler", "model_index.json"):
+            (folder / part.name).symlink_to(part)
+    told = json.loads((asset_path("pocket") / "unet" / "config.json").read_text())
+    torch.manual_seed(0)
+    UNet2DConditionModel.from_config({**told, "block_out_channels": [192, 288, 288]}).save_pretrained(folder / "unet")
+    return str(folder)
 
 
 def schedule(args: argparse.Namespace) -> dict[str, Any]:
@@ -356,6 +249,7 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
         trace = synthetic_trace(16 * workers // group, group, active_fraction=0.4, every_s=0.0)
         for name, requests, policy in (
             ("gaps filled", trace, GapFilling(2 * group + 4)),
+            ("all share all", trace, GapFilling(2 * group + 4, elastic=False)),
             ("one at a time", trace, OneByOne()),
             ("static strips", strips(trace), OneByOne()),
         ):
@@ -375,20 +269,28 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 PARTS = {"gpu": gpu, "cost": cost, "quality": quality, "bytes": sent, "throughput": throughput, "schedule": schedule}
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--model", default="pocket")
     parser.add_argument("--judge", default=None, help="folder of the pocket judges")
     parser.add_argument("--prompts", type=int, default=200)
+    parser.add_argument("--tuning", action="store_true", help="quality on prompts to choose by")
     parser.add_argument("--fraction", type=float, default=0.5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--requests", type=int, default=6)
-    args = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the requests of throughput")
+    parser.add_argument("--wide-px", type=int, default=128, help="side of their pictures on the wide network")
+    args = parser.parse_args(words)
     torch.set_num_threads(1)
     for name in args.only:
         print(f"\n{name}")
         found = PARTS[name](args)
+        if name == "quality":
+            print_table(found["rows"])
+        if args.tuning:
+            continue
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         RESULTS.write_text(json.dumps({**results, name: found}, indent=1) + "\n")
 

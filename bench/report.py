@@ -33,11 +33,16 @@ def ratio(ours: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, other, strict=True))
 
 
-def save(name: str, rows: list[dict[str, Any]]) -> None:
-    """Print `rows` and keep them as bench/results/NAME.json."""
+def keep(name: str, rows: list[dict[str, Any]]) -> None:
+    """Keep `rows` as bench/results/NAME.json."""
     RESULTS.mkdir(exist_ok=True)
     machine = {"python": platform.python_version(), "processor": platform.machine()}
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
+
+
+def save(name: str, rows: list[dict[str, Any]]) -> None:
+    """Print `rows` and keep them as bench/results/NAME.json."""
+    keep(name, rows)
     for row in rows:
         print(
             " | ".join(

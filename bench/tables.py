@@ -1,8 +1,11 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22 and TPC-DS's 99 queries, and plain sums over lineitem.
 
     python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums] [--folder out]
+    python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
 
-Data come from the tpch and tpcds extensions that ship on PyPI. Both sides run in this process over one connection, turn
+Data come from the tpch and tpcds extensions that ship on PyPI. Results of a scale other than 1 are kept beside those of
+scale 1 ("sums_10"). The sums are also asked cold: a new process, the file dropped from the page cache; bytes are what
+the process asked the file system for. Both sides run in this process over one connection, turn
 by turn; the least CPU seconds of the runs are compared (wall seconds are written down too, as medians). Every sampled
 answer is audited. The plain sums are sampled whatever it costs, to see how much must be read. Writes
 results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
@@ -14,6 +17,8 @@ import argparse
 import importlib.resources
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +29,7 @@ from typing import Any
 import duckdb
 
 import suffice
+from suffice.answer.tables.io_bytes import read_so_far
 
 HERE = Path(__file__).parent
 SUMS = {
@@ -49,12 +55,28 @@ def make(kind: str, scale: float, folder: Path) -> Path:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         half = path.with_suffix(".half")
-        half.unlink(missing_ok=True)
         with duckdb.connect(str(half)) as con:
             con.execute(f"LOAD '{extension(kind)}'")
-            con.execute(f"CALL {'dbgen' if kind == 'tpch' else 'dsdgen'}(sf = {scale:g})")
+            if kind == "tpcds":
+                con.execute(f"CALL dsdgen(sf = {scale:g}, overwrite = true)")
+            else:
+                make_tpch(con, scale)
         half.rename(path)
     return path
+
+
+def make_tpch(con: duckdb.DuckDBPyConnection, scale: float) -> None:
+    """In steps of scale 1, each a transaction."""
+    steps = max(1, round(scale))
+    con.execute("CREATE TABLE IF NOT EXISTS steps_made (step INTEGER)")
+    (made,) = con.execute("SELECT count(*) FROM steps_made").fetchone() or (0,)
+    for step in range(made, steps):
+        con.execute("BEGIN")
+        con.execute(f"CALL dbgen(sf = {scale:g}" + (f", children = {steps}, step = {step})" if steps > 1 else ")"))
+        con.execute(f"INSERT INTO steps_made VALUES ({step})")
+        con.execute("COMMIT")
+        print(f"tpch {scale:g}: step {step + 1} of {steps}")
+    con.execute("DROP TABLE steps_made")
 
 
 def queries(kind: str) -> dict[str, str]:
@@ -110,6 +132,29 @@ def run(
                 f"  {one['why_exact'] or ''}"
             )
     return results
+
+
+def cold(path: Path, sql: str) -> dict[str, float]:
+    """Wall milliseconds and bytes of one question each way, in new processes that find nothing in the page cache."""
+    found = {}
+    for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        command = [sys.executable, __file__, "--ask", str(path), statement]
+        one = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        found |= {f"{name}_ms": one["ms"], f"{name}_bytes": one["bytes"]}
+    return found
+
+
+def ask(path: Path, sql: str) -> None:
+    """One question in this process; the connection, its imports and its first words are not counted."""
+    with suffice.connect(path, progress=False) as con:
+        con.sample_always = True
+        con.sql("SELECT count(*) FROM nation WITHIN 5%")
+        before, started = read_so_far(), time.perf_counter()
+        con.sql(sql, seed=1).fetchall()
+        print(json.dumps({"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}))
 
 
 def speed_up(one: dict[str, Any]) -> float:
@@ -180,7 +225,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", choices=("sums", "tpch", "tpcds"))
     parser.add_argument("--folder", type=Path, default=HERE / "out")
+    parser.add_argument("--ask", nargs=2, metavar=("FILE", "SQL"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    if asked.ask:
+        ask(Path(asked.ask[0]), asked.ask[1])
+        return
+    suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "sums": lambda: run(make("tpch", asked.scale, asked.folder), SUMS, asked.runs, ("lineitem",), always=True),
         "tpch": lambda: run(make("tpch", asked.scale, asked.folder), queries("tpch"), asked.runs, ("lineitem",)),
@@ -196,19 +246,24 @@ def main() -> None:
     for name, part in parts.items():
         if asked.only in (None, name):
             results = part()
-            kept[name] = {
+            if name == "sums":
+                path = make("tpch", asked.scale, asked.folder)
+                for query, one in results.items():
+                    one["cold"] = cold(path, SUMS[query])
+                    print(f"{query:8} cold {one['cold']}")
+            kept[name + suffix] = {
                 "scale": asked.scale,
                 "cores": os.cpu_count(),
                 "summary": summary(results),
                 "queries": results,
             }
-            print(json.dumps(kept[name]["summary"], indent=1))
+            print(json.dumps(kept[name + suffix]["summary"], indent=1))
     if asked.only in (None, "sums"):
-        kept["progressive"] = progressive(make("tpch", asked.scale, asked.folder), SUMS["Q6"])
+        kept["progressive" + suffix] = progressive(make("tpch", asked.scale, asked.folder), SUMS["Q6"])
     target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    looks = kept.get("progressive", [])
+    looks = kept.get("progressive" + suffix, [])
     plot(
-        {name: kept[name]["queries"] for name in parts if name in kept},
+        {name: kept[name + suffix]["queries"] for name in parts if name + suffix in kept},
         looks,
         HERE.parent / "docs" / "images" / "tables.jpg",
     )

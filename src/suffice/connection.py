@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from suffice.answer.definitions import Definitions
 from suffice.answer.engine import Engine, QueryBudget
 from suffice.answer.remembered import RememberedStatements, SeenMedia
 from suffice.answer.result import Result
 from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
-from suffice.errors import SufficeError, SufficeWarning, UsageError, nearest
+from suffice.errors import SufficeError, UsageError, nearest
 from suffice.media.meter import Meter, metering
+from suffice.models.engines import open_engine
 from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
 from suffice.sql.repeatable import may_change_meaning
@@ -29,9 +29,8 @@ from suffice.sql.target import Target, split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
-from suffice.store.ledger import Ledger
 from suffice.store.results import ResultStore
-from suffice.store.schema import DROPS, create_schema, revising, revision
+from suffice.store.schema import DROPS, create_schema
 from suffice.store.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.guaranteed import Answer
     from suffice.answer.question import Question
-    from suffice.estimate.coverage import CoverageCell
+    from suffice.estimate.lab import CoverageCell
     from suffice.models.protocol import Image, Model
     from suffice.sql.plan import Bound
     from suffice.tables.build_scramble import Built
@@ -64,23 +63,26 @@ def connect(
     roots: Sequence[str | Path] | None = None,
     progress: bool | None = None,
     project: str | Path | None = None,
+    engine: str = "local",
 ) -> Connection:
     """Open `target` and ask it questions.
 
     Args:
-        target: a file (DuckDB), ``":memory:"``, ``"postgresql://…"``, or a folder of Parquet files.
-            The store of results lives in it. By default what `project` names, else memory.
+        target: a file (DuckDB), ``":memory:"``, ``"postgresql://…"``, ``"chdb:///folder?database=name"`` (ClickHouse),
+            or a folder or URL (``"s3://…"``) of Parquet, Delta or Iceberg. The store of results lives in it, that of an
+            object store in memory. By default what `project` names, else memory.
         roots: folders that media may be read from; None allows any path.
         progress: show progress bars on stderr; None shows them when stderr is a terminal.
         project: a ``suffice.toml`` whose media, models, roots, budget and store this connection gets.
+        engine: where models run: ``local``, ``ray`` or ``ray://HOST:PORT``, each of Ray's with ``?workers=N``.
     """
     if project is None:
-        return Connection(target or ":memory:", roots=roots, progress=progress)
+        return Connection(target or ":memory:", roots=roots, progress=progress, engine=engine)
     from suffice.project import load_project, project_statements
 
     loaded = load_project(project)
     allowed = roots if roots is not None else loaded.roots
-    con = Connection(target or loaded.target or ":memory:", roots=allowed, progress=progress)
+    con = Connection(target or loaded.target or ":memory:", roots=allowed, progress=progress, engine=engine)
     con.limit(**asdict(loaded.budget))
     for statement in project_statements(loaded):
         con.sql(statement)
@@ -96,7 +98,9 @@ class Connection:
         *,
         roots: Sequence[str | Path] | None = None,
         progress: bool | None = None,
+        engine: str = "local",
     ) -> None:
+        inference = open_engine(engine)
         database = open_database(target)
         with explained():
             create_schema(database)
@@ -107,15 +111,13 @@ class Connection:
             database.confine([*self._roots, *([database.target] if Path(database.target).is_dir() else [])])
         self._database = database
         self._registry = Registry()
+        self._definitions = Definitions(database, self._registry)
         self._catalogue = Catalogue(database, roots)
         self._results = ResultStore(database)
-        self._engine = Engine(database, self._catalogue, self._results, self._registry, progress)
+        self._engine = Engine(database, self._catalogue, self._results, self._registry, inference, progress)
         self._settled = SettledViews(self._engine)
         self._remembered = RememberedStatements(self._engine, self._sync)
         self._statement = threading.RLock()
-        self._views: dict[str, str] = {}
-        self._models: dict[str, tuple[str, str]] = {}
-        self._revision: dict[str, str] | None = None
         with self._running():
             pass
 
@@ -184,9 +186,9 @@ class Connection:
         work.spend("parse", time.perf_counter() - started)
         match statement:
             case CreateModel():
-                return self._create_model(statement, work)
+                return self._message(self._definitions.create_model(statement), work)
             case DropModel():
-                return self._drop_model(statement, work)
+                return self._message(self._definitions.drop_model(statement), work)
             case Explain():
                 return self._explain(statement, work)
             case Query():
@@ -323,7 +325,7 @@ class Connection:
     @property
     def views(self) -> dict[str, str]:
         """Views over media and models: name to SQL. Other views are DuckDB's own."""
-        return dict(self._views)
+        return dict(self._definitions.views)
 
     @property
     def duckdb(self) -> Any:
@@ -333,7 +335,9 @@ class Connection:
     @explained()
     def close(self) -> None:
         """Close the target; results that were not fetched are gone."""
+        self._engine.inference.close()
         self._results.flush()
+        self._settled.forget()
         self._database.close()
 
     def __enter__(self) -> Connection:
@@ -363,8 +367,9 @@ class Connection:
             return self._message(created, work)
         if isinstance(statement.tree, exp.Drop) and statement.tree.kind == "VIEW":
             view = statement.tree.find(exp.Table)
-            if view is not None and not view.db and view.name.lower() in self._views:
-                return self._message(self._drop_view(view.name.lower()), work)
+            if view is not None and not view.db and view.name.lower() in self._definitions.views:
+                return self._message(self._definitions.drop_view(view.name.lower()), work)
+        self._engine.drop_passing()
         seen: list[SeenMedia] = []
         asked = self._bind(statement.tree, work, seen)
         bound = self._settled.use(asked, work)
@@ -373,11 +378,10 @@ class Connection:
         from suffice.answer.exact import answer_exactly
 
         if bound.calls:
-            self._check(bound)
-        answer, settled = answer_exactly(self._engine, bound, work), len(self._settled)
-        self._settled.settle(bound, work)
+            bound = self._checked(bound)
+        answer = answer_exactly(self._engine, bound, work)
         result = self._run(answer, isinstance(bound.tree, exp.Query), work)
-        if settled == len(self._settled):  # else the next time is cheaper still
+        if not self._settled.is_coming(bound, work):  # else the next time is cheaper still
             self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
         return result
 
@@ -413,7 +417,7 @@ class Connection:
 
     def _names(self) -> set[str]:
         """Names in a statement that make it ours."""
-        return {*MEDIA, *self._views, *self._registry.names()}
+        return {*MEDIA, *self._definitions.views, *self._registry.names()}
 
     def _sync(self, function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
         return self._catalogue.sync(function, pattern, options, lambda path: None)
@@ -433,7 +437,7 @@ class Connection:
         def system(name: str) -> MediaTable | None:
             return system_table(self._engine, name)
 
-        bound = bind(tree, self._registry, self._results, self._views, sync, system)
+        bound = bind(tree, self._registry, self._results, self._definitions.views, sync, system)
         work.spend("bind", time.perf_counter() - started)
         return bound
 
@@ -488,95 +492,27 @@ class Connection:
         assert isinstance(create, exp.Create)
         body = create.expression
         bound = self._bind(body, Work())
+        name, replaces = create.this.name.lower(), bool(create.args.get("replace"))
         if bound.is_plain:
+            self._definitions.give_up_view(name, replace=replaces)
             return None
-        name = create.this.name.lower()
-        if name in self._views and not create.args.get("replace"):
-            raise UsageError(f"the view {name!r} exists already: CREATE OR REPLACE VIEW replaces it")
-        self._check(bound)
-        schema = self._database.schema
-        with revising(self._database):
-            self._database.rows(f"DELETE FROM {schema}.views WHERE name = ?", [name])
-            self._database.rows(f"INSERT INTO {schema}.views VALUES (?, ?)", [name, body.sql("duckdb")])
-        return f"view {name} created"
+        self._checked(bound)
+        return self._definitions.create_view(name, body.sql("duckdb", normalize_functions=False), replace=replaces)
 
-    def _check(self, bound: Bound) -> None:
-        """Let DuckDB bind the query, so that a wrong name is found before any model runs."""
-        from sqlglot import exp
+    def _checked(self, bound: Bound) -> Bound:
+        """The query as DuckDB can bind it, so that a wrong name is found before any model runs."""
+        from suffice.answer.bindable import bindable
 
-        from suffice.sql.rewrite.as_sql import answer_sql
-
-        if isinstance(bound.tree, exp.Query):
-            self._database.rows(f"DESCRIBE {answer_sql(bound)}")
-
-    def _drop_view(self, name: str) -> str:
-        with revising(self._database):
-            self._database.rows(f"DELETE FROM {self._database.schema}.views WHERE name = ?", [name])
-        return f"view {name} dropped"
+        return bindable(self._engine, bound)
 
     def _look_again(self) -> None:
-        """Take over what other connections to this store made or dropped since the last statement."""
-        import duckdb
-
-        try:
-            now = revision(self._database)
-        except duckdb.TransactionException:  # a transaction of the user's has failed: let the ROLLBACK through
-            return
-        if now == self._revision:
-            return
-        schema = self._database.schema
-        self._engine.forget()
-        self._remembered.forget()
-        if now.get(DROPS) != (self._revision or {}).get(DROPS):
+        """Forget what hangs on what another connection made or dropped since the last statement."""
+        changed = self._definitions.look_again()
+        if changed:
+            self._engine.forget()
+            self._remembered.forget()
+        if DROPS in changed:
             self._settled.forget()
-        self._views = {
-            str(name): str(sql) for name, sql in self._database.rows(f"SELECT name, sql FROM {schema}.views")
-        }
-        stored = self._database.rows(f"SELECT name, locator, options FROM {schema}.models")
-        self._bind_stored({str(name): (str(locator), str(options)) for name, locator, options in stored})
-        self._revision = now
-
-    def _bind_stored(self, stored: dict[str, tuple[str, str]]) -> None:
-        """The models of the store; one whose runner is not installed here must not keep the store from opening."""
-        for name in self._models.keys() - stored.keys():
-            if name in self._registry:
-                self._registry.unbind(name)
-        for name, (locator, options) in stored.items():
-            if self._models.get(name) != (locator, options):
-                try:
-                    self._registry.bind_later(name, locator, json.loads(options))
-                except SufficeError as error:
-                    warnings.warn(str(error), SufficeWarning, stacklevel=2)
-        self._models = stored
-
-    def _create_model(self, statement: CreateModel, work: Work) -> Result:
-        name, schema = statement.name.lower(), self._database.schema
-        if self._database.rows("SELECT 1 FROM duckdb_functions() WHERE function_name = ? LIMIT 1", [name]):
-            raise UsageError(f"CREATE MODEL {name}: DuckDB has a function of this name already")
-        known = {str(row[0]) for row in self._database.rows(f"SELECT name FROM {schema}.models")}
-        if name in known and not statement.replace:
-            raise UsageError(f"the model {name!r} exists already: CREATE OR REPLACE MODEL replaces it")
-        options = json.dumps(dict(statement.options))
-        self._registry.bind(name, statement.locator, statement.options)
-        self._models[name] = (statement.locator, options)
-        with revising(self._database):
-            self._database.rows(f"DELETE FROM {schema}.models WHERE name = ?", [name])
-            self._database.rows(
-                f"INSERT INTO {schema}.models VALUES (?, ?, ?)",
-                [name, statement.locator, options],
-            )
-        return self._message(f"model {name} created", work)
-
-    def _drop_model(self, statement: DropModel, work: Work) -> Result:
-        name = statement.name.lower()
-        if statement.if_exists and name not in self._registry:
-            return self._message(f"no model {name}", work)
-        self._registry.unbind(name)
-        self._models.pop(name, None)
-        with revising(self._database):
-            self._database.rows(f"DELETE FROM {self._database.schema}.models WHERE name = ?", [name])
-            Ledger(self._database).close(name)
-        return self._message(f"model {name} dropped; its results are kept, suffice store drop removes them", work)
 
     def _explain(self, statement: Explain, work: Work) -> Result:
         query = parse(statement.sql, self._names())
@@ -587,7 +523,7 @@ class Connection:
             return self._run(f"EXPLAIN {'ANALYZE ' if statement.analyze else ''}{statement.sql}", False, work)
         from suffice.answer.explain import explain_lines
 
-        self._check(bound)
+        bound = self._checked(bound)
         lines = explain_lines(self._engine, bound, statement.analyze, work, self.image)
         return self._rows_result(["plan"], [(line,) for line in lines], work)
 

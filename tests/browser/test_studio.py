@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -182,3 +182,40 @@ def test_a_token_is_needed_once(browser: object, tmp_path: Path) -> None:
         expect(page.locator("#server")).to_contain_text("admin")
         assert "s3cret" not in page.url and "s3cret" not in page.evaluate("document.cookie")
         page.close()
+
+
+def test_a_timeline_shows_what_it_covers_and_how_it_would_look(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#animate")
+    strip = page.get_by_label("what each prompt covers").get_by_role("listitem")
+    expect(strip).to_have_text(["a red circle on the left", "a blue square on the right"])
+    page.get_by_label("frame of prompt 2").fill("4")
+    expect(strip.nth(1)).to_have_attribute("title", "frames 4 to 15")
+    page.get_by_role("button", name="Add a prompt").click()
+    page.keyboard.type("a green star")  # the new line has the focus
+    expect(strip.nth(2)).to_have_attribute("title", "frames 15 to 15")
+    page.get_by_label("Frames", exact=True).fill("10")
+    expect(strip.nth(2)).to_contain_text("after the end")
+    page.get_by_label("Frames", exact=True).fill("16")
+    page.get_by_role("button", name="preview of prompt 3").click()
+    expect(page.get_by_alt_text("preview: a green star")).to_have_js_property("naturalWidth", 64, timeout=120_000)
+    assert Axe().run(page).violations_count == 0
+    shoot(page, pictures, "studio_timeline")
+
+
+def test_two_tabs_of_one_person(browser: Browser, studio: str) -> None:
+    """Both ask at once, one cancels: each sees its own answer, and both see both jobs."""
+    tabs = [browser.new_page(), browser.new_page()]
+    for tab in tabs:
+        tab.goto(studio)
+    ask(tabs[0], "SELECT count(*) FROM frames('pedestrians.mp4', fps => 9) f, faces(f.image) o")
+    expect(tabs[0].get_by_role("progressbar")).to_be_visible(timeout=60_000)
+    ask(tabs[1], "SELECT 'second' AS tab")
+    expect(tabs[1].locator("td")).to_contain_text("second", timeout=60_000)
+    tabs[0].get_by_role("button", name="Cancel").click()
+    expect(tabs[0].get_by_role("alert")).to_contain_text("Cancelled", timeout=60_000)
+    expect(tabs[1].locator("td")).to_contain_text("second")
+    for tab in tabs:
+        tab.goto(f"{studio}/#store")
+        expect(tab.get_by_text("faces(f.image)").first).to_be_visible(timeout=30_000)
+        expect(tab.get_by_text("'second' AS tab").first).to_be_visible()
+        tab.close()

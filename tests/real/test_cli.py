@@ -68,6 +68,15 @@ def test_a_failed_request_is_one_line_and_1() -> None:
 def test_wrong_usage_is_2() -> None:
     assert run("sql").returncode == 2
     assert run("no-such-command").returncode == 2
+    for arguments in (("bench", "no-such"), ("mask", "a.png", "--point", "here", "--out", "masks")):
+        done = run(*arguments)
+        assert done.returncode == 2 and done.stderr.startswith("suffice: ") and done.stderr.count("\n") == 1
+
+
+def test_json_has_no_word_for_not_a_number() -> None:
+    done = run("sql", "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, 1.50 AS c, '\\xFF'::BLOB AS d", "--json")
+    answer = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert answer["rows"] == [[None, None, 1.5, "ff"]]
 
 
 def test_project_file(tmp_path: Path) -> None:

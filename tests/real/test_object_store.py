@@ -2,70 +2,32 @@
 
 from __future__ import annotations
 
-import importlib.util
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from object_server import missing, object_server
 from PIL import Image
 
 import suffice
 from suffice.assets import asset_path
 
-pytestmark = [
-    pytest.mark.server,
-    pytest.mark.skipif(
-        any(importlib.util.find_spec(name) is None for name in ("s3fs", "moto", "flask_cors")),
-        reason="needs s3fs, moto and flask",
-    ),
-]
+pytestmark = [pytest.mark.server, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(server, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait(server: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(600):
-        assert server.poll() is None, "the server ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the server did not start")
+def endpoint() -> Iterator[dict[str, str]]:
+    with object_server() as environment:
+        yield environment
 
 
 @pytest.fixture
-def bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def bucket(endpoint: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """A bucket with two pictures, a clip and a text that is none of these."""
     import s3fs
 
-    for name, value in (
-        ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("NO_PROXY", "127.0.0.1"),
-    ):
+    for name, value in endpoint.items():
         monkeypatch.setenv(name, value)
     s3fs.S3FileSystem.clear_instance_cache()
     store = s3fs.S3FileSystem()

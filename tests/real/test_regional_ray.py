@@ -32,7 +32,7 @@ def test_actors_equal_one_process_and_are_replaced() -> None:
     alone = model.course(ASKED)
     with opened(model.unet) as denoiser:
         LocalEngine(denoiser).run(alone)
-    fleet = RayFleet(2, model.parts.where)
+    fleet = RayFleet(2, model.recipe)
     try:
         planner, course, killed = Planner(fleet), model.course(replace(ASKED)), []
 

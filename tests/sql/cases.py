@@ -37,6 +37,28 @@ def read_file(path: Path) -> list[Case]:
     return cases
 
 
+@dataclass(frozen=True)
+class PlanCase:
+    rule: str
+    title: str
+    sql: str
+    plan: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        return "\n".join([f"# {self.title}", self.sql, "----", *self.plan]) + "\n"
+
+
+def read_plans(path: Path) -> list[PlanCase]:
+    """The cases of one rule."""
+    cases = []
+    for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8").strip()):
+        head, _, plan = block.partition("\n----")
+        title, *sql = head.splitlines()
+        lines = tuple(plan.strip("\n").splitlines())
+        cases.append(PlanCase(path.stem, title.removeprefix("# "), "\n".join(sql), lines))
+    return cases
+
+
 def paid_text(paid: Mapping[str, int]) -> str:
     return "paid: " + (", ".join(f"{name} {count}" for name, count in sorted(paid.items())) or "nothing")
 

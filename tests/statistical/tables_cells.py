@@ -1,15 +1,17 @@
-"""Hostile populations as columns of one table, and how often intervals over them miss: each run a new scramble."""
+"""Hostile, TPC-H-like and SSB-like questions, and how often intervals miss: each run over a new scramble."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 import suffice
+from suffice.answer.audit import audit
 
 ROWS = 150_000
 PILOT = (512, 6144)
@@ -36,48 +38,125 @@ QUERIES = {
     "ratio": "SELECT kind, sum(signed) / sum(uniform) AS a, avg(nulls) AS b FROM t GROUP BY kind ORDER BY kind",
     "spread": "SELECT stddev(uniform) AS a, var_pop(integers) AS b FROM t",
     "joined": "SELECT name, sum(uniform * weight) AS a FROM t JOIN d ON t.kind = d.kind GROUP BY name ORDER BY name",
+    "quantiles": "SELECT median(lognormal) AS a, quantile_cont(spikes, 0.9) AS b, quantile_disc(pareto, 0.2) AS c"
+    " FROM t WHERE few < 800",
+    "medians of groups": "SELECT kind, median(nulls) AS a FROM t GROUP BY kind ORDER BY kind",
     "nothing": "SELECT sum(uniform) AS a FROM t WHERE few > 5000",
 }
 
 
+COLUMNS = ", ".join(f"{sql} AS {name}" for name, sql in POPULATIONS.items())
+HOSTILE = (
+    f"CREATE TABLE t AS SELECT {COLUMNS}, (hash(range * 7) % 1000)::INT AS few, range // 10000 AS clustered,"
+    f" (hash(range * 11) % 4)::INT AS kind, CASE WHEN range < 40 THEN range ELSE -1 END AS tiny FROM range({ROWS})",
+    "CREATE TABLE d AS SELECT range AS kind, 'n' || range % 2 AS name, 1 + range AS weight FROM range(4)",
+)
+# Columns of TPC-H's lineitem and of the star schema's lineorder with their documented distributions (dates as days).
+LINEITEM = (
+    "CREATE TABLE lineitem AS SELECT 1 + hash(range) % 50 AS l_quantity, (1 + hash(range) % 50)"
+    " * (900 + hash(range + 1) % 104100 / 100) AS l_extendedprice, hash(range + 2) % 11 / 100 AS l_discount,"
+    " hash(range + 3) % 9 / 100 AS l_tax, 1 + (hash(range + 4) % 2526)::INT AS l_shipdate, (hash(range + 5) % 7)::INT"
+    " AS l_mode, CASE WHEN hash(range + 4) % 2526 > 1260 THEN 'N' WHEN hash(range + 6) % 2 = 0 THEN 'A' ELSE 'R' END"
+    f" AS l_returnflag, 1 + (hash(range + 7) % 2000)::INT AS l_partkey FROM range({ROWS})",
+    "CREATE TABLE part AS SELECT 1 + range::INT AS p_partkey, hash(range) % 6 = 0 AS p_promo FROM range(2000)",
+)
+LINEORDER = (
+    "CREATE TABLE lineorder AS SELECT 1 + hash(range) % 50 AS lo_quantity, (hash(range + 2) % 11)::INT AS lo_discount,"
+    " (1 + hash(range) % 50) * (900 + hash(range + 1) % 104100 / 100) AS lo_extendedprice,"
+    " (900 + hash(range + 1) % 104100 / 100) * 0.6 AS lo_supplycost, (hash(range + 8) % 2556)::INT AS lo_orderdate,"
+    f" (hash(range + 9) % 1000)::INT AS lo_suppkey, (hash(range + 10) % 3000)::INT AS lo_custkey FROM range({ROWS})",
+    "CREATE TABLE date AS SELECT range::INT AS d_datekey, 1992 + (range // 366)::INT AS d_year FROM range(2556)",
+    "CREATE TABLE supplier AS SELECT range::INT AS s_suppkey, (hash(range) % 5)::INT AS s_region FROM range(1000)",
+    "CREATE TABLE customer AS SELECT range::INT AS c_custkey, (hash(range + 1) % 5)::INT AS c_region FROM range(3000)",
+)
+TPCH = {
+    "Q1": "SELECT l_returnflag, sum(l_quantity) AS a, sum(l_extendedprice * (1 - l_discount) * (1 + l_tax)) AS b,"
+    " avg(l_discount) AS c, count(*) AS d FROM lineitem WHERE l_shipdate <= 2436 GROUP BY l_returnflag ORDER BY 1",
+    "Q6": "SELECT sum(l_extendedprice * l_discount) AS a FROM lineitem WHERE l_shipdate BETWEEN 700 AND 1800"
+    " AND l_discount BETWEEN 0.03 AND 0.08 AND l_quantity < 30",
+    "Q12": "SELECT l_mode, count(*) AS a FROM lineitem WHERE l_shipdate < 2000 GROUP BY l_mode ORDER BY l_mode",
+    "Q14": "SELECT 100 * sum(CASE WHEN p_promo THEN l_extendedprice * (1 - l_discount) ELSE 0 END)"
+    " / sum(l_extendedprice * (1 - l_discount)) AS a FROM lineitem JOIN part ON l_partkey = p_partkey",
+    "Q19": "SELECT sum(l_extendedprice * (1 - l_discount)) AS a FROM lineitem JOIN part ON l_partkey = p_partkey"
+    " WHERE p_promo AND l_quantity BETWEEN 5 AND 40",
+}
+SSB = {
+    "Q1.1": "SELECT sum(lo_extendedprice * lo_discount) AS a FROM lineorder JOIN date ON lo_orderdate = d_datekey"
+    " WHERE d_year < 1995 AND lo_discount BETWEEN 1 AND 6 AND lo_quantity < 35",
+    "Q2.1": "SELECT d_year, sum(lo_extendedprice) AS a FROM lineorder JOIN date ON lo_orderdate = d_datekey"
+    " JOIN supplier ON lo_suppkey = s_suppkey WHERE s_region < 3 GROUP BY d_year ORDER BY d_year",
+    "Q3.1": "SELECT c_region, s_region, sum(lo_extendedprice) AS a FROM lineorder JOIN customer"
+    " ON lo_custkey = c_custkey JOIN supplier ON lo_suppkey = s_suppkey WHERE s_region < 2 AND c_region < 2"
+    " GROUP BY 1, 2 ORDER BY 1, 2",
+    "Q4.1": "SELECT d_year, sum(lo_extendedprice - lo_supplycost) AS a FROM lineorder JOIN date"
+    " ON lo_orderdate = d_datekey GROUP BY d_year ORDER BY d_year",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """Attributes:
+    tables: statements that make them.
+    drawn: the table that is scrambled.
+    queries: by name.
+    """
+
+    tables: tuple[str, ...]
+    drawn: str
+    queries: dict[str, str]
+
+
+FAMILIES = {
+    "hostile": Family(HOSTILE, "t", QUERIES),
+    "tpch": Family(LINEITEM, "lineitem", TPCH),
+    "ssb": Family(LINEORDER, "lineorder", SSB),
+}
+
+
+@dataclass
+class Counts:
+    """Of one family, by query."""
+
+    runs: Counter[str] = field(default_factory=Counter)
+    sampled: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+
+
 @contextmanager
-def cells(folder: Path) -> Iterator[suffice.Connection]:
-    """The table, not scrambled yet, on one thread."""
-    from suffice.answer.tables import looks
+def cells(folder: Path, family: Family) -> Iterator[suffice.Connection]:
+    """The tables, not scrambled yet, on one thread."""
+    from suffice.answer.tables import looks, quantile_looks
     from suffice.tables import scramble
 
     with pytest.MonkeyPatch.context() as patched, suffice.connect(folder / "c.duckdb", progress=False) as con:
         con.sample_always = True
-        for module in (looks, scramble):
+        for module in (looks, quantile_looks, scramble):
             patched.setattr(module, "PILOT", PILOT)
         con.duckdb.execute("SET threads = 1")
-        columns = ", ".join(f"{sql} AS {name}" for name, sql in POPULATIONS.items())
-        con.sql(
-            f"CREATE TABLE t AS SELECT {columns}, (hash(range * 7) % 1000)::INT AS few, range // 10000 AS clustered,"
-            f" (hash(range * 11) % 4)::INT AS kind, CASE WHEN range < 40 THEN range ELSE -1 END AS tiny"
-            f" FROM range({ROWS})"
-        )
-        con.sql("CREATE TABLE d AS SELECT range AS kind, 'n' || range % 2 AS name, 1 + range AS weight FROM range(4)")
+        for statement in family.tables:
+            con.sql(statement)
         yield con
 
 
-def misses(con: suffice.Connection, seeds: range, ask: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """(runs that missed, runs, runs of the finite-sample tier) by query, over new scrambles; `ask` is the clause.
+def played(con: suffice.Connection, family: Family, seeds: Iterable[int], ask: str) -> Iterator[Counts]:
+    """After each seed, the counts so far: a new scramble, and every query with the clause `ask` over it.
 
     A run misses when an interval does not hold, or, if it met its target, an error is beyond it.
     """
-    missed: Counter[str] = Counter()
-    runs: Counter[str] = Counter()
-    sampled: Counter[str] = Counter()
+    counts = Counts()
+    truth = {name: con.sql(sql).fetchall() for name, sql in family.queries.items()}
     for seed in seeds:
-        if seed > seeds.start:
-            con.drop_scramble("t")
-        con.scramble("t", seed=seed)
-        for name, sql in QUERIES.items():
+        if counts.runs:
+            con.drop_scramble(family.drawn)
+        con.scramble(family.drawn, seed=seed)
+        for name, sql in family.queries.items():
             result = con.sql(f"{sql} {ask}", seed=seed)
-            assert result.guarantee is not None
-            runs[name] += 1
-            if result.guarantee.tier != "exact":
-                sampled[name] += 1
-                missed[name] += not con.audit(result).held
-    return missed, runs, sampled
+            guarantee = result.guarantee
+            assert guarantee is not None
+            counts.runs[name] += 1
+            if guarantee.tier != "exact":
+                counts.sampled[name] += 1
+                error = guarantee.target.get("error_relative_max")
+                found = audit(result.columns, result.fetchall(), guarantee.intervals, truth[name], error)
+                counts.missed[name] += not found.held
+        yield counts

@@ -7,7 +7,7 @@ from levels import LEVELS
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import Population, ordinary, people, rare
 from suffice.estimate.relative import is_within
 

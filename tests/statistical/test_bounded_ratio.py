@@ -9,7 +9,7 @@ from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
 from suffice.estimate.bounded_ratio import BoundedRatio, ratio_around
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import clustered
 
 

@@ -6,7 +6,7 @@ from levels import LEVELS
 from scipy.stats import binom, hypergeom
 
 from suffice.estimate.count import count_bounds, count_interval
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 
 
 @pytest.mark.parametrize("population", [40, 1000, None])

@@ -5,8 +5,9 @@ import pytest
 from levels import LEVELS
 
 from suffice.estimate.aim import Aim
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.linear_totals import LinearTotals
+from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.populations import (
     PROXIES,
     Population,
@@ -145,3 +146,39 @@ def test_statements_added_late_bet_on_what_comes_after_alone() -> None:
         low, high = late.bounds()
         assert low <= values[1].sum() <= high
     assert late.bounds() == pytest.approx((29, 29)) and first.bounds() == pytest.approx((200, 200))
+
+
+@pytest.mark.parametrize("kind", ["none", "inverted", "good"])
+@pytest.mark.parametrize(("confidence", "runs"), LEVELS)
+def test_groups_that_are_missed_are_small(kind: str, confidence: float, runs: int) -> None:
+    """Many groups of 1 to 40 units, strata that steer away from them: none above the bound is missed."""
+    sizes = np.repeat([1, 2, 5, 10, 20, 40], [60, 40, 20, 10, 5, 2])
+    groups = np.append(np.repeat(np.arange(sizes.size), sizes), np.full(1000 - sizes.sum(), -1))
+    base = Population("groups", (groups >= 0) * 1.0, 0.0, 1.0)
+    population = base if kind == "none" else with_proxy(base, kind)
+
+    class Missing:
+        def __init__(self, p: Population, rng: np.random.Generator) -> None:
+            scores = p.proxy if p.proxy.size else np.zeros(p.values.size)
+            totals = LinearTotals(np.zeros(1), np.ones(1), scores, rng, Aim(relative=0.01))
+            bounded = BoundedTotal(totals, Form(np.ones(1), 0, 1), 0.05)
+            self.held, self.least = True, 1000
+            while totals.n < 700:
+                totals.observe(p.values[None, totals.draw(40, bounded.family, bounded.focus)])
+                missed = np.setdiff1d(groups, groups[totals.seen])
+                hazard = float(totals.hazard[~totals.seen].min())
+                most = missed_group_units_max(hazard, 1000, 1, 1 - confidence)
+                self.least = min(self.least, most)
+                self.held &= all((groups == group).sum() <= most for group in missed)
+            self.n = totals.n
+
+    least = []
+
+    def procedure(p: Population, rng: np.random.Generator) -> Missing:
+        run = Missing(p, rng)
+        least.append(run.least)
+        return run
+
+    cell = coverage(procedure, population, max(runs // 4, 10), 9, held=lambda _, r: r.held, nominal=confidence)
+    assert cell.passed, cell
+    assert np.mean(least) < 40  # it says something

@@ -6,7 +6,7 @@ from levels import LEVELS
 
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import PROXIES, Population, light, people, rare, tiny, video, with_proxy
 from suffice.estimate.proxy_mean import ProxyMean
 from suffice.estimate.relative import is_within

@@ -5,9 +5,9 @@ import pytest
 from levels import LEVELS
 
 from suffice.estimate.bernstein import bernstein_half_width
-from suffice.estimate.coverage import coverage
 from suffice.estimate.distinct import distinct_interval
 from suffice.estimate.interval import Interval
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import clustered, heavy, light, people, rare, spikes, tiny
 from suffice.estimate.quantile import distribution_band, quantile_interval, units_beyond
 from suffice.estimate.student import student_mean, student_ratio

@@ -5,7 +5,7 @@ import pytest
 from levels import LEVELS
 
 from suffice.errors import UsageError
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import Population
 from suffice.estimate.select_by_score import select_by_score
 

@@ -6,7 +6,7 @@ from levels import LEVELS
 
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
-from suffice.estimate.coverage import coverage
+from suffice.estimate.lab import coverage
 from suffice.estimate.populations import heavy, periodic, rare, spikes, video, with_cache
 from suffice.estimate.relative import is_within
 from suffice.estimate.stratified_mean import StratifiedMean

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from function_model import FunctionModel
 from pictures import Brightness, write_picture
 
 import suffice
@@ -71,3 +74,23 @@ def test_a_model_inside_a_transaction_of_the_users(pair: Pair) -> None:
     con.sql("INSERT INTO t VALUES (3)")
     con.sql("COMMIT")
     assert con.sql("FROM t").fetchall() == [(1,), (3,)]
+
+
+def test_who_opens_a_store_waits_for_nobody_who_computes(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(number: int) -> list[tuple[int]]:
+        begun.set()
+        assert go_on.wait(60)
+        return [(number,)]
+
+    with suffice.connect(tmp_path / "x.suffice") as one, ThreadPoolExecutor(2) as pool:
+        one.register("slow", FunctionModel("slow", slow, ["INTEGER"], [("value", "INTEGER")]))
+        try:
+            computing = pool.submit(lambda: one.sql("SELECT slow(7)").fetchall())
+            assert begun.wait(30)
+            with pool.submit(suffice.connect, tmp_path / "x.suffice").result(30) as other:
+                assert other.sql("SELECT 1").fetchall() == [(1,)] and not computing.done()
+        finally:
+            go_on.set()
+        assert computing.result(30) == [(7,)]

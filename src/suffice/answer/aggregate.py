@@ -18,16 +18,19 @@ import numpy.typing as npt
 
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
 from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.bounded_query import bounded_query
 from suffice.answer.check_units import agrees
 from suffice.answer.engine import BudgetReachedError, Engine
 from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
+from suffice.answer.first_total import first_total
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
+from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.pair_units import with_pairs
 from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
-from suffice.answer.unit_looks import unit_looks
+from suffice.answer.truth import Truth, corrections, read_truth
 from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
@@ -37,7 +40,7 @@ from suffice.sql.plan import Bound
 from suffice.sql.sparse import plan_sparsely
 from suffice.sql.target import Target
 from suffice.sql.units.no_bound import NoBoundError
-from suffice.sql.units.unit_query import UnitQuery, unit_query
+from suffice.sql.units.unit_query import UnitQuery
 
 Indices = npt.NDArray[np.int64]
 Ends = tuple[float, float]
@@ -45,10 +48,12 @@ Ends = tuple[float, float]
 CONFIDENCE = 0.95
 """What WITHIN or BUDGET promise when no CONFIDENCE is given."""
 
+NOT_EXPLAINED = "the statement could not be taken apart by unit"
+
 PILOT_UNITS = 24
 ROUND_MIN = 8
 BUDGET_CALLS_MIN = 16
-FULL_SCAN_SHARE = 0.9
+FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
 
 
@@ -61,11 +66,13 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
     plan = plan_sparsely(with_units(engine, bound), engine.describe)
     asked = asked_of(target)
     try:
-        query = unit_query(plan, unit_looks(engine, plan.bound))
+        query, pilot = bounded_query(engine, plan, target, seed, work)
     except NoBoundError as reason:
+        if target.truth is not None:
+            raise UsageError(f"TRUTH {target.truth}: {reason}, so labels of units say nothing of it") from None
         yield _exact_within_budget(engine, bound, target, seed, work, str(reason))
         return
-    run = AggregateRun(engine, bound, query, target, seed, work)
+    run = AggregateRun(engine, bound, query, target, seed, work, pilot=pilot)
     if not run.sample.size:
         _refuse_empty(engine, query)
         yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
@@ -112,8 +119,14 @@ class AggregateRun:
     seed: int
     work: Work
     panels: list[Panel] = field(default_factory=list)
+    pilot: int = 0
+    """Units that were asked already to take the statement apart."""
     is_blind: bool = False
     """Whether what the store knows is drawn like anything else: the coverage lab replays paid results."""
+
+    truth: Truth | None = None
+    shifts: list[Ends] = field(default_factory=list)
+    """With labels: for each atom what the truth adds to the model's total."""
 
     def __post_init__(self) -> None:
         self.started = time.perf_counter()
@@ -124,6 +137,8 @@ class AggregateRun:
         self.dearest = 1.0
         self.known = np.zeros(self.sample.size, dtype=bool)
         self.asked_units = 0
+        self.represented = self.proxy_calls = 0
+        self.is_explained: bool | None = None
 
     # -- the loop -------------------------------------------------------------------------------------------
 
@@ -131,10 +146,13 @@ class AggregateRun:
         self._check_budget()
         if not self.is_blind:
             self.known = self.sample.known()
+        self.kept = int(self.known.sum()) - self.pilot
+        if self.target.truth is not None:
+            self._take_truth(self.target.truth)
         scores, self.proxy_name = self._scores()
         self._make_panels(scores)
         if not self._learn():
-            yield self._exact("the statement could not be taken apart by unit")
+            yield self._exact(NOT_EXPLAINED)
             return
         for panel in self.panels:
             panel.start()
@@ -145,22 +163,64 @@ class AggregateRun:
         yield self._last()
 
     def _scores(self) -> tuple[npt.NDArray[np.float64], str]:
+        if (asked := asked_likeness(self.target.proxy)) is not None:
+            return self._by_likeness(asked)
         query = self.query
         media, before = query.plan.bound.media[query.relation], self.sample.calls_done
         found = proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
         self.proxy_calls = self.sample.calls_done - before
         return found
 
+    def _by_likeness(self, asked: Asked) -> tuple[npt.NDArray[np.float64], str]:
+        """Ask the representatives and let them, and all that is known, say what to expect of the rest."""
+        before = self.sample.calls_done
+        found = likeness(self.engine, self.query, asked, self.sample, self.work, self._affordable() // 4)
+        self.proxy_calls = self.sample.calls_done - before
+        new = found.representatives[~self.known[found.representatives]]
+        self.known[new], self.represented, self.asked_units = True, new.size, new.size
+        units = np.flatnonzero(self.known)
+        values = first_total(self.query, self._ask(units), units)
+        self.dearest = max(self.dearest, self._oracle_calls() / max(new.size, 1))
+        return found.scores(units, values), found.name
+
+    def _take_truth(self, table: str) -> None:
+        """Ask the units that people looked at, and bound what the model gets wrong over all units."""
+        rng = np.random.default_rng(self.rng.integers(1 << 62))
+        self.columns = replace(self.columns, whole=(False,) * len(self.columns.names))  # labels may be fractions
+        self.truth = read_truth(self.engine, self.query, table, self.columns.names, self.sample, rng)
+        found = self._ask(self.truth.units)
+        self.known[self.truth.units] = True
+        self.kept = int(self.known.sum()) - self.truth.units.size
+        self.shifts = corrections(self.query, self.truth, found, self.sample.size, (1 - self.confidence) / 2)
+
+    def _bounds(self, panel: Panel, group: int) -> list[Ends]:
+        """The interval of each atom of a group, of the truth where labels say how far the model is from it."""
+        ends = panel.bounds(group)
+        shifts = self.shifts or [(0.0, 0.0)] * len(ends)
+        return [(low + down, high + up) for (low, high), (down, up) in zip(ends, shifts, strict=True)]
+
+    def _estimates(self, panel: Panel, group: int) -> list[float]:
+        values = panel.estimates(group)
+        shifts = self.shifts or [(0.0, 0.0)] * len(values)
+        return [value + (down + up) / 2 for value, (down, up) in zip(values, shifts, strict=True)]
+
     def _open(self) -> list[Panel]:
         return [panel for panel in self.panels if not panel.complete and self._worst(panel) is not None]
 
     def _last(self) -> Answer:
         """The answer at the end: exact when all had to be looked at, else the intervals as they are."""
+        if self.is_explained is False:
+            return self._exact(NOT_EXPLAINED)
         if any(panel.lost for panel in self.panels):
             return self._exact("a group was met late that no limit theorem was kept for")
         unmet = any(self._worst(panel) is not None for panel in self.panels)
-        if all(panel.complete for panel in self.panels):
+        if self.truth is None and all(panel.complete for panel in self.panels):
             return self._exact("every unit was looked at")
+        if self.truth is not None and unmet and not self._has_budget():
+            raise UsageError(
+                f"TRUTH {self.truth.table}: {self.truth.units.size} labels leave more than the error asked even when"
+                " the model looks at everything: label more units, ask a wider WITHIN, or BUDGET for what there is"
+            )
         if unmet and not self._has_budget():
             return self._exact("a sample would have needed nearly every unit")
         self.sample.close(self.known)
@@ -189,11 +249,19 @@ class AggregateRun:
             found = self._ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
         except BudgetReachedError:
             return False  # what this round cost tells of its values, so all of it is left out
+        if not self._is_explained(found):
+            return False
         self.dearest = max(self.dearest, (self.sample.calls_done - before) / total)
         self.asked_units += total
         for panel, part in zip(panels, drawn, strict=True):
             panel.observe(part, self._in_panel(panel, found))
         return True
+
+    def _is_explained(self, found: Contributions) -> bool:
+        """Whether the units last asked, put together, are what the statement says of them; looked at once."""
+        if self.is_explained is None:
+            self.is_explained = agrees(self.engine, self.query, found)
+        return self.is_explained
 
     def _ask(self, units: Indices) -> Contributions:
         """Ask units, and never beyond the budget."""
@@ -208,7 +276,7 @@ class AggregateRun:
 
     def _count(self, panel: Panel) -> int:
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
-        return next_count(panel.n, max(errors, default=np.inf))
+        return next_count(panel.n, max(errors, default=np.inf), panel.size)
 
     # -- what is left to do ---------------------------------------------------------------------------------
 
@@ -222,7 +290,7 @@ class AggregateRun:
 
     def _open_atoms(self, panel: Panel, group: int) -> list[int]:
         """Atoms of the first column or condition of a group that is not settled."""
-        atoms = panel.bounds(group)
+        atoms = self._bounds(panel, group)
         if self.query.having is not None and holds(self.query.having, atoms) is None:
             return sorted(atoms_in(self.query.having))
         outputs = [node for node in self.query.outputs if atoms_in(node)]
@@ -231,7 +299,7 @@ class AggregateRun:
 
     def _error(self, panel: Panel, group: int) -> float:
         """How far a group is from being done: at most 1 when it is."""
-        atoms = panel.bounds(group)
+        atoms = self._bounds(panel, group)
         if self.query.having is not None:
             verdict = holds(self.query.having, atoms)
             if verdict is not True:
@@ -247,8 +315,10 @@ class AggregateRun:
 
     def _is_hopeless(self, panels: list[Panel]) -> bool:
         """Whether a sample would need nearly all units anyway, told from what the intervals have reached so far."""
-        if self._has_budget():
+        if self._has_budget() or self.truth is not None:
             return False
+        if sum(panel.seen for panel in self.panels) > self.sample.size / 2:
+            return False  # most is paid for: what is left costs a sample no more than the scan
         needed, size = 0.0, 0
         for panel in self.panels:
             size += panel.size
@@ -317,13 +387,14 @@ class AggregateRun:
                     atoms=[
                         simplified(atom, self.query.formulas.pieces, chosen.size) for atom in self.query.formulas.atoms
                     ],
-                    delta=(1 - self.confidence) / len(members),
+                    delta=(1 - self.confidence) / len(members) * (1 if self.truth is None else 0.5),
                     error=self.target.error_relative_max or 0.05,
                     aim=self.aim_of(chosen.size / self.sample.size),
                     rng=rng,
                     ordered=self.query.plan.bound.media[self.query.relation].function == "frames",
                     grows=grows,
                     groups=[] if grows else [label],
+                    rows_max=self.query.formulas.rows_max,
                 )
             )
 
@@ -345,7 +416,7 @@ class AggregateRun:
             found = self._ask(chosen)
             self.asked_units += chosen.size - first.size
             self.dearest = max(self.dearest, (self.sample.calls_done - before) / max(chosen.size - first.size, 1))
-            if not agrees(self.engine, self.query, found):
+            if not self._is_explained(found):
                 return False
             for panel in self.panels:
                 mine = np.flatnonzero(np.isin(panel.units, chosen))
@@ -377,7 +448,7 @@ class AggregateRun:
             for group, label in enumerate(panel.groups):
                 if self.query.keys and panel.complete and label not in panel.met:
                     continue  # no unit has a row of it: the exact answer has no such group
-                atoms, estimates = panel.bounds(group), panel.estimates(group)
+                atoms, estimates = self._bounds(panel, group), self._estimates(panel, group)
                 verdict = True if self.query.having is None else holds(self.query.having, atoms)
                 undecided += verdict is None
                 if verdict is not False:
@@ -391,15 +462,19 @@ class AggregateRun:
         bounded = all(panel.is_bounded for panel in self.panels)
         seen = sum(panel.seen for panel in self.panels)
         details: dict[str, Any] = {
-            "known_before": int(self.known.sum()),
+            "known_before": self.kept,
+            "representatives": self.represented,
+            "pilot": self.pilot,
             "drawn": int(seen - self.known.sum()),
             "delta": {"all": 1 - self.confidence, "statements": self._statements()},
             "proxy": self.proxy_name,
         }
+        if self.truth is not None:
+            details["truth"] = {"table": self.truth.table, "labelled": int(self.truth.units.size)}
         if undecided:
             details["groups_not_decided_by_having"] = undecided
         if any(panel.grows for panel in self.panels):
-            details["groups"] = "those met in the sample; groups no sampled unit is in are not in the answer"
+            details.update(self._missed_groups())
         return Guarantee(
             target=asked_of(self.target),
             confidence=self.confidence,
@@ -413,6 +488,17 @@ class AggregateRun:
             details=details,
         )
 
+    def _missed_groups(self) -> dict[str, Any]:
+        """What is promised of groups that the models make and no unit looked at is in."""
+        (panel,) = self.panels
+        most = panel.missed_units_max
+        if most is None or most >= panel.size:
+            return {"groups": "those met in the sample; any number of others may be missing"}
+        return {
+            "groups": f"those met in the sample; any other has rows in at most {most:,} of {panel.size:,} units",
+            "missed_group_units_max": most,
+        }
+
     def _statements(self) -> int:
         return sum(len(panel.groups) * len(panel.atoms) for panel in self.panels)
 
@@ -420,6 +506,8 @@ class AggregateRun:
         media = self.query.plan.bound.media[self.query.relation].function
         first = f"units ({media}) drawn at random by the seed"
         oracle = "the models' answers are the truth"
+        if self.truth is not None:
+            oracle = f"the units in {self.truth.table} are a random sample, and what is said of them is the truth"
         if not bounded:
             return first, oracle, "n large enough for a normal limit: no range is declared, so no bound is proved"
         ranges = [
@@ -430,12 +518,13 @@ class AggregateRun:
         return first, oracle, *dict.fromkeys(ranges)
 
 
-def next_count(n: int, error: float) -> int:
-    """Units for the next round: few at first and near the end, so that little is asked in vain."""
+def next_count(n: int, error: float, size: int) -> int:
+    """Units for the next round when `n` of `size` were drawn: few at first and near the end, so that little is asked in
+    vain. Widths fall with the square root of 1/n - 1/size."""
     if not n:
         return 2 * ROUND_MIN
-    missing = 0.5 * n * (error**2 - 1) if np.isfinite(error) else n  # half of what widths say, for they err
-    return int(min(max(ROUND_MIN // 2, missing), max(ROUND_MIN, n // 5)))
+    wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
+    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 8)))  # half of it, for widths err
 
 
 def _order(width: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,19 +56,31 @@ def audit(
 ) -> Audit:
     """Compare an answer's `rows` with `exact_rows`; rows are matched by the columns that have no interval."""
     keys = [i for i, name in enumerate(columns) if name not in intervals]
-    truth = {_key(row, keys): row for row in exact_rows}
+    truth = dict(zip(_numbered(exact_rows, keys), exact_rows, strict=True))
+    answered = _numbered(rows, keys)
     checked = [
-        _check(columns, row, column, intervals[column][i], truth[_key(row, keys)], keys)
-        for i, row in enumerate(rows)
-        if _key(row, keys) in truth
+        _check(columns, row, column, intervals[column][i], truth[key], keys)
+        for i, (key, row) in enumerate(zip(answered, rows, strict=True))
+        if key in truth
         for column in intervals
     ]
-    answered = {_key(row, keys) for row in rows}
-    wrong = tuple(key for key in answered if key not in truth)
+    wrong = tuple(key for key, number in answered if (key, number) not in truth)
     worst = [c.error_relative for c in checked if c.error_relative is not None]
     within = error_relative_max is None or all(error <= error_relative_max * (1 + 1e-9) for error in worst)
     held = within and not wrong and all(c.held for c in checked)
-    return Audit(held, tuple(checked), tuple(k for k in truth if k not in answered), wrong, error_relative_max)
+    missing = tuple(key for key, number in truth if (key, number) not in answered)
+    return Audit(held, tuple(checked), missing, wrong, error_relative_max)
+
+
+def _numbered(rows: Sequence[Row], keys: list[int]) -> list[tuple[tuple[Any, ...], int]]:
+    """The key of each row, and how many rows before it have the same: SELECTs of a UNION ALL may."""
+    met: Counter[tuple[Any, ...]] = Counter()
+    found = []
+    for row in rows:
+        key = _key(row, keys)
+        found.append((key, met[key]))
+        met[key] += 1
+    return found
 
 
 def _key(row: Row, keys: Sequence[int]) -> tuple[Any, ...]:

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 
 from suffice.answer.engine import Engine
-from suffice.answer.evaluate import plain_value
+from suffice.answer.evaluate import atoms_in, is_key, plain_value, value_ends
 from suffice.answer.unit_sample import CHOSEN, Contributions
+from suffice.estimate.bounded_quantile import RANKS
 from suffice.sql.rewrite.as_sql import answer_sql
-from suffice.sql.units.formula import Atom, Linear
+from suffice.sql.units.formula import Atom, Extreme, Linear, Node, Quantile
 from suffice.sql.units.unit_query import UnitQuery
+
+FAR = 1e300
+"""Where no threshold bounds a quantile."""
 
 
 def agrees(engine: Engine, query: UnitQuery, found: Contributions) -> bool:
@@ -26,31 +30,61 @@ def agrees(engine: Engine, query: UnitQuery, found: Contributions) -> bool:
     tree = bound.tree.copy()
     for part in ("having", "order", "limit", "offset"):
         tree.set(part, None)
-    said = [tuple(map(_plain, row)) for row in engine.database.rows(answer_sql(replace(bound, tree=tree)))]
-    ours = [tuple(map(_plain, row)) for row in _composed(query, found)]
+    rough = [any(isinstance(query.formulas.atoms[n], Quantile) for n in atoms_in(node)) for node in query.outputs]
+    said = [list(map(_plain, row)) for row in engine.database.rows(answer_sql(replace(bound, tree=tree)))]
+    ours = _composed(query, found)
     if len(said) != len(ours):
         return False
-    pairs = zip(sorted(said, key=_sortable), sorted(ours, key=_sortable), strict=True)
-    return all(_same(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+    said.sort(key=lambda row: _sortable(row, rough))
+    ours.sort(key=lambda row: _sortable([_end(value) for value in row], rough))
+    return all(_same(a, b) for one, other in zip(said, ours, strict=True) for a, b in zip(one, other, strict=True))
 
 
-def _composed(query: UnitQuery, found: Contributions) -> list[tuple[Any, ...]]:
-    totals: dict[tuple[Any, ...], Any] = {} if query.keys else {(): np.zeros(len(query.formulas.pieces))}
+def _composed(query: UnitQuery, found: Contributions) -> list[list[Any]]:
+    """Rows of the answer: a text for a column of GROUP BY, (low, high) for a number."""
+    totals: dict[tuple[Any, ...], Any] = {}
+    if not query.keys and not found.groups:
+        totals[()] = np.zeros(len(query.formulas.pieces))
     for k, group in enumerate(found.groups):
-        totals[group] = totals.get(group, 0.0) + found.pieces[:, k]
-    return [
-        tuple(
-            plain_value(node, [_atom(atom, pieces) for atom in query.formulas.atoms], group) for node in query.outputs
-        )
-        for group, pieces in totals.items()
-    ]
+        totals[group] = _folded(query, totals[group], found.pieces[:, k]) if group in totals else found.pieces[:, k]
+    return [[_shown(query, node, group, pieces) for node in query.outputs] for group, pieces in totals.items()]
 
 
-def _atom(atom: Atom, pieces: Any) -> float:
-    if isinstance(atom, Linear):
-        return atom.constant + sum(factor * float(pieces[piece]) for piece, factor in atom.factors.items())
-    top, bottom = _atom(atom.top, pieces), _atom(atom.bottom, pieces)
-    return top / bottom if bottom else math.nan
+def _folded(query: UnitQuery, a: Any, b: Any) -> Any:
+    folds = {"sum": np.add, "max": np.maximum, "min": np.minimum}
+    return np.array([folds[piece.fold](x, y) for piece, x, y in zip(query.formulas.pieces, a, b, strict=True)])
+
+
+def _shown(query: UnitQuery, node: Node, group: tuple[Any, ...], pieces: Any) -> Any:
+    if is_key(node):
+        value = _plain(plain_value(node, [], group))
+        return value if isinstance(value, str) else (value, value)
+    return tuple(map(_plain, value_ends(node, [_atom_ends(atom, pieces) for atom in query.formulas.atoms])))
+
+
+def _atom_ends(atom: Atom, pieces: Any) -> tuple[float, float]:
+    if isinstance(atom, Quantile):
+        return _quantile_ends(atom, pieces)
+    if isinstance(atom, Extreme):
+        value = float(pieces[atom.piece]) if _linear(atom.rows, pieces) else math.nan
+    elif isinstance(atom, Linear):
+        value = _linear(atom, pieces)
+    else:
+        bottom = _linear(atom.bottom, pieces)
+        value = _linear(atom.top, pieces) / bottom if bottom else math.nan
+    return value, value
+
+
+def _quantile_ends(atom: Quantile, pieces: Any) -> tuple[float, float]:
+    """Thresholds with too few rows below, and with enough up to them."""
+    rank = atom.share * _linear(atom.rows, pieces)
+    below = [t for t, n in zip(atom.thresholds, atom.below, strict=True) if _linear(n, pieces) <= rank - RANKS]
+    upto = [t for t, n in zip(atom.thresholds, atom.upto, strict=True) if _linear(n, pieces) >= rank + RANKS]
+    return max(below, default=-FAR), min(upto, default=FAR)
+
+
+def _linear(linear: Linear, pieces: Any) -> float:
+    return linear.constant + sum(factor * float(pieces[piece]) for piece, factor in linear.factors.items())
 
 
 def _plain(value: Any) -> Any:
@@ -63,11 +97,20 @@ def _plain(value: Any) -> Any:
     return number if math.isfinite(number) else 0.0
 
 
-def _sortable(row: tuple[Any, ...]) -> tuple[str, ...]:
-    return tuple(value if isinstance(value, str) else f"{value:.4e}" for value in row)
+def _end(value: Any) -> Any:
+    return value if isinstance(value, str) else value[0]
 
 
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
-    return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+def _sortable(row: list[Any], rough: list[bool]) -> tuple[str, ...]:
+    """Exact columns alone tell rows apart."""
+    return tuple(
+        "" if is_rough else value if isinstance(value, str) else f"{value:.4e}"
+        for value, is_rough in zip(row, rough, strict=True)
+    )
+
+
+def _same(said: Any, ours: Any) -> bool:
+    if isinstance(said, str) or isinstance(ours, str):
+        return bool(said == ours)
+    slack = 1e-9 + 1e-6 * abs(said)
+    return bool(ours[0] - slack <= said <= ours[1] + slack)

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from suffice.answer.aggregate import CONFIDENCE, AggregateRun, with_units
+from suffice.answer.bounded_query import bounded_query
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
 from suffice.answer.guaranteed import Answer
 from suffice.answer.kinds import kind_of
-from suffice.answer.unit_looks import unit_looks
 from suffice.answer.work import Work
 from suffice.errors import UsageError
-from suffice.estimate.coverage import CoverageCell, tolerance
+from suffice.estimate.lab import CoverageCell, tolerance
 from suffice.sql.plan import Bound
 from suffice.sql.sparse import plan_sparsely
 from suffice.sql.target import Target
 from suffice.sql.units.no_bound import NoBoundError
-from suffice.sql.units.unit_query import unit_query
 
 Row = tuple[Any, ...]
 
@@ -39,7 +38,7 @@ def query_coverage(engine: Engine, bound: Bound, target: Target, runs: int, seed
         raise UsageError("coverage is of aggregates: SELECT count(*) … WITHIN e% CONFIDENCE p%")
     plan = plan_sparsely(with_units(engine, bound), engine.describe)
     try:
-        query = unit_query(plan, unit_looks(engine, plan.bound))
+        query, _ = bounded_query(engine, plan, target, seed, Work())
     except NoBoundError as reason:
         raise UsageError(f"this statement is always answered exactly ({reason}): there is nothing to cover") from None
     with engine.database.lock:

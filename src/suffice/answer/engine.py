@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from suffice.answer.work import Work
 from suffice.errors import SufficeError
+from suffice.models.engines import InferenceEngine
 from suffice.models.registry import Registry
 from suffice.sql.plan import BoundCall
 from suffice.store.catalogue import Catalogue
@@ -55,6 +56,7 @@ class Engine:
     catalogue: Catalogue
     results: ResultStore
     registry: Registry
+    inference: InferenceEngine
     show_progress: bool | None = None
     budget: QueryBudget = QueryBudget()
     sample_always: bool = False
@@ -62,8 +64,15 @@ class Engine:
     """Needs found complete, and how many inputs they had. Results are only ever added, so they stay so; over tables
     of the user, which may change, nothing is remembered. :meth:`forget` when results are dropped."""
 
+    passing: list[str] = field(default_factory=list)
+    """Temporary tables that the answer in the making reads and no later one does."""
+
     def forget(self) -> None:
         self.complete.clear()
+
+    def drop_passing(self) -> None:
+        while self.passing:
+            self.database.rows(f"DROP TABLE IF EXISTS {self.passing.pop()}")
 
     def describe(self, relation_sql: str) -> Mapping[str, str]:
         """Columns and types of a relation; empty when it stands only beside others."""

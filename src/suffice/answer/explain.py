@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
+from suffice.answer.recursion import Recursion, calls_of, no_rows, without_recursion
 from suffice.answer.result import Pixels, Result
 from suffice.answer.work import Work
 from suffice.sql.plan import Bound
@@ -32,10 +33,17 @@ class _Prediction:
 
 def explain_lines(engine: Engine, bound: Bound, analyze: bool, work: Work, pixels: Pixels) -> list[str]:
     """The plan; with `analyze` the query runs and its actual work stands beside the prediction."""
+    lines, asked = ["answer (exact)"], bound
+
+    def stepped(engine: Engine, recursion: Recursion) -> str:
+        lines.append(f"├─ WITH RECURSIVE {recursion.name}: step by step, each over the rows of the one before")
+        lines.extend(f"│    {bound.calls[n].written} on what its rows need" for n in calls_of(recursion))
+        return no_rows(engine, recursion)
+
+    bound = without_recursion(engine, bound, stepped)
     plan = plan_sparsely(bound, engine.describe)
     walk = early_limit(plan)
     order, predictions = _in_order(engine, plan)
-    lines = ["answer (exact)"]
     if walk is not None:
         by = f" in order of {walk.order_sql}" if walk.order_sql else ""
         lines.append(f"├─ limit: walks {bound.media[walk.media].function}(){by} until {walk.rows} rows are found")
@@ -46,7 +54,7 @@ def explain_lines(engine: Engine, bound: Bound, analyze: bool, work: Work, pixel
     for index in order:
         lines += _site_lines(bound.calls[plan.sites[index].number].written, predictions[index])
     if analyze:
-        Result(engine.database, answer_exactly(engine, bound, work), work, pixels)
+        Result(engine.database, answer_exactly(engine, asked, work), work, pixels)
         lines += _actual_lines(plan, predictions, work)
     return _closed(lines)
 
@@ -76,15 +84,13 @@ def _predict(engine: Engine, plan: SparsePlan, index: int, known: frozenset[int]
     """Count the inputs over what is in the store; where calls before it are not complete, scale up."""
     site = plan.sites[index]
     call = plan.bound.calls[site.number]
-    need_sql, guards = plan.need(site, known) or ("SELECT NULL LIMIT 0", ())
-    ((inputs,),) = engine.database.rows(f"SELECT count(*) FROM ({need_sql})")
-    same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
-    ((cached,),) = engine.database.rows(
-        f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-    )
-    count = int(str(inputs)) / share_known if share_known else math.nan
+    need = plan.need(site, known)
+    assert need is not None, "only sites that are ready are predicted"
+    ((inputs, cached),) = engine.database.rows(f"SELECT count(*), count(*) FILTER (WHERE {need.is_kept}) {need.needed}")
+    hangs_on_steps = any(table in need.sql for table in engine.passing)
+    count = int(str(inputs)) / share_known if share_known and not hangs_on_steps else math.nan
     seconds = (count - int(str(cached))) * engine.results.seconds_per_input(call.call)
-    readable = tuple(dict.fromkeys(_readable(guard, plan) for guard in guards if "__a" not in guard))
+    readable = tuple(dict.fromkeys(_readable(guard, plan) for guard in need.guards if "__a" not in guard))
     return _Prediction(count, int(str(cached)), seconds, share_known == 1.0, readable)
 
 
@@ -102,7 +108,7 @@ def _site_lines(written: str, prediction: _Prediction) -> list[str]:
 
 def _readable(guard: str, plan: SparsePlan) -> str:
     """A predicate as its writer would know it: our prefixes and placeholders taken off."""
-    text = guard.removeprefix("(").removesuffix(")")
+    text = guard
     for number, call in plan.bound.calls.items():
         written = call.written.replace("\\", r"\\")
         text = re.sub(rf"__SCALAR_{number}\((?:[^()]|\([^()]*\))*\)", written, text, flags=re.IGNORECASE)

@@ -80,7 +80,8 @@ def _predicted(
     left = int((~known).sum())
     if run.target.budget_calls is not None:
         return 0, min(left, run.target.budget_calls), "the budget"
-    if int(known.sum()) < PILOT_UNITS or query.keys or len(query.formulas.atoms) != 1 or not left:
+    is_simple = not query.keys and len(query.formulas.atoms) == 1 and not query.formulas.quantiles
+    if int(known.sum()) < PILOT_UNITS or not is_simple or not left:
         return min(left, PILOT_UNITS), left, "too few units are known to say more" if left else "all are known"
     run.known = known
     found = run.sample.ask(np.flatnonzero(known))
@@ -113,7 +114,7 @@ def _played(run: AggregateRun, found: Contributions, known: int, seed: int) -> i
     panel.start()
     error = np.inf
     while error > 1 and not panel.complete:
-        units = panel.draw(next_count(panel.n, error), 0)
+        units = panel.draw(next_count(panel.n, error, panel.size), 0)
         panel.observe(units, _given(units, values))
         error = relative_half_width(*panel.bounds(0)[0]) / goal
     return panel.seen - known

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.work import Work
+from suffice.errors import UsageError
 from suffice.sql.plan import Bound
 from suffice.sql.target import Target
 
@@ -41,6 +42,8 @@ def answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work)
     """
     if bound.calls:
         yield from _model_answers(engine, bound, target, seed, work)
+    elif target.truth is not None:
+        raise UsageError(f"TRUTH {target.truth} corrects what models say, and this statement asks none")
     else:
         from suffice.answer.tables.answers import table_answers
 

@@ -20,6 +20,15 @@ def kind_of(bound: Bound, target: Target) -> Kind:
     Raises:
         UsageError: the clauses do not fit the statement or each other; the message says what can be asked instead.
     """
+    kind = _kind(bound, target)
+    if target.truth is not None and kind != "aggregate":
+        raise UsageError(
+            f"TRUTH {target.truth} is for aggregates: add WITHIN e% or BUDGET n CALLS to SELECT count(*) …"
+        )
+    return kind
+
+
+def _kind(bound: Bound, target: Target) -> Kind:
     wants_rows = target.recall_min is not None or target.precision_min is not None
     wants_number = target.error_relative_max is not None
     has_aggregate = _has_aggregate(bound.tree)

@@ -10,6 +10,7 @@ from suffice.sql.plan import Bound
 from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.rewrite.early_limit import Walk
 from suffice.sql.sparse import plan_sparsely
+from suffice.sql.units.unit_query import key_of
 
 GROWTH_MAX = 4.0
 MARGIN = 1.2
@@ -43,7 +44,7 @@ def _slice(engine: Engine, bound: Bound, walk: Walk, rows: int) -> Bound:
     media = bound.media[walk.media]
     table = "temp.suffice_slice"
     chosen = (
-        f"QUALIFY rank() OVER (ORDER BY {walk.order_sql}) <= {rows} ORDER BY {walk.order_sql}, blob_id"
+        f"QUALIFY rank() OVER (ORDER BY {walk.order_sql}) <= {rows} ORDER BY {walk.order_sql}, {key_of(media)}"
         if walk.order_sql
         else f"LIMIT {rows}"
     )

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.progress import Bar, progress_bar
 from suffice.answer.work import ModelWork, Work
-from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning
+from suffice.errors import ModelUnavailableError, SufficeError, SufficeWarning, UsageError
+from suffice.models.protocol import IMAGE
+from suffice.sql.inputs import Inputs
 from suffice.sql.plan import BoundCall
 from suffice.sql.rewrite.as_sql import takes_whole_blobs
 from suffice.sql.rewrite.needs import Site
 from suffice.sql.sparse import SparsePlan
+from suffice.store.explained import one_line
 from suffice.store.ledger import Ledger
 from suffice.store.results import Finished
 
@@ -39,7 +42,7 @@ class _Ready:
 
     site: Site
     call: BoundCall
-    need_sql: str
+    inputs: Inputs
     missing: list[Arguments]
     key: tuple[object, ...] | None
 
@@ -67,6 +70,10 @@ class Materialiser:
                     self._count_cached(ready[index])
                 done.update(finished)
                 continue
+            if not ready:
+                waiting = next(site for i, site in enumerate(plan.sites) if i not in done)
+                written = plan.bound.calls[waiting.number].written
+                raise UsageError(f"{written}: what it must see cannot be told; put its argument into a subquery first")
             index = self._choose(plan, ready, done)
             self._wave(plan, ready, index, done)
 
@@ -84,9 +91,9 @@ class Materialiser:
             need = plan.need(site, known, guarded=self.sparse)
             if need is not None:
                 call = plan.bound.calls[site.number]
-                key = _memory_key(plan, call, need[0])
-                missing = [] if key in self.engine.complete else self._missing(call, need[0])
-                ready[index] = _Ready(site, call, need[0], missing, key)
+                key = _memory_key(plan, call, need.sql)
+                missing = [] if key in self.engine.complete else self._missing(call, need)
+                ready[index] = _Ready(site, call, need, missing, key)
         return ready
 
     def _is_turn(self, plan: SparsePlan, index: int, done: set[int]) -> bool:
@@ -95,15 +102,15 @@ class Materialiser:
             other.scope is not site.scope or i in done for i, other in enumerate(plan.sites) if other.filters
         )
 
-    def _missing(self, call: BoundCall, need_sql: str) -> list[Arguments]:
-        width = len(call.call.signature.inputs)
-        columns = [f"a{i}" for i in range(width)]
-        present = " AND ".join(f"n.{c} IS NOT NULL" for c in columns) or "true"
-        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
-        rows = self.engine.database.rows(
-            f"SELECT n.* FROM ({need_sql}) n WHERE {present}"
-            f" AND NOT EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-        )
+    def _missing(self, call: BoundCall, need: Inputs) -> list[Arguments]:
+        import duckdb
+
+        try:
+            rows = self.engine.database.rows(f"SELECT {need.columns} {need.needed} AND NOT {need.is_kept}")
+        except duckdb.ConversionException as error:
+            wanted = ", ".join(f"{column.name} {column.type}" for column in call.call.signature.inputs)
+            said = one_line(error).partition(" when casting from source column")[0]
+            raise UsageError(f"{call.written}: it takes ({wanted}): {said}") from None
         return [row for row in rows if not self.failed or _input_key(call, row) not in self.failed]
 
     # -- order ----------------------------------------------------------------------------------------------
@@ -122,18 +129,14 @@ class Materialiser:
 
     def _selectivity(self, plan: SparsePlan, one: _Ready, done: set[int]) -> float | None:
         """Share of the inputs seen so far that survive the predicates on this call; None before any was seen."""
-        survivors = plan.need(one.site, self.known(plan, done) | {one.site.number})
+        survivors = plan.need(one.site, self.known(plan, done) | {one.site.number}, surviving=True)
         if survivors is None:
             return 1.0
-        seen = self._count_done(one.call, one.need_sql)
-        return self._count_done(one.call, survivors[0]) / seen if seen else None
+        seen = self._count(one.inputs, " AND " + one.inputs.is_kept)
+        return self._count(survivors, " AND " + survivors.is_kept) / seen if seen else None
 
-    def _count_done(self, call: BoundCall, need_sql: str) -> int:
-        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
-        same = " AND ".join(f"i.{c} = n.{c}" for c in columns) or "true"
-        ((count,),) = self.engine.database.rows(
-            f"SELECT count(*) FROM ({need_sql}) n WHERE EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
-        )
+    def _count(self, need: Inputs, more: str = "") -> int:
+        ((count,),) = self.engine.database.rows(f"SELECT count(*) {need.needed}{more}")
         return int(str(count))
 
     # -- running --------------------------------------------------------------------------------------------
@@ -147,13 +150,25 @@ class Materialiser:
             measured = self._selectivity(plan, one, done) is not None
             per_wave = int(WAVE_SECONDS / max(self.engine.results.seconds_per_input(one.call.call), 1e-4))
             inputs = inputs[: max(per_wave, PILOT_INPUTS) if measured else PILOT_INPUTS]
+        self._check_types(one)
         with self.engine.database.writer.holding(one.call.call.call_id) as waited:
             if waited or self.engine.database.is_postgres:  # somebody else may have paid for them meanwhile
-                inputs = self._missing(one.call, one.need_sql)[: len(inputs)]
+                inputs = self._missing(one.call, one.inputs)[: len(inputs)]
             if inputs:
                 self._check_progress(one.call, inputs[0])
                 self.engine.budget.check(one.call, len(inputs), self.work, self.engine.results)
                 self.compute(one.call, inputs)
+
+    def _check_types(self, one: _Ready) -> None:
+        """An image is a reference, which is text: anything else would fail input by input."""
+        signature = one.call.call.signature
+        given = self.engine.database.rows(f"DESCRIBE SELECT {one.inputs.columns} {one.inputs.needed}")
+        for column, (_, kind, *_) in zip(signature.inputs, given, strict=False):
+            if column.type == IMAGE and kind not in ("VARCHAR", '"NULL"'):
+                raise UsageError(
+                    f"{one.call.written}: {column.name} is an image, as the column `image` of images() and frames() is,"
+                    f" not {kind}"
+                )
 
     def _check_progress(self, call: BoundCall, first: Arguments) -> None:
         """What was kept and is not found again would be paid for again and again."""
@@ -164,7 +179,7 @@ class Materialiser:
 
     def compute(self, call: BoundCall, inputs: list[Arguments]) -> None:
         """Run the model on `inputs` and keep every batch as it comes."""
-        from suffice.models.run import StageSeconds, run_model  # an answer from the store decodes nothing
+        from suffice.models.run import StageSeconds  # an answer from the store decodes nothing
 
         engine, name = self.engine, call.name
         work = self.work.of(name)
@@ -174,7 +189,9 @@ class Materialiser:
         has_worked = engine.results.has_worked(call.call)
         ledger = Ledger(engine.database)
         ledger.balance(call.model)
-        batches_of_call = run_model(call.model, inputs, engine.catalogue.locate, stages, has_worked=has_worked)
+        batches_of_call = engine.inference.run(
+            call.model, engine.registry.recipe(call.model), inputs, engine.catalogue.locate, stages, has_worked
+        )
         try:
             with (
                 progress_bar(name, len(inputs), engine.show_progress) as bar,
@@ -260,7 +277,9 @@ class Materialiser:
 
     def _count_cached(self, one: _Ready) -> None:
         """Book what was there before this statement. Of several sites of one call the largest need counts."""
-        cached = self.engine.complete.get(one.key or ()) or self._count_done(one.call, one.need_sql)
+        cached = self.engine.complete.get(one.key or ())
+        if cached is None:
+            cached = self._count(one.inputs, f" AND {one.inputs.is_kept}" if self.failed else "")
         if one.key is not None and not self.failed:
             self.engine.complete[one.key] = cached
         call_id = one.call.call.call_id
@@ -279,20 +298,21 @@ class Materialiser:
             call = plan.bound.calls[site.number]
             need = plan.need(site, everything - {site.number}, guarded=False)
             if need is not None:
-                key = _memory_key(plan, call, "total " + need[0])
-                count = self.engine.complete.get(key or ()) or self._count(call, need[0])
-                if key is not None and not self.work.of(call.name).done:
-                    self.engine.complete[key] = count
+                count = self._total(plan, call, need)
                 totals[call.name] = max(totals.get(call.name, 0), count)
         for name, total in totals.items():
             work = self.work.of(name)
             work.skipped = max(total - work.done - work.cached - work.failed, 0)
 
-    def _count(self, call: BoundCall, need_sql: str) -> int:
-        columns = [f"a{i}" for i in range(len(call.call.signature.inputs))]
-        present = " AND ".join(f"{c} IS NOT NULL" for c in columns) or "true"
-        ((count,),) = self.engine.database.rows(f"SELECT count(*) FROM ({need_sql}) WHERE {present}")
-        return int(str(count))
+    def _total(self, plan: SparsePlan, call: BoundCall, need: Inputs) -> int:
+        """All inputs of a site; known already where they all were needed, and remembered."""
+        complete = self.engine.complete
+        keys = [_memory_key(plan, call, text) for text in (need.sql, f"total {need.sql}")]
+        found = next((complete[key] for key in keys if key in complete), None)
+        count = self._count(need) if found is None else found
+        if keys[1] is not None and not self.work.of(call.name).done:
+            complete[keys[1]] = count
+        return count
 
 
 def _input_key(call: BoundCall, arguments: Arguments) -> tuple[int, str]:

@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from suffice.answer.unit_sample import Contributions
 from suffice.estimate.aim import Aim
+from suffice.estimate.bounded_extreme import BoundedExtreme
+from suffice.estimate.bounded_quantile import BoundedQuantile, Ranks
 from suffice.estimate.linear_totals import LinearTotals
+from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import relative_half_width
 from suffice.estimate.student_totals import StudentRatio, StudentTotal, StudentTotals
-from suffice.sql.units.formula import Atom, Linear, Piece, Quotient
+from suffice.sql.units.formula import Atom, Extreme, Linear, Piece, Quantile, Quotient
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -25,6 +28,9 @@ Group = tuple[Any, ...]
 
 LATE_SHARE = 0.1
 """The part of delta that is kept for groups nobody has met when the first bets are made."""
+
+MISSED_SHARE = 0.02
+"""The part of delta that is kept for the claim which groups cannot have been missed."""
 
 
 @dataclass(eq=False)
@@ -51,13 +57,15 @@ class Panel:
     late: int = 0
     met: set[Group] = field(default_factory=set)
     """Groups that some unit has a row of."""
+    rows_max: float = math.inf
+    """The most rows a unit can have, so the most groups it can be in."""
     lost: bool = False
     """Whether a group was met that no bound was kept for."""
 
     @property
     def is_bounded(self) -> bool:
         """Whether every unit's part of every atom has a known range, so that bounds hold at every sample size."""
-        return all(_is_bounded(atom, self.pieces) for atom in self.atoms)
+        return are_bounded(self.atoms, self.pieces)
 
     @property
     def needs_pilot(self) -> bool:
@@ -95,7 +103,8 @@ class Panel:
             known=self.known if self.known.size else None,
             known_values=self.known_values,
         )
-        share = (1 - LATE_SHARE if self.grows else 1.0) * self.delta / max(len(self.groups) * len(self.atoms), 1)
+        delta = (1 - LATE_SHARE - MISSED_SHARE if self.grows else 1.0) * self.delta
+        share = delta / max(len(self.groups) * len(self.atoms), 1)
         self.bounded = [self._bound(group, atom, share) for group in range(len(self.groups)) for atom in self.atoms]
 
     def _start_asymptotic(self) -> None:
@@ -119,6 +128,14 @@ class Panel:
     @property
     def complete(self) -> bool:
         return self.seen == self.size
+
+    @property
+    def missed_units_max(self) -> int | None:
+        """Every group with rows in more units than this has been met; None where nothing is known of that."""
+        if not self.is_bounded or self.complete:
+            return 0 if self.complete else None
+        least = float(self.totals.hazard[~self.totals.seen].min())
+        return missed_group_units_max(least, self.size - self.known.size, self.rows_max, MISSED_SHARE * self.delta)
 
     def draw(self, count: int, worst: int) -> Indices:
         """Positions of the next units to ask, as the `worst` quantity needs them."""
@@ -206,11 +223,21 @@ class Panel:
     def _form(self, group: int, linear: Linear) -> Form:
         return Form(self._weights(group, linear), *linear_ends(linear, self.pieces))
 
-    def _bound(self, group: int, atom: Atom, delta: float) -> Shifted | BoundedRatio:
+    def _bound(self, group: int, atom: Atom, delta: float) -> Shifted | BoundedRatio | BoundedQuantile | BoundedExtreme:
+        if isinstance(atom, Extreme):
+            rows, piece = self._weights(group, atom.rows), group * len(self.pieces) + atom.piece
+            return BoundedExtreme(self.totals, piece, rows, self.rows_max, atom.ends, is_max=atom.is_max)
+        if isinstance(atom, Quantile):
+            return BoundedQuantile(self.totals, self._ranks(group, atom), delta)
         if isinstance(atom, Linear):
             return Shifted(BoundedTotal(self.totals, self._form(group, atom), delta), atom.constant)
         share = Share(self._form(group, atom.top), self._form(group, atom.bottom), _finite(atom), atom.rows_max)
         return BoundedRatio(self.totals, share, self._guess(group, atom), self.error, delta)
+
+    def _ranks(self, group: int, atom: Quantile) -> Ranks:
+        below, upto = (np.stack([self._weights(group, part) for part in parts]) for parts in (atom.below, atom.upto))
+        rows, thresholds = self._weights(group, atom.rows), np.array(atom.thresholds)
+        return Ranks(atom.share, rows, below, upto, thresholds, atom.row_ends, atom.rows_max)
 
     def _guess(self, group: int, quotient: Quotient) -> float:
         """The ratio among the units that are known."""
@@ -223,6 +250,7 @@ class Panel:
     def _limit(self, group: int, atom: Atom, delta: float) -> Shifted | StudentRatio:
         if isinstance(atom, Linear):
             return Shifted(StudentTotal(self.student, self._weights(group, atom), delta), atom.constant)
+        assert isinstance(atom, Quotient)
         return StudentRatio(
             self.student, self._weights(group, atom.top), self._weights(group, atom.bottom), delta
         )  # fmt: skip
@@ -255,7 +283,7 @@ class Shifted:
 
 def simplified(atom: Atom, pieces: Sequence[Piece], size: int) -> Atom:
     """A ratio whose denominator is the same in each of `size` units is a total of its numerator."""
-    if isinstance(atom, Linear):
+    if not isinstance(atom, Quotient):
         return atom
     low, high = linear_ends(atom.bottom, pieces)
     return atom.top.times(1 / (low * size)) if low == high > 0 else atom
@@ -274,7 +302,14 @@ def _times(a: float, b: float) -> float:
     return 0.0 if a == 0 or b == 0 else a * b
 
 
+def are_bounded(atoms: Sequence[Atom], pieces: Sequence[Piece]) -> bool:
+    """Whether every unit's part of every atom has a known range."""
+    return all(_is_bounded(atom, pieces) for atom in atoms)
+
+
 def _is_bounded(atom: Atom, pieces: Sequence[Piece]) -> bool:
+    if isinstance(atom, Quantile | Extreme):
+        return True
     if isinstance(atom, Linear):
         return all(map(math.isfinite, linear_ends(atom, pieces)))
     rows = linear_ends(atom.bottom, pieces)

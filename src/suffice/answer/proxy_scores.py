@@ -42,20 +42,23 @@ def proxy_scores(
     """
     if target.proxy is None:
         return np.zeros(sample.size), "none"
-    sample.choose(np.arange(sample.size), POPULATION)
-    name = re.sub(r"^(?:m\d+_)+", "", alias)
-    proxy = in_pairs(target.proxy, media.columns) if media.function == "pairs" else target.proxy
-    bound = _bound(
-        engine,
-        media,
-        f"SELECT {quote(key)} AS {UNIT}, ({proxy})::DOUBLE AS score FROM suffice_units {quote(name)}",
-    )
-    rows = engine.database.rows(answer_exactly(engine, bound, work))
+    rows = said_of_units(engine, media, key, alias, target.proxy, "DOUBLE", sample, work)
     scores = np.full(sample.size, np.nan)
     for unit, score in rows:
         at = int(sample.numbers([unit])[0])
         scores[at] = np.fmax(scores[at], np.nan if score is None else float(str(score)))
     return _filled(scores, target.proxy), target.proxy
+
+
+def said_of_units(
+    engine: Engine, media: MediaTable, key: str, alias: str, expression: str, kind: str, sample: UnitSample, work: Work
+) -> list[tuple[Any, ...]]:
+    """(key of a unit, value) for every row of every unit: `expression` as the SQL type `kind`."""
+    sample.choose(np.arange(sample.size), POPULATION)
+    name = re.sub(r"^(?:m\d+_)+", "", alias)
+    asked = in_pairs(expression, media.columns) if media.function == "pairs" else expression
+    sql = f"SELECT {quote(key)} AS {UNIT}, ({asked})::{kind} AS said FROM suffice_units {quote(name)}"
+    return engine.database.rows(answer_exactly(engine, _bound(engine, media, sql), work))
 
 
 def _bound(engine: Engine, media: MediaTable, sql: str) -> Bound:

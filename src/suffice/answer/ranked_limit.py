@@ -14,6 +14,7 @@ import numpy.typing as npt
 from suffice.answer.aggregate import with_units
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import Answer
+from suffice.answer.likeness import asked_likeness, likeness
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import CHOSEN, UnitSample
@@ -25,8 +26,10 @@ from suffice.sql.target import Target
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.selection_query import selection_query, unit_rows_sql
 from suffice.sql.units.thread_unit import UNIT
+from suffice.sql.units.unit_query import UnitQuery
 
 Indices = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 EXPLORE_EVERY = 5
 """One unit in so many is drawn at random from those left."""
@@ -48,26 +51,57 @@ def answer_ranked_limit(engine: Engine, bound: Bound, target: Target, seed: int,
     except NoBoundError as reason:
         raise UsageError(f"PROXY cannot rank the units of this statement ({reason}): leave it out") from None
     sample = UnitSample(engine, query, work)
-    media = plan.bound.media[query.relation]
-    scores, _ = proxy_scores(engine, media, query.key, query.alias, target, sample, work)
-    wanted, found, asked = int(limit.expression.name), 0, 0
-    order_ = ranked(scores, np.random.default_rng(seed))
-    step = max(FIRST_UNITS, wanted)
-    while found < wanted and asked < sample.size:
-        part = order_[asked : asked + step]
-        found += int(sample.ask(part).pieces[0].sum())
-        asked += part.size
-        step = max(FIRST_UNITS, min(2 * step, _needed(found, wanted, asked)))
-    sample.choose(np.sort(order_[:asked]))
+    walk = _Walk(sample, int(limit.expression.name))
+    walk.run(_scores(engine, query, target, sample, work, walk), np.random.default_rng(seed))
+    sample.choose(np.flatnonzero(walk.is_asked))
     names = [str(row[0]) for row in engine.database.rows(f"DESCRIBE {_plain(bound)}")]
-    sql = f"SELECT * EXCLUDE ({UNIT}) FROM ({unit_rows_sql(query, CHOSEN)}) LIMIT {wanted}"
+    sql = f"SELECT * EXCLUDE ({UNIT}) FROM ({unit_rows_sql(query, CHOSEN)}) LIMIT {walk.wanted}"
     with engine.database.lock:
         rows = engine.database.connection.execute(sql).to_arrow_table().rename_columns(names)
     sample.close(np.zeros(sample.size, dtype=bool))
     yield Answer(rows)
 
 
-def ranked(scores: npt.NDArray[np.float64], rng: np.random.Generator) -> Indices:
+class _Walk:
+    """Asks units until `wanted` rows are found."""
+
+    def __init__(self, sample: UnitSample, wanted: int) -> None:
+        self.sample, self.wanted, self.found = sample, wanted, 0
+        self.is_asked = np.zeros(sample.size, dtype=bool)
+
+    def ask(self, units: Indices) -> Floats:
+        """(k,) the rows that each of the units has."""
+        found = self.sample.ask(units)
+        self.is_asked[units] = True
+        rows = np.zeros(self.sample.size)
+        rows[found.units] = found.pieces[0]
+        self.found += int(rows.sum())
+        return rows[units]
+
+    def run(self, scores: Floats, rng: np.random.Generator) -> None:
+        order = ranked(scores, rng)
+        order = order[~self.is_asked[order]]
+        step = max(FIRST_UNITS, self.wanted)
+        while self.found < self.wanted and order.size:
+            self.ask(order[:step])
+            order = order[step:]
+            step = max(FIRST_UNITS, min(2 * step, self._needed()))
+
+    def _needed(self) -> int:
+        """Units that the rest will take, as the yield so far says."""
+        asked = int(self.is_asked.sum())
+        return int(1.2 * (self.wanted - self.found) * asked / self.found) if self.found else 2 * asked
+
+
+def _scores(engine: Engine, query: UnitQuery, target: Target, sample: UnitSample, work: Work, walk: _Walk) -> Floats:
+    if (asked := asked_likeness(target.proxy)) is not None:
+        found = likeness(engine, query, asked, sample, work, sample.size)
+        return found.scores(found.representatives, walk.ask(found.representatives))
+    media = query.plan.bound.media[query.relation]
+    return proxy_scores(engine, media, query.key, query.alias, target, sample, work)[0]
+
+
+def ranked(scores: Floats, rng: np.random.Generator) -> Indices:
     """Units by falling score, with a random one in every fifth place."""
     best, random = list(np.argsort(-scores, kind="stable")), list(rng.permutation(scores.size))
     taken, order = np.zeros(scores.size, dtype=bool), list[int]()
@@ -78,11 +112,6 @@ def ranked(scores: npt.NDArray[np.float64], rng: np.random.Generator) -> Indices
         taken[unit] = True
         order.append(unit)
     return np.array(order, dtype=np.int64)
-
-
-def _needed(found: int, wanted: int, asked: int) -> int:
-    """Units that the rest will take, as the yield so far says."""
-    return int(1.2 * (wanted - found) * asked / found) if found else 2 * asked
 
 
 def _plain(bound: Bound) -> str:

@@ -57,7 +57,7 @@ class Result:
             self._names = columns or [
                 column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()
             ]
-            database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}")
+            ((self._count,),) = database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}").fetchall()
         weakref.finalize(self, _drop, database, self._table)
 
     @property
@@ -65,10 +65,8 @@ class Result:
         """Column names, in order."""
         return list(self._names)
 
-    @explained()
     def __len__(self) -> int:
-        ((count,),) = self._database.rows(f"SELECT count(*) FROM {self._table}")
-        return int(str(count))
+        return int(self._count)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter(self.fetchall())

@@ -20,6 +20,7 @@ from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
+from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.neighbour_scores import neighbour_scores
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.unit_looks import unit_looks
@@ -116,6 +117,8 @@ class _Selection:
 
     def _scores(self, unknown: Indices, budget: int) -> Floats:
         """(N,) the named proxy's, or what a random pilot says of its neighbours in a video."""
+        if (asked := asked_likeness(self.target.proxy)) is not None:
+            return self._by_likeness(asked, budget)
         media = self.query.plan.bound.media[self.query.relation]
         if self.target.proxy is not None:
             before = self.sample.calls_done
@@ -134,6 +137,14 @@ class _Selection:
         self._ask(pilot)
         labelled = np.flatnonzero(np.isfinite(self.labels))
         return neighbour_scores(self.sample.size, labelled, self.labels[labelled] > 0)
+
+    def _by_likeness(self, asked: Asked, budget: int) -> Floats:
+        before = self.sample.calls_done
+        found = likeness(self.engine, self.query, asked, self.sample, self.work, int(budget * PILOT_SHARE))
+        self.proxy, self.proxy_calls = found.name, self.sample.calls_done - before
+        self._ask(found.representatives[np.isnan(self.labels[found.representatives])])
+        labelled = np.flatnonzero(np.isfinite(self.labels))
+        return found.scores(labelled, self.labels[labelled])
 
     def _budget(self, units: int) -> int:
         if self.target.budget_calls is not None:

@@ -1,9 +1,9 @@
 """Views that cost nothing any more: once every call of a view is known for all its media, its rows are kept joined.
 
 A view over frames and detections is a join, and joining a million kept rows takes longer than most questions about
-them. When a statement found that nothing of a view is missing or left out, the view's rows become a temporary table,
-and later statements read that instead. It holds for the same text, the same files and the same models; anything else
-is another key. Memory is DuckDB's, which spills to disk.
+them. The second time that a statement lacks nothing of a view, the view's rows become a table on the
+:class:`~suffice.store.shelf.Shelf`, and that statement and later ones read it instead. It holds for the same text, the
+same files and the same models; anything else is another key.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, nu
 from suffice.sql.sparse import plan_sparsely
 from suffice.store.catalogue import MediaTable
 from suffice.store.results import Call
+from suffice.store.shelf import Shelf
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -38,26 +39,26 @@ class SettledViews:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._shelf = Shelf(engine.database)
         self._known: dict[Key, _Settled] = {}
+        self._asked: set[Key] = set()
+        self._incomplete: set[Key] = set()
 
     def forget(self) -> None:
         """Results were dropped: nothing is settled any more."""
-        for settled in self._known.values():
-            self._engine.database.rows(f"DROP TABLE IF EXISTS {settled.table.table}")
-        self._known.clear()
-
-    def __len__(self) -> int:
-        return len(self._known)
+        self._shelf.clear()
+        for keys in (self._known, self._asked, self._incomplete):
+            keys.clear()
 
     def use(self, bound: Bound, work: Work) -> Bound:
         """`bound` with its settled views read from their tables, and what they hold booked as cached."""
         from sqlglot import exp
 
-        if not self._known:
+        if not self._known and not self._asked:
             return bound
         media, gone = dict(bound.media), set[int]()
         for view in _views(bound.tree):
-            settled = self._known.get(_key(view, bound))
+            settled = self._settled(view, bound)
             if settled is None:
                 continue
             gone |= set(_calls_in(view))
@@ -74,30 +75,40 @@ class SettledViews:
         used = {t.name.lower() for t in bound.tree.find_all(exp.Table)}
         return replace(bound, calls=calls, media={name: table for name, table in media.items() if name in used})
 
-    def settle(self, bound: Bound, work: Work) -> None:
-        """After an answer that computed nothing, left nothing out and failed on nothing: keep its views joined."""
-        if any(m.done or m.skipped or m.failed for m in work.model_calls.values()):
-            return
-        for view in _views(bound.tree):
-            key = _key(view, bound)
-            if key not in self._known and all(table.version is not None for table in bound.media.values()):
-                self._keep(replace(bound, tree=view.this), key, frozenset(_calls_in(view)))
+    def is_coming(self, bound: Bound, work: Work) -> bool:
+        """Look at an answer given: whether a view of it will be settled when it is asked of again."""
+        if any(m.done or m.failed for m in work.model_calls.values()):
+            self._incomplete.clear()
+            return False
+        if any(m.skipped for m in work.model_calls.values()) or any(t.version is None for t in bound.media.values()):
+            return False
+        new = {_key(view, bound) for view in _views(bound.tree)} - self._known.keys() - self._incomplete
+        self._asked |= new
+        return bool(new)
 
-    def _keep(self, view: Bound, key: Key, numbers: frozenset[int]) -> None:
+    def _settled(self, view: exp.Subquery, bound: Bound) -> _Settled | None:
+        key = _key(view, bound)
+        if key in self._asked:
+            self._asked.remove(key)
+            calls = {number: bound.calls[number] for number in _calls_in(view)}
+            if not self._keep(replace(bound, tree=view.this, calls=calls), key):
+                self._incomplete.add(key)
+        return self._known.get(key)
+
+    def _keep(self, view: Bound, key: Key) -> bool:
         from suffice.sql.rewrite.as_sql import answer_sql
 
-        view = replace(view, calls={number: view.calls[number] for number in numbers})
         cached = self._complete(view)
         if not cached:
-            return
+            return False
         body = answer_sql(view)
         ((rows,),) = self._engine.database.rows(f"SELECT count(*) FROM ({body})")
-        if int(str(rows)) > ROWS_MAX:
-            return
-        table = f"temp.suffice_settled_{len(self._known) + 1}"
-        self._engine.database.rows(f"CREATE OR REPLACE TEMP TABLE {table} AS {body}")
+        table = self._shelf.put(body) if int(str(rows)) <= ROWS_MAX else None
+        if table is None:
+            return False
         columns = [str(row[0]) for row in self._engine.database.rows(f"DESCRIBE {table}")]
         self._known[key] = _Settled(MediaTable("view", table, tuple(columns), len(self._known)), cached)
+        return True
 
     def _complete(self, view: Bound) -> dict[str, tuple[Call, int]]:
         """Inputs of each call when the view by itself lacks none; empty when it does, or may change unseen."""
@@ -110,11 +121,8 @@ class SettledViews:
             need = plan.need(site, frozenset(view.calls) - {site.number})
             if need is None:
                 return {}
-            same = " AND ".join(f"i.a{n} = n.a{n}" for n in range(len(call.call.signature.inputs))) or "true"
-            present = " AND ".join(f"n.a{n} IS NOT NULL" for n in range(len(call.call.signature.inputs))) or "true"
-            found = f"EXISTS (SELECT 1 FROM {call.call.inputs_table} i WHERE {same})"
             ((needed, kept),) = self._engine.database.rows(
-                f"SELECT count(*), count(*) FILTER (WHERE {found}) FROM ({need[0]}) n WHERE {present}"
+                f"SELECT count(*), count(*) FILTER (WHERE {need.is_kept}) {need.needed}"
             )
             if needed != kept:
                 return {}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from suffice.answer.engine import Engine
 from suffice.answer.materialise import Materialiser
 from suffice.answer.work import Work
+from suffice.sql.inputs import Inputs
 from suffice.sql.rewrite.as_sql import need_sql
 from suffice.sql.rewrite.needs import Needs, relations_of
 from suffice.sql.units.thread_unit import UNIT
@@ -92,14 +93,8 @@ class UnitSample:
             return None
         select = need.select.copy()
         select.append("expressions", exp.alias_(exp.column(query.key, table=query.alias), UNIT))
-        call = plan.bound.calls[site.number].call
-        width = range(len(call.signature.inputs))
-        same = " AND ".join(f"i.a{n} = n.a{n}" for n in width) or "true"
-        present = " AND ".join(f"n.a{n} IS NOT NULL" for n in width) or "true"
-        rows = self._engine.database.rows(
-            f"SELECT DISTINCT n.{UNIT} FROM ({need_sql(select, plan.bound, plan.base_sql)}) n WHERE {present}"
-            f" AND NOT EXISTS (SELECT 1 FROM {call.inputs_table} i WHERE {same})"
-        )
+        inputs = Inputs(plan.bound.calls[site.number].call, need_sql(select, plan.bound, plan.base_sql))
+        rows = self._engine.database.rows(f"SELECT DISTINCT n.{UNIT} {inputs.needed} AND NOT {inputs.is_kept}")
         keys = np.array([row[0] for row in rows], dtype=np.int64)
         return self.numbers(keys[np.isin(keys, self.keys)])
 

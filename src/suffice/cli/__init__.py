@@ -8,6 +8,7 @@ import sys
 def main() -> None:
     """Entry point of ``suffice``. Exit codes: 0 done, 1 the request failed, 2 wrong usage."""
     from suffice.cli.app import app
+    from suffice.cli.output import CommandLineError
     from suffice.errors import SufficeError
 
     debug = "--debug" in sys.argv
@@ -19,7 +20,7 @@ def main() -> None:
         if debug:
             raise
         print(f"suffice: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, CommandLineError) else 1)
     except KeyboardInterrupt:
         print("suffice: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -40,7 +40,9 @@ def animate(
     init: Annotated[str | None, typer.Option(help="Picture or clip to start from.")] = None,
     last: Annotated[str | None, typer.Option(help="Picture to end on.")] = None,
     strength: Annotated[float | None, typer.Option(help="Share of the steps taken from --init.")] = None,
-    mask: Annotated[str | None, typer.Option(help="What is painted: PNG, folder, video, track or RLE.")] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="What is painted: PNG, folder, video, track, RLE or text:WORD.")
+    ] = None,
     only_masked: Annotated[bool | None, typer.Option(help="Paint the part around the mask, enlarged.")] = None,
     feather_px: Annotated[float | None, typer.Option(help="Soft edge inside the mask.")] = None,
     region: Annotated[list[str] | None, typer.Option(help="MASK:PROMPT.")] = None,
@@ -48,10 +50,16 @@ def animate(
     split: Annotated[bool | None, typer.Option(help="One prompt a call: slower, less memory.")] = None,
     x: Annotated[str | None, typer.Option(help="A grid: SETTING=V1,V2 across.", metavar="AXIS")] = None,
     y: Annotated[str | None, typer.Option(help="And down.", metavar="AXIS")] = None,
+    z: Annotated[str | None, typer.Option(help="And down again, in blocks of those.", metavar="AXIS")] = None,
     interpolate: Annotated[int | None, typer.Option(help="Frames for each frame.")] = None,
+    interpolator: Annotated[str | None, typer.Option(help="flow, or onnx:FILE of a RIFE or FILM.")] = None,
     storage: Annotated[str | None, typer.Option(help="float8 holds weights in 8 bits.")] = None,
     like: Annotated[Path | None, typer.Option(help="Take all that is not said from this clip.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda.")] = None,
+    compiled: Annotated[
+        str, typer.Option("--compile", help="torch.compile by this backend: inductor.", metavar="BACKEND")
+    ] = "",
+    preview: Annotated[Path | None, typer.Option(help="A picture of the middle frame so far: .jpg or .png.")] = None,
     json: Json = False,
 ) -> None:
     """Make a clip from a timeline of prompts; its file remembers how."""
@@ -62,7 +70,8 @@ def animate(
     given = {name: value for name, value in locals().items() if name in NAMES and name != "control"}
     wanted = {name: value for name, value in {**given, **said}.items() if value is not None}
     with warnings_on_stderr():
-        answer = make(wanted, out, like=like, device=device, axes=(x, y))
+        axes = [axis for axis in (x, y, z) if axis]
+        answer = make(wanted, out, like=like, device=device, axes=axes, preview=preview, compiled=compiled)
     if json:
         print_json(answer)
     else:

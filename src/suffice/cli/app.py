@@ -24,6 +24,7 @@ from suffice.cli import (
     serve,
     sql,
     store,
+    tour,
 )
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("tour")(tour.tour)
 app.command("sql")(sql.sql)
 app.command("explain")(explain.explain)
 app.command("scramble")(scramble.scramble)

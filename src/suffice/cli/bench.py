@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json
+from suffice.cli.output import CommandLineError, Json, print_json
 from suffice.errors import UsageError, nearest
 
 FOLDER = Path("bench")
@@ -24,7 +24,7 @@ def bench(
     if not names:
         raise UsageError("benchmarks belong to a checkout of suffice: run this in its folder")
     if name not in names:
-        raise UsageError(f"there is no benchmark {name!r}{nearest(name, names)}; there are {', '.join(names)}")
+        raise CommandLineError(f"there is no benchmark {name!r}{nearest(name, names)}; there are {', '.join(names)}")
     run = subprocess.run(
         [sys.executable, f"{name}.py"], cwd=FOLDER, check=False, stdout=subprocess.DEVNULL if json else None
     )

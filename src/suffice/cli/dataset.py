@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from suffice.cli.output import Json, OptionalTarget, print_json, warnings_on_stderr
+from suffice.cli.output import CommandLineError, Json, OptionalTarget, print_json, warnings_on_stderr
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def dataset(
     from suffice.masks.names import finder_named, segmenter_named
 
     if bool(files) == bool(query):
-        raise UsageError("give either pictures or --query, which finds them")
+        raise CommandLineError("give either pictures or --query, which finds them")
     recipe = Recipe(captioner(caption), thing, ground, shape, size, distance_max=duplicates)
     workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings())
     with ExitStack() as stack:
@@ -62,10 +62,9 @@ def dataset(
 
 
 def _paths(patterns: list[str]) -> list[str]:
-    from suffice.media.scan import expand
-    from suffice.media.wants import wants
+    from suffice.media.wants import wanted
 
-    return [file.path for pattern in patterns for file in expand(pattern) if wants(file, pattern, "image")]
+    return [file.path for file in wanted(patterns, "image")]
 
 
 def _asked(query: str, db: str | None, stack: ExitStack) -> Iterator[Source]:

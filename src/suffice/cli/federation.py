@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json
+from suffice.cli.output import CommandLineError, Json, print_json
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
     from suffice.federated import FederatedConfig
 
-Store = Annotated[Path, typer.Argument(help="The SQLite file all processes of the deployment share.")]
+Store = Annotated[
+    str,
+    typer.Argument(help="What all processes share: a SQLite file, postgresql://…, or a folder like s3://bucket/name."),
+]
 Task = Annotated[str, typer.Argument(help="Name of the task.")]
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML, as for `federate run`.")]
 SECRET = "SUFFICE_FEDERATION_SECRET"
@@ -24,9 +27,9 @@ SECRET = "SUFFICE_FEDERATION_SECRET"
 def create(store: Store, task: Task, config: Config, json: Json = False) -> None:
     """Register a task with its first model."""
     from suffice.federated.checkin.deployment import create as create_task
-    from suffice.federated.checkin.store import Store as Deployment
+    from suffice.federated.checkin.stores import open_store
 
-    settings = create_task(Deployment(store), task, _config(config))
+    settings = create_task(open_store(store), task, _config(config))
     if json:
         print_json({"task": task, "weights": settings.size, "target": settings.target})
     else:
@@ -38,17 +41,20 @@ def replica(
     address: Annotated[str, typer.Option(help="HOST:PORT to listen on; port 0 for a free one.")] = "127.0.0.1:0",
     key: Annotated[Path | None, typer.Option(help="PEM; with --certificates it turns TLS on.")] = None,
     certificates: Annotated[Path | None, typer.Option(help="PEM chain.")] = None,
+    client_authority: Annotated[
+        Path | None, typer.Option(help="PEM; devices must show a certificate it signed, for the name they use.")
+    ] = None,
 ) -> None:
     """Answer devices. Start as many as you like; the signing secret comes from $SUFFICE_FEDERATION_SECRET."""
-    from suffice.federated.checkin.service import read_pair, serve
+    from suffice.federated.checkin.service import Tls, serve
 
-    if (key is None) != (certificates is None):
-        raise UsageError("--key and --certificates go together")
+    if (key is None) != (certificates is None) or (client_authority is not None and key is None):
+        raise CommandLineError("--key and --certificates go together, and --client-authority needs them")
     secret = os.environ.get(SECRET, "").encode()
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")
-    pair = read_pair(key, certificates) if key is not None and certificates is not None else None
-    asyncio.run(serve(store, address, secret, pair))
+    pem = [file.read_bytes() for file in (key, certificates, client_authority) if file is not None]
+    asyncio.run(serve(store, address, secret, Tls(*pem) if pem else None))
 
 
 def root(
@@ -60,13 +66,13 @@ def root(
 ) -> None:
     """Close rounds, have them folded, publish models. Killed at any moment, another goes on."""
     from suffice.federated.checkin.root import run_root
-    from suffice.federated.checkin.store import Store as Deployment
+    from suffice.federated.checkin.stores import open_store
 
     for version in run_root(store, task, workers, until):
         if not json:
             print(f"version {version}", flush=True)
     if json:
-        deployment = Deployment(store)
+        deployment = open_store(store)
         print_json({"version": deployment.status(task).version, "rejections": deployment.rejections(task)})
 
 
@@ -77,13 +83,18 @@ def join(
     client: Annotated[int, typer.Option(help="Whose data of CONFIG this device holds.")] = 0,
     turns: Annotated[int, typer.Option(help="Updates to contribute.")] = 1,
     certificates: Annotated[Path | None, typer.Option(help="PEM of who signed the replica's; turns TLS on.")] = None,
+    own_key: Annotated[Path | None, typer.Option(help="PEM; with --own-certificate, who this device is.")] = None,
+    own_certificate: Annotated[Path | None, typer.Option(help="PEM chain, for the name device-CLIENT.")] = None,
     json: Json = False,
 ) -> None:
     """Be a device: check in, train, send."""
     from suffice.federated.checkin.deployment import join as take_part
 
+    if (own_key is None) != (own_certificate is None) or (own_key is not None and certificates is None):
+        raise UsageError("--own-key and --own-certificate go together, and need --certificates")
     trusted = certificates.read_bytes() if certificates is not None else None
-    outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted))
+    own = (own_key.read_bytes(), own_certificate.read_bytes()) if own_key and own_certificate else None
+    outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:

@@ -12,7 +12,7 @@ from suffice.cli.output import Json, print_json, warnings_on_stderr
 
 def inpaint(
     image: Annotated[str, typer.Argument(help="The picture, or a clip with --frames.")],
-    mask: Annotated[str, typer.Option(help="What is painted: PNG (white), folder, video, track or RLE.")],
+    mask: Annotated[str, typer.Option(help="What is painted: PNG (white), folder, video, track, RLE or text:WORD.")],
     prompt: Annotated[str, typer.Option(help="What is to be there; a timeline for a clip.")],
     out: Annotated[Path, typer.Option(help="The file.")],
     model: Annotated[str, typer.Option(help="pocket, a folder, a .safetensors file, or owner/name.")] = "pocket",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,16 @@ def make(
     *,
     like: Path | None = None,
     device: str | None = None,
-    axes: tuple[str | None, str | None] = (None, None),
+    axes: Sequence[str] = (),
+    preview: Path | None = None,
+    compiled: str = "",
 ) -> dict[str, Any]:
     """Make the clip and write it; returns the command's JSON.
+
+    Args:
+        axes: of a grid: across, down, and down again.
+        preview: a picture that shows the middle frame while the steps are taken.
+        compiled: a backend of ``torch.compile``.
 
     Ctrl-C while steps are taken leaves nothing; while frames are decoded, those that are ready are written.
     """
@@ -31,7 +39,8 @@ def make(
     from suffice.diffusion.settings import settings_from
 
     base = settings_from(read_settings(like)) if like is not None else None
-    return write(settings_from(_with_file(wanted), base), out, device, axes)
+    settings = _with_masks(settings_from(_with_file(wanted), base), out)
+    return write(settings, out, device, axes, preview, compiled)
 
 
 def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,8 +50,22 @@ def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {**wanted, "timeline": Path(text).expanduser().read_text("utf-8")} if is_file else dict(wanted)
 
 
+def _with_masks(settings: Settings, out: Path) -> Settings:
+    """A mask that words stand for is what they find."""
+    from suffice.cli.found_masks import PREFIX, found_masks
+
+    if not settings.mask.startswith(PREFIX):
+        return settings
+    return replace(settings, mask=found_masks(settings.mask.removeprefix(PREFIX), settings.init, settings.frames, out))
+
+
 def write(
-    settings: Settings, out: Path, device: str | None, axes: tuple[str | None, str | None] = (None, None)
+    settings: Settings,
+    out: Path,
+    device: str | None,
+    axes: Sequence[str] = (),
+    preview: Path | None = None,
+    compiled: str = "",
 ) -> dict[str, Any]:
     """The clip of `settings`, or a grid of clips, in `out`."""
     from suffice.diffusion.animator import Animator
@@ -52,13 +75,15 @@ def write(
     started = time.perf_counter()
     check_format(out)
     with PeakMemory() as peak, _progress() as progress:
-        animator = Animator(settings.model, device=device, storage=settings.storage)
+        animator = Animator(settings.model, device=device, storage=settings.storage, compiled=compiled)
         task = progress.add_task("steps", total=None)
+        previews = _previews(animator, preview)
 
         def on_step(done: int, of: int, latents: Any) -> None:
             progress.update(task, completed=done, total=of)
+            previews(done, of, latents)
 
-        if any(axes):
+        if axes:
             frames, total, fps, made = _grid(animator, settings, axes, on_step), None, settings.fps, settings
         else:
             clip = animator.animate(settings, on_step)
@@ -73,9 +98,7 @@ def write(
     }
 
 
-def _grid(
-    animator: Animator, settings: Settings, axes: tuple[str | None, str | None], on_step: OnStep
-) -> Iterator[Image]:
+def _grid(animator: Animator, settings: Settings, axes: Sequence[str], on_step: OnStep) -> Iterator[Image]:
     from suffice.diffusion.clip.strip import Strip, make_strip
     from suffice.diffusion.grid import make_grid, read_axis
 
@@ -83,8 +106,24 @@ def _grid(
         clip = animator.animate(settings, on_step)
         return make_strip(clip.frames, clip.count)
 
-    across, *down = (read_axis(text) for text in axes if text)
-    return make_grid(settings, across, down[0] if down else None, one)
+    return make_grid(settings, [read_axis(text) for text in axes], one)
+
+
+def _previews(animator: Animator, path: Path | None) -> OnStep:
+    """Each picture replaces the one before as a whole, so that a viewer never sees half of one."""
+    if path is None:
+        return lambda done, of, latents: None
+    import PIL.Image
+
+    from suffice.diffusion.preview import Previews
+
+    partial = path.with_name(f".{path.stem}.part{path.suffix}")
+
+    def show(frame: Image) -> None:
+        PIL.Image.fromarray(frame).save(partial)
+        os.replace(partial, path)
+
+    return Previews(animator.parts.vae, show)
 
 
 def _progress() -> Any:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suffice.cli.output import Json, print_json
+from suffice.cli.output import CommandLineError, Json, print_json, shown
 from suffice.errors import SufficeError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from suffice.masks.batch import PictureAnswer, Request, Workshop
+    from suffice.masks.batch import Request, Workshop
     from suffice.masks.prompt import Point, Prompt
-    from suffice.masks.video import Follower, Span
+    from suffice.masks.video import Span
     from suffice.media.scan import FoundFile
 
 
@@ -49,7 +47,7 @@ def mask(
     json: Json = False,
 ) -> None:
     """Masks of what a text, points, boxes or nothing in particular ask for; run it again and only the rest is done."""
-    from suffice.masks.batch import Request, Workshop
+    from suffice.masks.batch import Request, Workshop, mask_pictures
     from suffice.masks.embeddings import Embeddings
     from suffice.masks.names import finder_named, segmenter_named
     from suffice.masks.picture_files import Wanted
@@ -60,8 +58,8 @@ def mask(
     steps = tuple(parse_step(step) for step in [*(then or []), *(["invert"] if background else [])])
     request = Request(prompt, steps, Wanted(candidates=candidates, padding_px=padding, feather_px=feather))
     workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings(cache))
-    pictures, videos = _by_kind(files)
-    answers = list(_shown(_pictures(pictures, request, workshop, out, jobs), len(pictures)))
+    pictures, videos = _by_kind(files, out)
+    answers = list(shown(mask_pictures(pictures, request, workshop, out, jobs), "masks", len(pictures)))
     made = [_video(video, request, workshop, out, Span(fps, start, end, backward)) for video in videos]
     objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [
         o for v in made for o in v["objects"]
@@ -91,7 +89,7 @@ def _prompt(
     points = tuple(_point(each) for each in point or [])
     boxes = [_numbers("--box", each, 4) for each in box or []]
     if len(boxes) > 1 and points:
-        raise UsageError("points go with one box or with none: which of the boxes they are for is not clear")
+        raise CommandLineError("points go with one box or with none: which of the boxes they are for is not clear")
     things = [ThingPrompt(points, (b[0], b[1], b[2], b[3])) for b in boxes]
     if points and not boxes:
         things = [ThingPrompt(points)]
@@ -111,7 +109,7 @@ def _point(given: str) -> Point:
     parts = given.split(",")
     sign = parts.pop().strip() if len(parts) == 3 else "+"
     if sign not in ("+", "-"):
-        raise UsageError(f"--point {given}: after X,Y comes + (on the thing) or - (off it)")
+        raise CommandLineError(f"--point {given}: after X,Y comes + (on the thing) or - (off it)")
     x, y = _numbers("--point", ",".join(parts), 2)
     return Point(x, y, sign == "+")
 
@@ -122,12 +120,12 @@ def _numbers(option: str, given: str, count: int) -> list[float]:
     except ValueError:
         numbers = []
     if len(numbers) != count:
-        raise UsageError(f"{option} {given}: expected {count} numbers between commas")
+        raise CommandLineError(f"{option} {given}: expected {count} numbers between commas")
     return numbers
 
 
-def _by_kind(patterns: list[str]) -> tuple[list[FoundFile], list[FoundFile]]:
-    """Pictures and videos under the patterns, each file once."""
+def _by_kind(patterns: list[str], out: Path) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Pictures and videos under the patterns, each file once; what an earlier run wrote to `out` is none of them."""
     from suffice.media.scan import expand
     from suffice.media.wants import wants
 
@@ -135,6 +133,8 @@ def _by_kind(patterns: list[str]) -> tuple[list[FoundFile], list[FoundFile]]:
     videos: dict[str, FoundFile] = {}
     for pattern in patterns:
         for file in expand(pattern):
+            if Path(file.path).is_relative_to(out.absolute()) and pattern != file.path:
+                continue
             if _is_video(file.path):
                 videos[file.path] = file
             elif wants(file, pattern, "image"):
@@ -155,30 +155,11 @@ def _is_video(path: str) -> bool:
         return False
 
 
-def _pictures(
-    files: list[FoundFile], request: Request, workshop: Workshop, out: Path, jobs: int | None
-) -> Iterator[PictureAnswer]:
-    from suffice.masks.batch import mask_pictures
-
-    return mask_pictures(files, request, workshop, out, jobs)
-
-
-def _shown(answers: Iterator[PictureAnswer], count: int) -> Iterator[PictureAnswer]:
-    """With a bar on a terminal, when there is something to wait for."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    if count < 2 or not console.is_terminal:
-        yield from answers
-    else:
-        yield from track(answers, "masks", count, console=console)
-
-
 def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path, span: Span) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
+    from suffice.masks.follower import follower_of
     from suffice.masks.video import mask_video
 
     if request.prompt.everything:
@@ -190,22 +171,8 @@ def _video(file: FoundFile, request: Request, workshop: Workshop, out: Path, spa
         def on_frame(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        return mask_video(file.path, _follower(request, workshop), out, span, on_frame).as_json()
-
-
-def _follower(request: Request, workshop: Workshop) -> Follower:
-    """The network's own memory when it has one; else boxes are tracked and segmented."""
-    from functools import partial
-
-    from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter
-    from suffice.masks.tracking.follow import Follow, follow
-
-    asked, segmenter = Follow(request.prompt), workshop.segmenter
-    if isinstance(segmenter, CheckpointSegmenter) and segmenter.has_memory:
-        from suffice.masks.promptable.video_session import VideoSession
-
-        return partial(VideoSession(segmenter.locator).follow, asked=asked, finder=workshop.finder)
-    return partial(follow, asked=asked, segmenter=segmenter, finder=workshop.finder)
+        follower = follower_of(request.prompt, workshop.segmenter, workshop.finder)
+        return mask_video(file.path, follower, out, span, on_frame).as_json()
 
 
 def _print(objects: list[dict[str, Any]], videos: list[dict[str, Any]], out: Path) -> None:

@@ -26,7 +26,7 @@ def regional() -> None:
 @app.command("run")
 def run(
     prompt: Annotated[str, typer.Argument(help="What to draw.")],
-    out: Annotated[Path, typer.Option(help="The picture to write.")],
+    out: Annotated[Path, typer.Option(help="The picture or clip to write.")],
     model: Annotated[str, typer.Option(help="pocket, a folder in the diffusers layout, or a hub id.")] = "pocket",
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the picture's regions.")] = 1,
     skip: Annotated[str, typer.Option(help="off, auto or budget=F (F of all region-steps run).")] = "auto",
@@ -38,6 +38,7 @@ def run(
     height: Annotated[int | None, typer.Option(help="Pixels; by default what the model was trained on.")] = None,
     width: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     pictures: Annotated[int, typer.Option(help="How many at once.")] = 1,
+    frames: Annotated[int, typer.Option(min=1, help="More than 1: a clip, by the motion module.")] = 1,
     tile: Annotated[int | None, typer.Option(help="Side of a tile, in cells of the latent.")] = None,
     regions: Annotated[int | None, typer.Option(help="How many; by default up to 16.")] = None,
     exchange: Annotated[str, typer.Option(help="sync or stale: what a worker sees of the others' step.")] = "sync",
@@ -61,7 +62,19 @@ def run(
     from suffice.regional.settings import RequestSettings, parse_skip
 
     asked = RequestSettings(
-        prompt, negative, steps, guidance, seed, pictures, height, width, solver, tile, regions, parse_skip(skip)
+        prompt,
+        negative,
+        steps,
+        guidance,
+        seed,
+        pictures,
+        frames,
+        height,
+        width,
+        solver,
+        tile,
+        regions,
+        parse_skip(skip),
     )
     picture, allowed = read_picture_and_mask(image, mask)
     if picture is not None:
@@ -84,6 +97,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Processes that share the work.")] = 2,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes any free one.")] = 8766,
+    memory_gib: Annotated[float | None, typer.Option(help="For requests; by default what is free.")] = None,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait; more are refused with a time.")] = 16,
     exchange: Annotated[str, typer.Option(help="sync or stale.")] = "stale",
     launch: Annotated[str, typer.Option(help="processes or ray.")] = "processes",
@@ -97,9 +111,11 @@ def serve(
     from suffice.regional.service import Service
     from suffice.regional.workers.planner import Planner
 
-    loaded, fleet = load(model), started_fleet(launch, workers, model)
+    loaded = load(model)
+    fleet = started_fleet(launch, workers, loaded)
     try:
-        service = Service(loaded, Planner(fleet, exchange), waiting)
+        memory_max = None if memory_gib is None else round(memory_gib * 2**30)
+        service = Service(loaded, Planner(fleet, exchange), waiting, memory_max)
         listener = server(service, host, port)
         threading.Thread(target=listener.serve_forever, daemon=True).start()
         print(f"http://{host}:{listener.server_address[1]} with {workers} workers", file=sys.stderr, flush=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, print_json
-from suffice.errors import UsageError
+from suffice.cli.output import CommandLineError, Json, print_json, shown
 
 
 def semantic(
@@ -21,35 +21,27 @@ def semantic(
     majority: Annotated[float, typer.Option(min=0, max=1, help="Least share of a mask for its class to count.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """Semantic maps in ControlNet's colours, class areas, and masks by category."""
+    """Semantic maps in ControlNet's colours, class areas, and masks by category; a bad file does not stop the rest."""
     from suffice.masks.names import segmenter_named
-    from suffice.masks.picture_files import save_mask, save_picture
     from suffice.masks.semantic.checkpoint_map import CheckpointMap
-    from suffice.masks.semantic.palette import coloured
-    from suffice.masks.semantic.semantic_map import enhanced
-    from suffice.media.image import decode_image
-    from suffice.media.scan import expand
+    from suffice.masks.semantic.map_files import MapWish, map_pictures
+    from suffice.media.wants import wanted
 
     if not model.startswith("hf:"):
-        raise UsageError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
+        raise CommandLineError(f"--model {model}: a semantic map needs a checkpoint, hf:FOLDER_OR_ID")
+    wish = MapWish(category, exclude, segmenter_named(enhance) if enhance else None, majority)
+    pictures = wanted(files, "image")
     maker = CheckpointMap(model.removeprefix("hf:"))
-    segmenter = segmenter_named(enhance) if enhance else None
-    out.mkdir(parents=True, exist_ok=True)
-    maps: list[dict[str, Any]] = []
-    for file in (file for pattern in files for file in expand(pattern)):
-        image = decode_image(file.path)
-        found = maker.map_of(image)
-        if segmenter is not None:
-            masks = [each.mask for each in segmenter.everything(segmenter.encode(image))]
-            found = enhanced(found, masks, majority)
-        stem = Path(file.path).stem
-        written = {"map": save_picture(out / f"{stem}_map.png", coloured(found))}
-        if category is not None:
-            written["mask"] = save_mask(out / f"{stem}_mask.png", found.category(category, exclude))
-        maps.append({"file": file.path, "areas": found.areas(), "files": written})
+    answers = list(shown(map_pictures(pictures, maker, wish, out), "maps", len(pictures)))
+    maps = [each for each in answers if "problem" not in each]
+    problems = [each for each in answers if "problem" in each]
+    for each in problems:
+        print(f"warning: {each['problem']}", file=sys.stderr)
     if json:
-        print_json({"maps": maps})
-        return
-    for each in maps:
-        shown = ", ".join(f"{name} {area}" for name, area in list(each["areas"].items())[:6])
-        print(f"{Path(each['file']).name}: {shown}")
+        print_json({"maps": maps, "problems": problems})
+    else:
+        for each in maps:
+            areas = ", ".join(f"{name} {area}" for name, area in list(each["areas"].items())[:6])
+            print(f"{Path(each['file']).name}: {areas}")
+    if problems and not maps:
+        raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suffice.cli.output import Json, OptionalTarget, Project, Sample, print_json, warnings_on_stderr
+from suffice.cli.output import Engine, Json, OptionalTarget, Project, Sample, print_json, warnings_on_stderr
 
 
 def sql(
@@ -19,6 +19,7 @@ def sql(
     html: Annotated[Path | None, typer.Option(help="Also write the answer as a page with thumbnails.")] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
     sample: Sample = False,
+    engine: Engine = "local",
     json: Json = False,
 ) -> None:
     """Ask a question in SQL; models run only where the answer needs them."""
@@ -26,7 +27,7 @@ def sql(
     from suffice.connection import connect
 
     text = sys.stdin.read() if query == "-" else query
-    with connect(db, project=project) as con, warnings_on_stderr():
+    with connect(db, project=project, engine=engine) as con, warnings_on_stderr():
         con.sample_always = sample
         result = con.sql(text, seed=seed)
         if html is not None:

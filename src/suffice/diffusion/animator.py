@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.diffusion.canvas import Canvas, make_canvas
 from suffice.diffusion.clip.source import Source, open_source, resized
+from suffice.diffusion.compile import compile_blocks
 from suffice.diffusion.conditions import added_conditions, embed_prompts, guidance_of, values_of
 from suffice.diffusion.controls import make_controls, split_weight
 from suffice.diffusion.denoise import OnStep, Steps, denoise, set_steps
-from suffice.diffusion.interpolate import interpolated
+from suffice.diffusion.interpolate import between_named, interpolated
 from suffice.diffusion.ip_adapter import IpAdapter, adapted, load_ip_adapter, picture_conditions
 from suffice.diffusion.load import load_parts
 from suffice.diffusion.lora import Lora, attached, layer_names, load_lora
@@ -72,12 +73,23 @@ class Animator:
     """A checkpoint in memory that makes pictures and clips; motion modules and LoRAs come and go with each clip."""
 
     def __init__(
-        self, model: str = "pocket", *, device: str | None = None, dtype: str | None = None, storage: str = ""
+        self,
+        model: str = "pocket",
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        storage: str = "",
+        compiled: str = "",
     ) -> None:
-        """Load `model` (see :func:`suffice.diffusion.load.load_parts`); `storage` may be ``float8``."""
+        """Load `model` (see :func:`suffice.diffusion.load.load_parts`).
+
+        Args:
+            storage: ``float8`` to hold weights in 8 bits.
+            compiled: a backend of ``torch.compile``, such as ``inductor``; empty for none.
+        """
         self.parts = load_parts(model, device=device, dtype=dtype)
-        self._storage = storage
-        store_in_float8(self.parts.unet, storage)
+        self._storage, self._compiled = storage, compiled
+        self._made_ready(self.parts.unet)
         self._unets: dict[str, Any] = {"unet": self.parts.unet}
         self._motions: dict[str, Motion] = {}
 
@@ -90,6 +102,7 @@ class Animator:
         timeline = parse_timeline(
             settings.timeline, settings.frames, negative=settings.negative, closed=travels_closed(_loop(settings))
         )
+        between = between_named(settings.interpolator)
         canvas = make_canvas(settings, self.parts, source)
         motion = self._motion(settings)
         plan = make_plan(settings, motion)
@@ -98,7 +111,7 @@ class Animator:
         made = replace(settings, width=settings.width or canvas.width, height=settings.height or canvas.height)
         frames, factor, closed = _finished(self.parts.vae, latents, canvas), settings.interpolate, settings.loop == "A"
         if factor > 1:
-            frames = interpolated(frames, factor, closed=closed)
+            frames = interpolated(frames, factor, closed=closed, between=between)
         count = canvas.frames * factor if closed else (canvas.frames - 1) * factor + 1
         return Clip(latents, frames, count, settings.fps * factor, made)
 
@@ -114,8 +127,12 @@ class Animator:
                 self.parts.folder, subfolder="unet_inpaint", torch_dtype=self.parts.unet.dtype, use_safetensors=True
             )
             self._unets["unet_inpaint"] = unet.requires_grad_(False).eval().to(self.parts.device)
-            store_in_float8(unet, self._storage)
+            self._made_ready(unet)
         return self._unets["unet_inpaint"]
+
+    def _made_ready(self, unet: Any) -> None:
+        store_in_float8(unet, self._storage)
+        compile_blocks(unet, self._compiled)
 
     def _motion(self, settings: Settings) -> Motion | None:
         if settings.motion == "none" or (settings.motion == "auto" and settings.frames == 1):

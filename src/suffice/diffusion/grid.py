@@ -63,14 +63,14 @@ def combinations(settings: Settings, axes: Sequence[Axis]) -> list[Settings]:
     return [settings_from(dict(zip(names, values, strict=True)), settings) for values in products]
 
 
-def make_grid(settings: Settings, x: Axis, y: Axis | None, make: Callable[[Settings], Strip]) -> Iterator[Image]:
-    """The frames of a sheet of clips, `x` across and `y` down, each with its values written above it.
+def make_grid(settings: Settings, axes: Sequence[Axis], make: Callable[[Settings], Strip]) -> Iterator[Image]:
+    """The frames of a sheet of clips, the first of `axes` across, the second down, a third down in blocks of those;
+    each clip has its values written above it.
 
     Every clip is made before the first frame comes. Interrupted, the clips that are ready stay in the sheet, the others
     are grey, and :class:`KeyboardInterrupt` is raised after the last frame.
     """
-    rows = [y] if y else []
-    wanted = combinations(settings, [*rows, x])
+    wanted = combinations(settings, axes[::-1])
     clips: list[Strip] = []
     interrupted = False
     try:
@@ -79,11 +79,11 @@ def make_grid(settings: Settings, x: Axis, y: Axis | None, make: Callable[[Setti
         interrupted = True
     if not clips:
         raise KeyboardInterrupt
-    labels = [_label(each, [x, *rows]) for each in wanted]
+    labels = [_label(each, axes) for each in wanted]
     for number in range(min(map(len, clips))):
         cells = [clip[number] for clip in clips]
         cells += [np.full_like(cells[0], _MISSING)] * (len(wanted) - len(cells))
-        yield _sheet([_labelled(c, label) for c, label in zip(cells, labels, strict=True)], len(x.values))
+        yield _sheet([_labelled(c, label) for c, label in zip(cells, labels, strict=True)], len(axes[0].values))
     if interrupted:
         raise KeyboardInterrupt
 

@@ -8,9 +8,25 @@ import numpy as np
 
 from suffice.diffusion.flow import optical_flow, warp
 from suffice.media.image import Image
+from suffice.models.named_parts import part_named
 
 Between = Callable[[Image, Image, int], list[Image]]
-"""``between(first, second, count)``: `count` frames between two, evenly in time; RIFE or FILM may stand here."""
+"""``between(first, second, count)``: `count` frames between two, evenly in time."""
+
+
+def between_named(name: str) -> Between:
+    """``flow``, ``onnx:FILE`` (RIFE, FILM), or anyone's under the entry point group ``suffice.interpolators``.
+
+    Raises:
+        UsageError: nobody offers it.
+    """
+    found: Between = part_named("suffice.interpolators", "interpolator", name)
+    return found
+
+
+def by_flow() -> Between:
+    """The one that needs no weights."""
+    return between_by_flow
 
 
 def between_by_flow(first: Image, second: Image, count: int) -> list[Image]:

@@ -51,6 +51,7 @@ class Settings:
         regions: ``MASK:PROMPT``, prompts for parts of the picture.
         ip_adapter: file or folder of an IP-Adapter; its pictures are in the timeline (``image:``).
         interpolate: frames for each frame.
+        interpolator: what draws them: ``flow``, ``onnx:FILE``, or anyone's.
         storage: ``float8`` to hold weights in 8 bits; empty for the type they compute in.
         split: one prompt a call: slower, less memory.
     """
@@ -94,6 +95,7 @@ class Settings:
     regions: tuple[str, ...] = ()
     ip_adapter: str = ""
     interpolate: int = 1
+    interpolator: str = "flow"
     storage: str = ""
     split: bool = False
 

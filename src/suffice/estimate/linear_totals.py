@@ -12,7 +12,7 @@ stakes are functions of what was seen before it, so a random, inverted or lying 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,12 @@ Indices = npt.NDArray[np.int64]
 
 _LEVELS_MAX = 7
 _SEEN_A_LEVEL, _DRAWS_A_LEVEL = 50, 8
+_WORTH = 0.9
+"""Strata are drawn from when they leave less than this part of the spread."""
+
+_BETTER = 0.95
+"""A predictor is used when it leaves less than this part of the spread that none leaves, over the same units."""
+
 _EXACT_ENDS_MAX = 4_000_000
 """Statements x units up to which each statement's largest prediction is looked up; above, it is bounded by pieces."""
 
@@ -39,13 +45,15 @@ class Statements:
     """C statements. `low` and `high` (C,) are the range of one unit's weighted sum.
 
     `is_sign` says what a statement is for: True, to show that its total is not below zero (stakes aim at its distance
-    from there); False, to know the total closely (stakes aim at the share of it that was asked).
+    from there); False, to know the total closely (stakes aim at the share of it that was asked). `constant` is added to
+    each total.
     """
 
     weights: Floats  # (C, P)
     low: Floats
     high: Floats
     is_sign: bool = False
+    constant: float = 0.0
 
     @property
     def count(self) -> int:
@@ -90,6 +98,8 @@ class LinearTotals:
         self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
         self.values = np.full((low.size, scores.size), np.nan)
         self._is_seen = np.zeros(scores.size, dtype=bool)
+        self.hazard = np.zeros(scores.size)
+        """(N,) for a unit not drawn yet: the sum of 1 / (units left in its stratum) over draws that could take it."""
         if known is not None:
             self.values[:, known] = known_values
             self._is_seen[known] = True
@@ -107,7 +117,7 @@ class LinearTotals:
     def add(self, statements: Statements, delta: float) -> int:
         """Statements that bet from the next round on, each failing with probability <= `delta`; their number."""
         self._statements.append(statements)
-        self._bets.append(Martingale(delta, statements.count))
+        self._bets.append(Martingale(delta, statements.count, is_sign=statements.is_sign))
         return len(self._statements) - 1
 
     def add_pieces(self, low: Floats, high: Floats) -> None:
@@ -117,9 +127,7 @@ class LinearTotals:
         zeros = np.where(self._is_seen, 0.0, np.nan)[None].repeat(more, 0)
         self.values = np.concatenate([self.values, zeros])
         self._errors = np.concatenate([self._errors, np.zeros((self._errors.shape[0], more, self.n))], axis=1)
-        self._statements = [
-            Statements(np.pad(s.weights, ((0, 0), (0, more))), s.low, s.high, s.is_sign) for s in self._statements
-        ]
+        self._statements = [replace(s, weights=np.pad(s.weights, ((0, 0), (0, more)))) for s in self._statements]
 
     @property
     def n(self) -> int:
@@ -157,8 +165,8 @@ class LinearTotals:
 
     def draw(self, count: int, family: int, statement: int) -> Indices:
         """The units to ask next, about `count` of them, as `statement` of a family needs them most."""
-        self._split(count)
         focus = self._one(family, statement)
+        self._split(count, focus)
         predictions = self._predict()
         chosen = self._best(predictions, focus)
         low, high, centre, variance = self._guess(chosen, predictions, focus)
@@ -191,7 +199,7 @@ class LinearTotals:
         ]
         count = sum(units.size for units in plan.units)
         steps = (
-            max(1, min([*chancy, count // max(2, self.n // 16)]))
+            max(1, min([*chancy, count // max(1, self.n // 16)]))
             if len(chancy) == len(self._left().nonzero()[0])
             else 1
         )
@@ -205,6 +213,8 @@ class LinearTotals:
             self._bet(plan, parts, statements, bets, before)
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
+        for queue, part in zip(self._queues, parts, strict=True):
+            self.hazard[queue[part.size :]] += (1 / (queue.size - np.arange(part.size))).sum()
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
         self._step = np.zeros(0, dtype=np.int64)
 
@@ -216,7 +226,7 @@ class LinearTotals:
     def lower(self, family: int) -> Floats:
         """(C,) lower bounds of a family's totals now."""
         statements, left = self._statements[family], int((~self.seen).sum())
-        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low
+        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low + statements.constant
         return np.asarray(np.maximum(self._bets[family].low, certain))
 
     # -- one round ------------------------------------------------------------------------------------------
@@ -233,20 +243,38 @@ class LinearTotals:
                 residuals = statements.weights @ (self.values[:, units] - predictions[:, units])
                 predicted = statements.weights @ predictions[:, queue].sum(axis=1)
                 groups.append(Group(queue.size, predicted, residuals, low[:, h], centre[:, h], variance[:, h]))
-        bets.round(statements.weights @ before, groups, width)
+        bets.round(statements.weights @ before + statements.constant, groups, width)
 
     def _one(self, family: int, statement: int) -> Statements:
         whole, at = self._statements[family], slice(statement, statement + 1)
-        return Statements(whole.weights[at], whole.low[at], whole.high[at], whole.is_sign)
+        return replace(whole, weights=whole.weights[at], low=whole.low[at], high=whole.high[at])
 
-    def _split(self, count: int) -> None:
+    def _split(self, count: int, focus: Statements) -> None:
         """Split or merge the strata when it is time; what is left of each is shuffled anew."""
         level = min(_LEVELS_MAX, self.n // _SEEN_A_LEVEL, count // _DRAWS_A_LEVEL)
         if level == self._level:
             return
-        self._level, self._labels = level, score_strata(self.scores, level)
+        labels = score_strata(self.scores, level)
+        if level and not self._pays(labels, focus):  # one stratum is bet on without the loss that several have
+            level, labels = 0, np.zeros_like(labels)
+            if self._level == 0:
+                return
+        self._level, self._labels = level, labels
         left = self._rng.permutation(np.flatnonzero(~self.seen))
         self._queues = [left[self._labels[left] == stratum] for stratum in range(self._labels.max() + 1)]
+
+    def _pays(self, labels: Indices, focus: Statements) -> bool:
+        """Whether what was seen so far spreads so much less inside these strata that drawing by stratum is worth it."""
+        errors = min((focus.weights[0] @ each for each in self._errors), key=lambda each: float(each.std()))
+        left, drawn = np.bincount(labels[~self.seen], minlength=labels.max() + 1), labels[self._drawn]
+        seen, total, squares = (np.bincount(drawn, errors**power, left.size).astype(np.float64) for power in range(3))
+        low, high = np.full(left.size, focus.low[0]), np.full(left.size, focus.high[0])
+        _, variance = guesses(seen, total, squares, low, high)
+        # As many values as carry the spread: where large ones are rare, strata differ by chance alone.
+        centred = (errors - errors.mean()) ** 2
+        carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
+        worth = _WORTH - 0.5 * np.sqrt(left.size / max(carriers, 1.0))
+        return bool(float(left @ np.sqrt(variance)) < worth * float(left.sum() * errors.std()))
 
     def _left(self) -> Indices:
         return np.array([queue.size for queue in self._queues], dtype=np.int64)
@@ -269,15 +297,18 @@ class LinearTotals:
         if not self.n:
             return 0
         spreads = [
-            float(self._left() @ np.sqrt(self._guess(j, predictions, focus)[3][0])) for j in range(len(predictions))
+            float(self._left() @ np.sqrt(self._guess(j, predictions, focus, self.n // 2)[3][0]))
+            for j in range(len(predictions))
         ]
-        return int(np.argmin(spreads))
+        best = int(np.argmin(spreads))
+        return best if spreads[best] < _BETTER * spreads[0] else 0
 
     def _guess(
-        self, predictor: int, predictions: Floats, statements: Statements
+        self, predictor: int, predictions: Floats, statements: Statements, start: int | None = None
     ) -> tuple[Floats, Floats, Floats, Floats]:
         """(C, H) range, mean and variance of a predictor's residuals, from errors on units it had not seen."""
-        start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
+        if start is None:
+            start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
         errors, labels = self._errors[predictor, :, start:], self._labels[self._drawn[start:]]
         strata = len(self._queues)
         member = (labels[None] == np.arange(strata)[:, None]).astype(np.float64)  # (H, n)
@@ -308,13 +339,14 @@ class LinearTotals:
         """(C,) of the totals: what the stakes aim at."""
         left, size = self._left().astype(np.float64), float(self.scores.size)
         known, unseen = self._before(), np.concatenate([*self._queues, np.zeros(0, dtype=np.int64)])
-        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left
+        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left + statements.constant
         spread = np.sqrt(variance) @ left
         if statements.is_sign:
             error = spread / np.sqrt(max(self.n, 1))
             return np.asarray(np.maximum(total - error / 2, error / 2))
         seen = np.full(total.size, float(self.n))
-        return np.asarray(size * self._aim.half_width(total / size, (spread / size) ** 2, seen, size, log_ratio))
+        each = (spread / max(float(left.sum()), 1.0)) ** 2  # of a unit, as if those seen spread like those left
+        return np.asarray(size * self._aim.half_width(total / size, each, seen, size, log_ratio))
 
     def _before(self) -> Floats:
         """(P,) sums of the pieces that were known before the current step."""

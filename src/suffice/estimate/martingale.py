@@ -15,6 +15,10 @@ the round, the product over the round depends on the groups' totals through thei
 over strata, and groups, predictions, stakes and sample sizes may all be chosen anew from what has been seen.
 Ville's inequality turns the product over all rounds into a bound that holds after every round at once.
 
+Where one group is all there is, z_j has the total T of everything as its mean, and a candidate v is bet against
+directly: ``1 + s (z_j - v)`` has mean at most 1 for every v >= T as long as ``s (v - z_j) < 1``. That gives nothing
+away to the inequality above. Rounds of both kinds multiply.
+
 Source: the empirical Bernstein sequence of Waudby-Smith & Ramdas (JRSS-B 2024, theorem 2) with its last inequality
 left out (Fan, Grama & Liu, EJP 2015, lemma 4.1, bounds that factor by an exponential of squares; not needed here).
 
@@ -65,27 +69,86 @@ class Group:
         return self.draws == self.remaining
 
 
-class Martingale:
-    """Lower bounds on C totals after any number of rounds; each alone fails with probability <= `delta`."""
+@dataclass(frozen=True)
+class Bets:
+    """Bets (C, k) in the order made, each the logarithm of a factor as a falling function of a candidate total v.
 
-    def __init__(self, delta: float, statements: int) -> None:
-        self.log_ratio = math.log(1 / delta)
-        self.low = np.full(0, -math.inf)
-        self._gain, self._stake, self._log_ratios = np.zeros((3, 0, 1))
-        self.extend(delta, statements)
+    Where `is_tight` (k,): ``log(1 + min(stake, CAP / (v - floor)) (at - v))``, `floor` being the least `at` can be.
+    Elsewhere the straight line ``at - stake v``.
+    """
 
-    def extend(self, delta: float, statements: int) -> None:
-        """More statements, each of which fails with probability <= `delta`: they bet from the next round on.
+    at: Floats
+    floor: Floats
+    stake: Floats
+    is_tight: npt.NDArray[np.bool_]
 
-        What was seen before is `known` to them. So a statement may be chosen because of what was seen.
+    @staticmethod
+    def none(statements: int) -> Bets:
+        nothing = np.zeros((statements, 0))
+        return Bets(nothing, nothing, nothing, np.zeros(0, dtype=bool))
+
+    def then(self, more: Bets) -> Bets:
+        parts = ((self.at, more.at), (self.floor, more.floor), (self.stake, more.stake))
+        at, floor, stake = (np.concatenate(part, axis=1) for part in parts)
+        return Bets(at, floor, stake, np.append(self.is_tight, more.is_tight))
+
+    def gains(self, candidates: Floats) -> Floats:
+        """(C, k) what each bet adds to the logarithm of the capital against the candidates (C,)."""
+        v, tight = candidates[:, None], self.is_tight
+        gains = np.asarray(self.at - self.stake * v)
+        if tight.any():
+            stake = np.minimum(self.stake[:, tight], CAP / np.maximum(v - self.floor[:, tight], 1e-300))
+            gains[:, tight] = np.log1p(stake * (self.at[:, tight] - v))
+        return gains
+
+    def rejected(self, log_ratio: float, start: Floats) -> Floats:
+        """(C,) the largest candidate whose capital once reached `log_ratio`, -inf where none has; `start` where finite
+        is one that has.
+
+        What is returned is the rejected end of a bracket, so rounding only widens an interval.
         """
-        self.low = np.append(self.low, np.full(statements, -math.inf))
-        nothing = np.zeros((statements, 1))
-        self._gain, self._stake = np.concatenate([self._gain, nothing]), np.concatenate([self._stake, nothing])
-        self._log_ratios = np.concatenate([self._log_ratios, nothing + math.log(1 / delta)])
+        stakes = self.stake.sum(axis=1)
+        is_open = stakes > 0
+        centre = np.where(self.is_tight, self.at * self.stake, self.at).sum(axis=1) / np.maximum(stakes, 1e-300)
+
+        def is_rejected(v: Floats) -> npt.NDArray[np.bool_]:
+            return np.asarray(np.cumsum(self.gains(v), axis=1).max(axis=1, initial=0.0) >= log_ratio)
+
+        low = high = np.where(np.isfinite(start), start, centre)
+        step = log_ratio / np.maximum(stakes, 1e-300)
+        while (wrong := is_open & ~is_rejected(low)).any():
+            low, step = np.where(wrong, low - step, low), 2 * step
+        step = log_ratio / np.maximum(stakes, 1e-300)
+        while (wrong := is_open & is_rejected(high)).any():
+            high, step = np.where(wrong, high + step, high), 2 * step
+        while (is_open & (high - low > 1e-3 * np.abs(centre - low))).any():
+            middle = (low + high) / 2
+            is_low = is_rejected(middle)
+            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+        return np.where(is_open, low, start)
+
+
+class Martingale:
+    """Lower bounds on C totals after any number of rounds; each alone fails with probability <= `delta`.
+
+    `is_sign`: all that is asked is whether a total is shown not to lie below zero; `low` is 0 where it is, else -inf.
+    """
+
+    def __init__(self, delta: float, statements: int, *, is_sign: bool = False) -> None:
+        self.log_ratio = math.log(1 / delta)
+        self._is_sign, self._low = is_sign, np.full(statements, -math.inf)
+        self._bets, self._is_looked = Bets.none(statements), True
+        self._wealth = np.zeros((statements, 1))
+
+    @property
+    def low(self) -> Floats:
+        """(C,) the bounds now; they only rise."""
+        if not self._is_looked:
+            self._low, self._is_looked = self._bets.rejected(self.log_ratio, self._low), True
+        return self._low
 
     def round(self, known: Floats, groups: Sequence[Group], half_width: Floats) -> None:
-        """Bet on one round, in as many equal steps as the group of fewest draws has: each step is one more look.
+        """Bet on one round.
 
         Args:
             known: (C,) sum of all values seen before the round (and of those never in doubt). groups: the partition
@@ -95,20 +158,42 @@ class Martingale:
         known = known + sum((group.predicted + group.residuals.sum(axis=1) for group in groups if group.exhausted), 0.0)
         chancy = [group for group in groups if not group.exhausted]
         if not chancy:
-            self.low = np.where(half_width > 0, known, self.low)
+            self._low = np.where(half_width > 0, known, self.low)
             return
         # A group that runs out is known only when its last unit is: no looks in between.
         steps = 1 if len(chancy) < len(groups) else min(group.draws for group in chancy)
-        slices = [_Slices(group, steps) for group in chancy]
-        profile = np.mean([part.information / part.information.sum() for part in slices], axis=0)
-        noise = sum(group.variance / part.information.sum() for group, part in zip(chancy, slices, strict=True))
-        limit = np.min([part.stake_max(profile) for part in slices], axis=0)
-        stakes = np.minimum(half_width / np.maximum(noise, 1e-300), limit)[:, None] * profile
-        gains = known[:, None] * stakes + sum(part.gains(stakes) for part in slices)
-        gain, stake = self._gain + np.cumsum(gains, axis=1), self._stake + np.cumsum(stakes, axis=1)
-        ends = np.where(stake > 0, (gain - self._log_ratios) / np.maximum(stake, 1e-300), -math.inf)
-        self.low = np.maximum(self.low, ends.max(axis=1))
-        self._gain, self._stake = gain[:, -1:], stake[:, -1:]
+        is_alone = len(groups) == 1
+        self._take(alone(known, chancy[0], half_width) if is_alone else together(known, chancy, half_width, steps))
+
+    def _take(self, bets: Bets) -> None:
+        if self._is_sign:
+            wealth = self._wealth + np.cumsum(bets.gains(np.zeros(self._low.size)), axis=1)
+            self._low = np.where(wealth.max(axis=1) >= self.log_ratio, np.maximum(self._low, 0.0), self._low)
+            self._wealth = wealth[:, -1:]
+        else:
+            self._bets, self._is_looked = self._bets.then(bets), False
+
+
+def alone(known: Floats, group: Group, half_width: Floats) -> Bets:
+    """Bets on the draws of the only group: each z_j has the total as its mean, so no inequality is given away."""
+    left = group.remaining - np.arange(group.draws, dtype=np.float64)
+    before = np.cumsum(group.residuals, axis=1) - group.residuals
+    base = (known + group.predicted)[:, None] + before
+    stake = half_width[:, None] / np.maximum(group.variance[:, None] * left**2, 1e-300)
+    return Bets(
+        base + left * group.residuals, base + left * group.low[:, None], stake, np.ones(group.draws, dtype=bool)
+    )
+
+
+def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int) -> Bets:
+    """Bets on several groups, in steps each of which stakes the same on all of them."""
+    slices = [_Slices(group, steps) for group in groups]
+    profile = np.mean([part.information / part.information.sum() for part in slices], axis=0)
+    noise = sum(group.variance / part.information.sum() for group, part in zip(groups, slices, strict=True))
+    limit = np.min([part.stake_max(profile) for part in slices], axis=0)
+    stakes = np.minimum(half_width / np.maximum(noise, 1e-300), limit)[:, None] * profile
+    gains = known[:, None] * stakes + sum(part.gains(stakes) for part in slices)
+    return Bets(gains, np.zeros_like(gains), stakes, np.zeros(steps, dtype=bool))
 
 
 class _Slices:

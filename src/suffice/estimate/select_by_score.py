@@ -97,7 +97,7 @@ class _Tests:
         self._has_recall, self._has_precision = recall is not None, precision is not None
         self._counts = np.zeros((2, len(self._queues)))  # units and yeses seen in each stratum
         self._known = np.zeros(self.cuts.size)
-        self._bets = Martingale(delta, self.cuts.size)
+        self._bets = Martingale(delta, self.cuts.size, is_sign=True)
         self._turn = 0
 
     def thresholds(self) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,26 @@ MODES = ("sync", "async", "semi")
 POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi", "fed-prox", "q-fedavg", "scaffold")
 PRIVACY = ("none", "central", "local")
 DATA_SETS = ("synthetic", "linear", "digits", "csv", "sql")
+
+
+_AT_LEAST = {
+    1: """clients num_participants max_concurrency batch_size eval_interval processes threads epochs rounds reports_min
+    overcommitment""",
+    0: """seed local_steps filter_less max_staleness hostile secure_threshold momentum weight_decay proxy_mu qfed_q
+    noise_factor alpha beta""",
+}
+_ABOVE_ZERO = (
+    "learning_rate",
+    "server_learning_rate",
+    "gamma",
+    "deadline_s",
+    "period_s",
+    "update_norm_max",
+    "clip_threshold",
+    "privacy_delta",
+    "reference_flops",
+)
+_UNBOUNDED = ("deadline_s", "update_norm_max")
 
 
 @dataclass(frozen=True)
@@ -37,10 +58,13 @@ class FederatedConfig:
         server_learning_rate: None for each algorithm's default.
         robust, hostile: a robust rule in place of the mean, and how many hostile updates it withstands.
         update_norm_max: longer updates are rejected as broken.
+        secure_threshold: above 0 a deployment sums updates under masks, and so many of the participants must stay to
+            the end; a simulation has nothing to hide and takes no notice.
         compression: ``none``, ``topk:SHARE`` or ``quantise:BITS``, with error feedback.
         privacy: ``none``, ``central`` or ``local``; noise_factor*, clip_threshold*, privacy_delta.
         reference_flops: FLOPs behind the traces' milliseconds per sample.
-        method: ``vmap``, ``loop``, or ``auto`` (measured). processes, threads: of the host.
+        method: ``vmap``, ``loop``, or ``auto`` (measured). processes, threads: of the host. ray: address of a Ray
+            cluster whose cores (as many as `processes`) train in place of the host's; ``local`` starts one.
     """
 
     data_set: str = "synthetic"
@@ -79,6 +103,7 @@ class FederatedConfig:
     robust: str = "none"
     hostile: int = 0
     update_norm_max: float = float("inf")
+    secure_threshold: int = 0
     compression: str = "none"
     privacy: str = "none"
     noise_factor: float = 1.0
@@ -89,6 +114,7 @@ class FederatedConfig:
     method: str = "auto"
     processes: int = 1
     threads: int = 1
+    ray: str = ""
 
     def __post_init__(self) -> None:
         _one_of("mode", self.mode, MODES)
@@ -96,11 +122,13 @@ class FederatedConfig:
         _one_of("privacy", self.privacy, PRIVACY)
         _one_of("data_set", self.data_set, DATA_SETS)
         _one_of("method", self.method, ("auto", "vmap", "loop"))
-        for name in ("clients", "num_participants", "max_concurrency", "batch_size", "eval_interval", "processes"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.overcommitment < 1:
-            raise UsageError(f"overcommitment must be at least 1, not {self.overcommitment}")
+        for lowest, names in _AT_LEAST.items():
+            for name in names.split():
+                _bounded(name, getattr(self, name), lowest)
+        for name in _ABOVE_ZERO:
+            _bounded(name, getattr(self, name), 0.0, open_below=True)
+        if not self.momentum < 1 or not self.privacy_delta < 1:
+            raise UsageError("momentum and privacy_delta must be below 1")
         if self.privacy != "none" and (self.robust != "none" or self.gradient_policy in ("q-fedavg", "scaffold")):
             raise UsageError(
                 f"privacy {self.privacy!r} bounds no client's influence with a robust rule, q-fedavg or scaffold"
@@ -166,6 +194,13 @@ def _converted(name: str, value: Any, path: str) -> Any:
         return None if value is None else kind(float(value)) if kind is int else kind(value)
     except (TypeError, ValueError):
         raise UsageError(f"{path}: {name} should be {_KEYS[name].type}, not {value!r}") from None
+
+
+def _bounded(name: str, value: float | None, lowest: float, *, open_below: bool = False) -> None:
+    """NaN fails, and so does infinity where it would make no sense."""
+    if value is None or ((value > lowest if open_below else value >= lowest) and (value < inf or name in _UNBOUNDED)):
+        return
+    raise UsageError(f"{name} must be {'above' if open_below else 'at least'} {lowest:g}, not {value}")
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from suffice.errors import MediaError
 from suffice.masks.backend import Finder, Found, Segmenter
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import Candidate, FoundThing, best_of
+from suffice.masks.large import find_in_tiles, in_whole, in_window, is_large, window_of
 from suffice.masks.prompt import BoxXyxy, Prompt, ThingPrompt, checked
 from suffice.masks.settle_found import settle_found
 from suffice.models.protocol import Image
-
-SIDE_PX_MAX = 12_000
 
 
 def ask(
@@ -27,51 +27,82 @@ def ask(
     """Whatever `prompt` asks of `image`, numbered from 1: prompted things, then found ones, then everything.
 
     Args:
-        image: uint8 ``[height, width, 3]``, RGB, at most :data:`SIDE_PX_MAX` a side.
+        image: uint8 ``[height, width, 3]``, RGB. Of a large one (:mod:`suffice.masks.large`) the part around each
+            prompt is looked at, and words are looked for tile by tile; "everything" is of the whole, as it is seen
+            from afar.
         finder: for ``prompt.texts``.
         embeddings: where encodings are kept; by default none is.
 
     Raises:
         UsageError: the prompt does not fit the picture.
-        MediaError: the picture is too large.
+        MediaError: the picture has too many pixels.
     """
     height, width = image.shape[:2]
-    if max(height, width) > SIDE_PX_MAX:
-        raise MediaError(f"a picture of {width} x {height} is above the limit of {SIDE_PX_MAX} pixels a side: crop it")
+    large = is_large(image)
     checked(prompt, width, height)
     things, found_masks = list(prompt.things), {}
-    for found in _found(image, prompt, finder):
+    for found in _found(image, prompt, finder, large):
         if found.mask is not None:
             found_masks[len(things)] = found.mask
         things.append(
             ThingPrompt(box_xyxy=box_inside(found.box_xyxy, width, height), label=found.label, label_score=found.score)
         )
-    encoded = (embeddings or Embeddings()).encode(segmenter, image) if things or prompt.everything else None
-    answers = _answers(segmenter, encoded, things, found_masks)
+    seen = Seen(image, segmenter, embeddings or Embeddings(), large)
+    answers = _answers(seen, things, found_masks)
     answered = [
         FoundThing(number, thing.label, candidates, best_of(candidates), thing.label_score)
         for number, (thing, candidates) in enumerate(zip(things, answers, strict=True), 1)
     ]
     if prompt.everything:
-        more = segmenter.everything(encoded)
+        more = segmenter.everything(seen.encoded)
         answered += [FoundThing(len(answered) + n, "", (candidate,)) for n, candidate in enumerate(more, 1)]
     return answered
 
 
-def _found(image: Image, prompt: Prompt, finder: Finder | None) -> list[Found]:
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A picture, and the segmenter that looks at it: as one, or around each prompt when it is large."""
+
+    image: Image
+    segmenter: Segmenter
+    embeddings: Embeddings
+    is_large: bool
+
+    @property
+    def encoded(self) -> Any:
+        """The whole, encoded."""
+        return self.embeddings.encode(self.segmenter, self.image)
+
+    def segment(self, things: Sequence[ThingPrompt]) -> list[tuple[Candidate, ...]]:
+        """Candidates of each of `things`, of the whole picture's size."""
+        if not self.is_large:
+            return self.segmenter.segment(self.encoded, things)
+        return [self._in_part(thing) for thing in things]
+
+    def _in_part(self, thing: ThingPrompt) -> tuple[Candidate, ...]:
+        height, width = self.image.shape[:2]
+        window = window_of(thing, height, width)
+        part = np.ascontiguousarray(self.image[window.y0 : window.y1, window.x0 : window.x1])
+        encoded = self.embeddings.encode(self.segmenter, part)
+        (candidates,) = self.segmenter.segment(encoded, [in_window(thing, window)])
+        return in_whole(candidates, window, (height, width))
+
+
+def _found(image: Image, prompt: Prompt, finder: Finder | None, large: bool) -> list[Found]:
     if not prompt.texts:
         return []
     from suffice.masks.default.finder import DefaultFinder
 
-    return settle_found((finder or DefaultFinder()).find(image, prompt), prompt)
+    looks = finder or DefaultFinder()
+    return settle_found(find_in_tiles(image, prompt, looks) if large else looks.find(image, prompt), prompt)
 
 
 def _answers(
-    segmenter: Segmenter, encoded: object, things: Sequence[ThingPrompt], found_masks: dict[int, np.ndarray]
+    seen: Seen, things: Sequence[ThingPrompt], found_masks: dict[int, np.ndarray]
 ) -> list[tuple[Candidate, ...]]:
     """From the segmenter, but a mask that the finder gave stays."""
     asked = [index for index in range(len(things)) if index not in found_masks]
-    segmented = segmenter.segment(encoded, [things[index] for index in asked]) if asked else []
+    segmented = seen.segment([things[index] for index in asked]) if asked else []
     answers = dict(zip(asked, segmented, strict=True))
     for index, mask in found_masks.items():
         answers[index] = (Candidate(mask, things[index].label_score or 0.0),)

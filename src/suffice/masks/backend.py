@@ -54,8 +54,11 @@ class Found:
 class Finder(Protocol):
     """Words to boxes."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def find(self, image: Image, prompt: Prompt) -> list[Found]:
         """What fits any of ``prompt.texts``, best first, before suppression and choice."""

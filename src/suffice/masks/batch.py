@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,10 +19,10 @@ from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import Candidate, FoundThing
 from suffice.masks.picture_files import Wanted, save_json, write_picture
-from suffice.masks.prompt import Prompt
+from suffice.masks.prompt import Prompt, PromptOutsideError
 from suffice.masks.steps import Step, take_steps
 from suffice.media.image import decode_image
-from suffice.media.scan import FoundFile, content_hash
+from suffice.media.scan import FoundFile, content_hash, relative_places
 
 ANSWER_SUFFIX = ".masks.json"
 
@@ -51,6 +51,10 @@ class PictureAnswer:
     was_done: bool = False
 
 
+Work = Callable[[FoundFile, str], PictureAnswer]
+"""A file and where its answers go, below the folder of answers."""
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What works on pictures: shared by all threads."""
@@ -74,21 +78,21 @@ def mask_pictures(
         out: folder of the answers; below it, files keep their places relative to the folder they share.
         jobs: threads; by default one a core.
     """
-    common = _common_folder(files)
-    work = partial(_answer, request=request, workshop=workshop, common=common, out=out)
+    placed = zip(files, relative_places(files), strict=True)
+    work = partial(_answer, request=request, workshop=workshop, out=out)
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        yield from _as_finished(pool, work, files, 2 * (jobs or os.cpu_count() or 1))
+        yield from _as_finished(pool, work, placed, 2 * (jobs or os.cpu_count() or 1))
 
 
 def _as_finished(
-    pool: ThreadPoolExecutor, work: Any, files: Sequence[FoundFile], ahead: int
+    pool: ThreadPoolExecutor, work: Work, placed: Iterable[tuple[FoundFile, str]], ahead: int
 ) -> Iterator[PictureAnswer]:
     """Only `ahead` files are begun before their answers are taken, and none any more when the taker leaves."""
     running: set[Future[PictureAnswer]] = set()
     stopped = threading.Event()
     try:
-        for file in files:
-            running.add(pool.submit(_unless, stopped, work, file))
+        for file, place in placed:
+            running.add(pool.submit(_unless, stopped, work, file, place))
             if len(running) >= ahead:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (each.result() for each in done)
@@ -98,16 +102,12 @@ def _as_finished(
         stopped.set()
 
 
-def _unless(stopped: threading.Event, work: Any, file: FoundFile) -> PictureAnswer:
-    if stopped.is_set():
-        return PictureAnswer(file.path, [], "stopped")
-    answer: PictureAnswer = work(file)
-    return answer
+def _unless(stopped: threading.Event, work: Work, file: FoundFile, place: str) -> PictureAnswer:
+    return PictureAnswer(file.path, [], "stopped") if stopped.is_set() else work(file, place)
 
 
-def _answer(file: FoundFile, request: Request, workshop: Workshop, common: str, out: Path) -> PictureAnswer:
-    place = out / os.path.relpath(file.path, common)
-    folder, stem = place.parent, place.name.replace(".", "_")
+def _answer(file: FoundFile, place: str, request: Request, workshop: Workshop, out: Path) -> PictureAnswer:
+    folder, stem = (out / place).parent, Path(place).name.replace(".", "_")
     record = folder / f"{stem}{ANSWER_SUFFIX}"
     try:
         key = fingerprint(content_hash(file.path), request, workshop.identity)
@@ -119,6 +119,8 @@ def _answer(file: FoundFile, request: Request, workshop: Workshop, common: str, 
         objects = write_picture(image, stepped(things, request.steps), folder, stem, request.wanted)
         save_json(record, {"request": key, "path": file.path, "size_wh": list(image.shape[1::-1]), "objects": objects})
         return PictureAnswer(file.path, objects)
+    except PromptOutsideError as error:
+        return PictureAnswer(file.path, [], f"{file.path}: {error}")
     except UsageError:
         raise
     except (SufficeError, OSError, MemoryError) as error:
@@ -157,7 +159,3 @@ def _before(record: Path, key: str) -> list[dict[str, Any]] | None:
         return objects if kept["request"] == key and all(path.is_file() for path in files) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _common_folder(files: Sequence[FoundFile]) -> str:
-    return os.path.commonpath([os.path.dirname(file.path) for file in files]) if files else ""

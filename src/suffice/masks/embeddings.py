@@ -36,22 +36,44 @@ class Embeddings:
         self.folder, self.kept = folder, kept
         self.encoded_count = 0
         self._recent: OrderedDict[str, Any] = OrderedDict()
+        self._locks: dict[str, Lock] = {}
         self._lock = Lock()
 
     def encode(self, segmenter: Segmenter, image: Image) -> Any:
-        """``segmenter.encode(image)``, at most once for one version of it and one content of the picture."""
+        """``segmenter.encode(image)``, at most once for one version of it and one content of the picture.
+
+        Different pictures are encoded side by side; whoever asks for one that is being encoded waits for it.
+        """
         key = _key(segmenter, image)
         with self._lock:
-            if key not in self._recent:
-                self._recent[key] = self._load(segmenter, key) or self._make(segmenter, image, key)
-            self._recent.move_to_end(key)
-            while len(self._recent) > self.kept:
-                self._recent.popitem(last=False)
-            return self._recent[key]
+            if key in self._recent:
+                self._recent.move_to_end(key)
+                return self._recent[key]
+            being_made = self._locks.setdefault(key, Lock())
+        with being_made:
+            kept = self._kept(key)
+            return self._keep(segmenter, image, key) if kept is None else kept
+
+    def _kept(self, key: str) -> Any:
+        with self._lock:
+            return self._recent.get(key)
+
+    def _keep(self, segmenter: Segmenter, image: Image, key: str) -> Any:
+        try:
+            encoded = self._load(segmenter, key) or self._make(segmenter, image, key)
+            with self._lock:
+                self._recent[key] = encoded
+                while len(self._recent) > self.kept:
+                    self._recent.popitem(last=False)
+            return encoded
+        finally:
+            with self._lock:
+                self._locks.pop(key, None)
 
     def _make(self, segmenter: Segmenter, image: Image, key: str) -> Any:
         encoded = segmenter.encode(image)
-        self.encoded_count += 1
+        with self._lock:
+            self.encoded_count += 1
         if self.folder is not None and isinstance(segmenter, Storable):
             self.folder.mkdir(parents=True, exist_ok=True)
             partial = self.folder / f"{key}.part.npz"

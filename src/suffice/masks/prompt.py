@@ -14,6 +14,10 @@ from suffice.media.mask_rle import Mask
 BoxXyxy = tuple[float, float, float, float]
 
 
+class PromptOutsideError(UsageError):
+    """The prompt does not fit this picture; it may fit the next."""
+
+
 @dataclass(frozen=True)
 class Point:
     """A click in pixels of the picture: on the thing, or (`is_on` False) on what is not of it."""
@@ -84,8 +88,8 @@ def checked(prompt: Prompt, width: int, height: int) -> Prompt:
     """`prompt` itself when it can be asked of a picture of this size.
 
     Raises:
-        UsageError: nothing is asked, a text is empty, a point or box lies outside, a box has no area, a mask is of
-            another size.
+        PromptOutsideError: a point or box lies outside, or a mask is of another size.
+        UsageError: nothing is asked, a text is empty, a box has no area.
     """
     if not (prompt.things or prompt.texts or prompt.everything):
         raise UsageError("nothing is asked: give a text, a point, a box or a mask, or ask for everything")
@@ -101,11 +105,11 @@ def _check_thing(thing: ThingPrompt, width: int, height: int) -> None:
     size = f"a picture of {width} x {height}"
     for point in thing.points:
         if not (0 <= point.x < width and 0 <= point.y < height):
-            raise UsageError(f"the point {point.x:g},{point.y:g} is outside {size}")
+            raise PromptOutsideError(f"the point {point.x:g},{point.y:g} is outside {size}")
     if thing.box_xyxy is not None:
         _check_box(thing.box_xyxy, width, height)
     if thing.mask is not None and thing.mask.shape != (height, width):
-        raise UsageError(f"a mask of {thing.mask.shape[1]} x {thing.mask.shape[0]} does not fit {size}")
+        raise PromptOutsideError(f"a mask of {thing.mask.shape[1]} x {thing.mask.shape[0]} does not fit {size}")
     has_place = thing.box_xyxy is not None or (thing.mask is not None and bool(np.any(thing.mask)))
     if not has_place and not any(point.is_on for point in thing.points):
         raise UsageError("a thing needs a point on it, a box or a mask that is not empty")
@@ -119,4 +123,4 @@ def _check_box(box_xyxy: Sequence[float], width: int, height: int) -> None:
     if x1 <= x0 or y1 <= y0:
         raise UsageError(f"the box {shown} has no area: it is X0,Y0,X1,Y1 with X0 < X1 and Y0 < Y1")
     if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
-        raise UsageError(f"the box {shown} is outside a picture of {width} x {height}")
+        raise PromptOutsideError(f"the box {shown} is outside a picture of {width} x {height}")

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from suffice.errors import UsageError
 from suffice.masks.backend import Found
-from suffice.masks.prompt import Prompt
+from suffice.masks.prompt import Prompt, PromptOutsideError
 from suffice.models.nms import nms
 
 
@@ -16,14 +15,14 @@ def settle_found(found: Sequence[Found], prompt: Prompt) -> list[Found]:
     """Best first; of two of one label that overlap above ``prompt.iou_max`` the better; only the chosen numbers.
 
     Raises:
-        UsageError: a number is chosen that no found box has.
+        PromptOutsideError: a number is chosen that no found box has.
     """
     kept = _distinct(found, prompt.iou_max)
     if prompt.chosen is None:
         return kept
     for number in prompt.chosen:
         if not 0 <= number < len(kept):
-            raise UsageError(f"there is no box {number}: {len(kept)} were found, numbered from 0")
+            raise PromptOutsideError(f"there is no box {number}: {len(kept)} were found, numbered from 0")
     return [kept[number] for number in prompt.chosen]
 
 

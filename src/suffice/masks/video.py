@@ -87,11 +87,13 @@ def mask_video(
     out: Path,
     span: Span | None = None,
     on_frame: Callable[[int, int], None] = lambda done, total: None,
+    stem: str = "",
 ) -> VideoAnswer:
-    """Follow things through `path`; writes ``NAME_masks.mp4`` and ``NAME_masks.jsonl`` to `out`.
+    """Follow things through `path`; writes ``STEM_masks.mp4`` and ``STEM_masks.jsonl`` to `out`.
 
     Args:
         follower: frames to things, such as :func:`~suffice.masks.tracking.follow.follow` with all but its frames.
+        stem: of the files written; by default the video's own.
 
     Frames are decoded, answered, drawn and written one by one: memory does not grow with the video.
     """
@@ -101,7 +103,7 @@ def mask_video(
     if not len(wanted):
         raise UsageError(f"{path!r}: no frame between {span.start_s or 0:g} s and {span.end_s or index.duration_s:g} s")
     out.mkdir(parents=True, exist_ok=True)
-    stem = Path(path).name.replace(".", "_")
+    stem = stem or Path(path).name.replace(".", "_")
     answer = VideoAnswer(path, str(out / f"{stem}_masks.mp4"), str(out / f"{stem}_masks.jsonl"))
     frames = read_frames(path, index, wanted.tolist(), span.is_backward)
     partial = f"{answer.lines}.part"

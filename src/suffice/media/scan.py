@@ -38,6 +38,13 @@ class FoundFile:
     stamp: str
 
 
+def relative_places(files: Sequence[FoundFile]) -> list[str]:
+    """Each file's path below the folder that all of them share."""
+    folders = [os.path.dirname(file.path) for file in files]
+    common = os.path.commonpath(folders) if folders else ""
+    return [os.path.relpath(file.path, common) for file in files]
+
+
 def expand(pattern: str, roots: Sequence[str] | None = None) -> list[FoundFile]:
     """The files that `pattern` names, sorted by path.
 

@@ -31,6 +31,9 @@ def select_frames(
     Raises:
         UsageError: `fps` is not a positive number, or a time is not a number.
     """
+    for name, given in (("fps", fps), ("start_s", start_s), ("end_s", end_s)):
+        if isinstance(given, bool | str):
+            raise UsageError(f"{name} must be a number, not {given!r}")
     start_s, end_s = 0.0 if start_s is None else start_s, index.duration_s if end_s is None else end_s
     if math.isnan(start_s) or math.isnan(end_s):
         raise UsageError("start_s and end_s must be numbers")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Sequence
 
 from suffice.errors import MediaError
-from suffice.media.scan import FoundFile, is_url, open_file
+from suffice.media.scan import FoundFile, expand, is_url, open_file
 from suffice.media.sniff import HEAD_BYTES, KINDS, Kind, sniff
 
 
@@ -39,6 +40,19 @@ def wants(file: FoundFile, pattern: str, kind: Kind) -> bool:
     if found is None or found == "text":
         return claims
     return kind in KINDS[found] and extension not in _AUDIO
+
+
+def wanted(patterns: Sequence[str], kind: Kind, roots: Sequence[str] | None = None) -> list[FoundFile]:
+    """The files under `patterns` that are wanted as `kind`, each once.
+
+    Raises:
+        MediaError: there is none.
+        SufficeError: a pattern or a file lies outside `roots`.
+    """
+    found = {f.path: f for pattern in patterns for f in expand(pattern, roots) if wants(f, pattern, kind)}
+    if not found:
+        raise MediaError(f"no {kind} under {', '.join(map(repr, patterns))}")
+    return list(found.values())
 
 
 def _names(pattern: str, path: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from suffice.errors import ModelError, SufficeError, UsageError, nearest
+from suffice.errors import SufficeError, UsageError, nearest
 from suffice.models.protocol import Model
-
-Factory = Callable[..., Model]
-"""Options as keywords to a model."""
+from suffice.models.recipe import Factory, Recipe
 
 
 class Registry:
@@ -21,7 +19,7 @@ class Registry:
         self._packaged: dict[str, EntryPoint] = {e.name: e for e in installed.select(group="suffice.models")}
         self._runners: dict[str, EntryPoint] = {e.name: e for e in installed.select(group="suffice.runners")}
         self._bound: dict[str, Factory] = {}
-        self._instances: dict[tuple[str, str], Model] = {}
+        self._instances: dict[tuple[str, str], tuple[Recipe, Model]] = {}
 
     def names(self) -> list[str]:
         return sorted({*self._packaged, *self._bound})
@@ -37,21 +35,13 @@ class Registry:
         name = name.lower()
         key = (name, repr(sorted(options.items())))
         if key not in self._instances:
-            self._instances[key] = self._build(name, options)
-        return self._instances[key]
+            recipe = Recipe(name, self._factory(name), options)
+            self._instances[key] = recipe, recipe.build()
+        return self._instances[key][1]
 
-    def _build(self, name: str, options: Mapping[str, Any]) -> Model:
-        try:
-            model = self._factory(name)(**options)
-        except SufficeError:
-            raise
-        except Exception as error:
-            raise ModelError(f"model {name!r} cannot be set up: {type(error).__name__}: {error}") from error
-        if not hasattr(model, "signature"):
-            raise ModelError(
-                f"model {name!r} is made by a function that gives no model: @suffice.model makes one of it"
-            )
-        return model
+    def recipe(self, model: Model) -> Recipe | None:
+        """How `model` was made here; None when it was made elsewhere."""
+        return next((recipe for recipe, made in self._instances.values() if made is model), None)
 
     def _factory(self, name: str) -> Factory:
         if name in self._bound:
@@ -98,4 +88,4 @@ class Registry:
         self._forget(name)
 
     def _forget(self, name: str) -> None:
-        self._instances = {key: model for key, model in self._instances.items() if key[0] != name.lower()}
+        self._instances = {key: made for key, made in self._instances.items() if key[0] != name.lower()}

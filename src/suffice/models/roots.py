@@ -22,6 +22,11 @@ def allowed_roots(folders: Sequence[str | Path]) -> Iterator[None]:
         _ROOTS.reset(token)
 
 
+def chosen_roots() -> tuple[Path, ...] | None:
+    """The folders of the block around; None outside any."""
+    return _ROOTS.get()
+
+
 def current_roots() -> tuple[Path, ...]:
     """The folders allowed now."""
     roots = _ROOTS.get()

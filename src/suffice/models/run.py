@@ -62,14 +62,17 @@ def run_model(
     seconds: StageSeconds | None = None,
     *,
     has_worked: bool = False,
+    workers: int | None = None,
 ) -> Generator[list[Outcome], None, None]:
     """Batches of outcomes, in the order they finish. Closing the iterator stops the threads.
+
+    `workers` threads predict; by default as many as the model allows on the cores there are.
 
     An input that fails (its picture cannot be decoded, the model raises on it) is an outcome with an error; when a
     model that never worked (`has_worked`) fails on every input of its first batch, it is the model that is broken and
     :class:`ModelError` is raised.
     """
-    run = _Run(model, inputs, locate, seconds or StageSeconds(), has_worked)
+    run = _Run(model, inputs, locate, seconds or StageSeconds(), has_worked, workers)
     try:
         yield from run.results()
     finally:
@@ -78,7 +81,13 @@ def run_model(
 
 class _Run:
     def __init__(
-        self, model: Model, inputs: Sequence[Arguments], locate: Locate, seconds: StageSeconds, has_worked: bool
+        self,
+        model: Model,
+        inputs: Sequence[Arguments],
+        locate: Locate,
+        seconds: StageSeconds,
+        has_worked: bool,
+        workers: int | None,
     ) -> None:
         self.model, self.inputs, self.locate, self.seconds = model, inputs, locate, seconds
         self.has_worked = has_worked
@@ -87,7 +96,7 @@ class _Run:
         self.stop = threading.Event()
         self.prepared: queue.Queue[Any] = queue.Queue(QUEUE_BATCHES)
         self.finished: queue.Queue[Any] = queue.Queue()
-        self.workers = max(1, min(worker_count(self.signature), len(inputs)))
+        self.workers = max(1, min(workers or worker_count(self.signature), len(inputs)))
         self.batch_size = max(1, self.signature.batch_size // self.workers)
 
     def results(self) -> Iterator[list[Outcome]]:
@@ -104,7 +113,7 @@ class _Run:
                 raise item
             else:
                 outcomes, kept = item
-                _raise_if_hopeless(self.signature, outcomes, succeeded)
+                raise_if_hopeless(self.signature, outcomes, succeeded)
                 succeeded = True
                 yield outcomes
                 kept.set()
@@ -204,6 +213,10 @@ def predict_each(model: Model, prepared: list[Any]) -> Sequence[list[Row] | Exce
         if len(prepared) == 1:
             return [error]
         return [predict_each(model, [one])[0] for one in prepared]
+    if not hasattr(answers, "__len__"):
+        raise ModelError(
+            f"model {model.signature.name!r} returned {answers!r:.80}: expected a list of rows for each input"
+        )
     if len(answers) != len(prepared):
         raise ModelError(
             f"model {model.signature.name!r} returned {len(answers)} answers for a batch of {len(prepared)} inputs"
@@ -211,7 +224,8 @@ def predict_each(model: Model, prepared: list[Any]) -> Sequence[list[Row] | Exce
     return answers
 
 
-def _raise_if_hopeless(signature: Signature, outcomes: list[Outcome], succeeded: bool) -> None:
+def raise_if_hopeless(signature: Signature, outcomes: list[Outcome], succeeded: bool) -> None:
+    """Raise what a model says that fails on every input of the first batch it ever ran."""
     errors = [outcome.error for outcome in outcomes if outcome.error]
     if succeeded or len(errors) < len(outcomes) or all(type(e).__name__ == "MediaError" for e in errors):
         return

@@ -152,7 +152,9 @@ class Course:
             self.history, self.change = History.of(noise, plan.time), torch.ones(self.grid.count, device=noise.device)
             return
         tiles = torch.tensor(plan.tiles, dtype=torch.long, device=noise.device)
-        self.change[tiles] = self.history.update(tiles, noise, plan.time).float()
+        before = (self.history.last if self.settings.skip.change_from == "last" else self._held(plan))[:, tiles]
+        self.change[tiles] = _relative(noise, before).float()
+        self.history.update(tiles, noise, plan.time)
         for region, standing in enumerate(self.standings):
             if region in plan.regions:
                 standing.change = float(self.change[list(self.regions[region])].mean()) / (standing.rested_steps + 1)
@@ -164,13 +166,16 @@ class Course:
         self, plan: StepPlan, tiles: Tensor, output: Tensor, sample: Tensor, at: tuple[float, float]
     ) -> Tensor:
         """The network's answer for the whole latent, with a guess for what rested."""
-        assert self.history is not None
         if len(plan.tiles) == self.grid.count:
             return self.grid.joined(output)
-        held = FILL_INS[self.settings.skip.fill](self.history, plan.time)
-        filled = from_noise(self._kind, held, sample, at).clone()
+        filled = from_noise(self._kind, self._held(plan), sample, at).clone()
         filled[:, tiles] = output
         return self.grid.joined(filled)
+
+    def _held(self, plan: StepPlan) -> Tensor:
+        """The noise that stands for tiles that do not run."""
+        assert self.history is not None
+        return FILL_INS[self.settings.skip.fill](self.history, plan.time)
 
     def _sample(self) -> Tensor:
         """One side of what the network saw, as tiles."""
@@ -217,6 +222,11 @@ class Course:
     def restore(self, kept: Course) -> None:
         """Go back to a snapshot, which stays as it is."""
         self.__dict__.update(kept.snapshot().__dict__)
+
+
+def _relative(noise: Tensor, before: Tensor) -> Tensor:
+    """``|new - before| / |before|`` of each tile of ``[b, tiles, c, t, t]``."""
+    return (noise - before).abs().mean((0, 2, 3, 4)) / before.abs().mean((0, 2, 3, 4)).clamp_min(1e-12)
 
 
 def copy_generator(generator: Any) -> Any:

@@ -5,62 +5,61 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from suffice.regional.frame import Alone, Cache, Exchange, Frame, Stage
-from suffice.regional.install import UnsupportedLayerError, installed
+from suffice.regional.install import UnsupportedLayerError, installed, installed_motion
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from suffice.diffusion.motion.inject import Frames
+    from suffice.diffusion.motion.load import Motion
     from suffice.regional.tiles import TileGrid
+
+
+class Networks(NamedTuple):
+    """A UNet and what may stand beside it: a ControlNetModel, a motion module."""
+
+    unet: Any
+    control: Any = None
+    motion: Motion | None = None
 
 
 @dataclass
 class Condition:
-    """What the network is told besides the latent: text states ``[b, words, d]`` and, for SDXL, pooled text and sizes.
+    """What the networks are told besides the latent: text ``[b, words, d]`` and, for SDXL, pooled text and sizes.
 
-    With classifier-free guidance ``b`` is twice the pictures: first without, then with the prompt.
+    With classifier-free guidance ``b`` is twice the pictures: first without, then with the prompt. hint: a ControlNet's
+    picture ``[1, 3, H, W]`` from 0 to 1; strength: how much it counts. frames: so many pictures in a row are a clip.
     """
 
     text: Tensor
     added: dict[str, Tensor] | None = None
+    hint: Tensor | None = None
+    strength: float = 1.0
+    frames: int = 1
 
     @property
     def batch(self) -> int:
         return int(self.text.shape[0])
 
 
-@dataclass(frozen=True)
-class Control:
-    """A ControlNetModel, its picture ``[1, 3, H, W]`` from 0 to 1, and how much it counts. Its layers rest as the
-    UNet's do."""
-
-    network: Any
-    picture: Tensor
-    strength: float = 1.0
-
-    def told(self, sample: Tensor, time: Any, condition: Condition) -> tuple[list[Tensor], Tensor]:
-        """What to add to the UNet's down blocks and middle."""
-        down, middle = self.network(
-            sample,
-            time,
-            condition.text,
-            controlnet_cond=self.picture.expand(condition.batch, -1, -1, -1),
-            conditioning_scale=self.strength,
-            added_cond_kwargs=condition.added,
-            return_dict=False,
-        )
-        return down, middle
-
-
 @dataclass
 class Denoiser:
-    """A UNet with the operators installed; :func:`opened` makes one."""
+    """Networks with the operators installed; :func:`opened` makes one. `clip`: how many frames motion modules see."""
 
-    unet: Any
+    networks: Networks
     stage: Stage
-    control: Control | None = None
+    clip: Frames
+
+    @property
+    def unet(self) -> Any:
+        return self.networks.unet
+
+    def layer_names(self) -> list[str]:
+        """Names of all layers, as caches know them, in one order for all who hold the same networks."""
+        return sorted(PREFIXES[kind] + name for kind, one in _modules(self.networks) for name, _ in one.named_modules())
 
     def dense(
         self, latents: Tensor, time: Any, condition: Condition, grid: TileGrid, cache: Cache, recorder: Any = None
@@ -92,10 +91,10 @@ class Denoiser:
     def _run(self, frame: Frame, sample: Tensor, time: Any, condition: Condition) -> Tensor:
         import torch
 
-        self.stage.frame = frame
+        self.stage.frame, self.clip.count = frame, condition.frames
         try:
             with torch.no_grad():
-                down, middle = (None, None) if self.control is None else self.control.told(sample, time, condition)
+                down, middle = self._hints(sample, time, condition)
                 return self.unet(
                     sample,
                     time,
@@ -108,25 +107,52 @@ class Denoiser:
         finally:
             self.stage.frame = None
 
+    def _hints(self, sample: Tensor, time: Any, condition: Condition) -> tuple[list[Tensor] | None, Tensor | None]:
+        """What a ControlNet adds to the UNet's down blocks and middle; its layers rest as the UNet's do."""
+        if condition.hint is None:
+            return None, None
+        down, middle = self.networks.control(
+            sample,
+            time,
+            condition.text,
+            controlnet_cond=condition.hint.expand(condition.batch, -1, -1, -1),
+            conditioning_scale=condition.strength,
+            added_cond_kwargs=condition.added,
+            return_dict=False,
+        )
+        return down, middle
+
+
+PREFIXES = {"unet": "", "control": "control.", "motion": "motion."}
+
+
+def _modules(networks: Networks) -> list[tuple[str, Any]]:
+    """The modules there are, by kind."""
+    found = {"unet": networks.unet, "control": networks.control}
+    if networks.motion is not None:
+        found["motion"] = networks.motion.adapter
+    return [(kind, one) for kind, one in found.items() if one is not None]
+
 
 @contextmanager
-def opened_or_plain(unet: Any, control: Control | None, skips: bool) -> Iterator[Denoiser]:
-    """As :func:`opened`; where nothing is to rest, a network with a layer that cannot is run as it is."""
-    with ExitStack() as stack:
+def opened(unet: Any, control: Any = None, motion: Motion | None = None, skips: bool = True) -> Iterator[Denoiser]:
+    """Within the block the networks may be run on tiles; afterwards they are as they were.
+
+    Raises :class:`UnsupportedLayerError` for a layer that cannot; unless something `skips`, it is run as it is.
+    """
+    from suffice.diffusion.motion.inject import injected
+
+    networks = Networks(unet, control, motion)
+    with injected(unet, motion) as clip, ExitStack() as stack:
+        stage = Stage()
         try:
-            denoiser = stack.enter_context(opened(unet, control))
+            stack.enter_context(installed(unet, PREFIXES["unet"], stage))
+            if control is not None:
+                stack.enter_context(installed(control, PREFIXES["control"], stage))
+            if motion is not None:
+                stack.enter_context(installed_motion(unet, motion, PREFIXES["motion"], stage))
         except UnsupportedLayerError:
             if skips:
                 raise
-            denoiser = Denoiser(unet, Stage(), control)
-        yield denoiser
-
-
-@contextmanager
-def opened(unet: Any, control: Control | None = None) -> Iterator[Denoiser]:
-    """Within the block `unet`, and the network of `control`, may be run on tiles; afterwards they are as they were."""
-    with ExitStack() as stack:
-        stage = stack.enter_context(installed(unet))
-        if control is not None:
-            stack.enter_context(installed(control.network, "control.", stage))
-        yield Denoiser(unet, stage, control)
+            stack.close()
+        yield Denoiser(networks, stage, clip)

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from suffice.regional.tiles import TileGrid
+
+
+class Pass(NamedTuple):
+    """What the work of a pass depends on. batch: pictures, both sides of the guidance. recording: of attention."""
+
+    grid: TileGrid
+    batch: int
+    active: int
+    recording: bool = False
 
 
 class FlopMeter:
-    """Counts the first pass of every number of active tiles (the work depends on nothing else) and remembers it."""
+    """Counts the first pass of every kind and remembers it."""
 
     def __init__(self) -> None:
-        self.of_active: dict[tuple[int, int, bool], int] = {}
+        self.of_pass: dict[Pass, int] = {}
         self.executed = 0
 
-    def run(self, tiles: int, active: int, recording: bool, work: Callable[[], Any]) -> Any:
-        """Do `work`, a pass of `active` of `tiles` tiles."""
-        key = (tiles, active, recording)
-        if key in self.of_active:
+    def run(self, kind: Pass, work: Callable[[], Any]) -> Any:
+        """Do `work`, a pass of this kind."""
+        if kind in self.of_pass:
             answer = work()
         else:
-            self.of_active[key], answer = counted(work)
-        self.executed += self.of_active[key]
+            self.of_pass[kind], answer = counted(work)
+        self.executed += self.of_pass[kind]
         return answer
 
-    def dense(self, tiles: int) -> int:
+    def dense(self, grid: TileGrid, batch: int) -> int:
         """What a whole pass without anything recorded costs; 0 before there was one."""
-        return self.of_active.get((tiles, tiles, False), 0)
+        return self.of_pass.get(Pass(grid, batch, grid.count), 0)
 
 
 def counted(work: Callable[[], Any]) -> tuple[int, Any]:

@@ -8,12 +8,15 @@ nearest up-sampling, average pooling) is right on gathered tiles as it is.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.errors import SufficeError
 from suffice.regional.frame import Stage
+
+if TYPE_CHECKING:
+    from suffice.diffusion.motion.load import Motion
 
 HINT = "controlnet_cond_embedding"
 
@@ -23,15 +26,44 @@ class UnsupportedLayerError(SufficeError):
 
 
 @contextmanager
-def installed(unet: Any, prefix: str = "", stage: Stage | None = None) -> Iterator[Stage]:
+def installed(unet: Any, prefix: str, stage: Stage) -> Iterator[None]:
     """Within the block `unet` obeys the frame set on the stage. :class:`UnsupportedLayerError` names a layer."""
-    stage = stage or Stage()
+    with _replaced(_replacements(unet, prefix, stage)):
+        yield
+
+
+@contextmanager
+def installed_motion(unet: Any, motion: Motion, prefix: str, stage: Stage) -> Iterator[None]:
+    """The same for a motion module that is inside `unet` already.
+
+    It looks along time, cell by cell, and every tile runs in all frames: only its norms look at other tiles.
+    """
+    from suffice.diffusion.motion.inject import motion_places
+    from suffice.regional.operators.motion import apart_hook, motion_norm, side_by_side_hook
+
+    if motion.kind.norm_over_frames:
+        raise UnsupportedLayerError(f"{motion.kind.name} norms all frames as one picture: run it whole with --skip off")
+    norms = [(name, one) for name, one in motion.adapter.named_modules() if type(one).__name__ == "GroupNorm"]
+    handles = []
+    try:
+        for place, _ in motion_places(unet, motion.adapter):
+            handles.append(place.register_forward_hook(side_by_side_hook(stage), prepend=True))
+            handles.append(place.register_forward_hook(apart_hook(stage)))
+        with _replaced([(one, _switch(one, stage, prefix + name, motion_norm)) for name, one in norms]):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _replaced(forwards: Sequence[tuple[Any, Callable[..., Any]]]) -> Iterator[None]:
     touched = []
     try:
-        for module, forward in _replacements(unet, prefix, stage):
+        for module, forward in forwards:
             module.forward = forward
             touched.append(module)
-        yield stage
+        yield
     finally:
         for module in touched:
             del module.forward

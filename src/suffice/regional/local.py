@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from suffice.regional.attention_maps import AttentionRecorder
-from suffice.regional.flops import FlopMeter
+from suffice.regional.flops import FlopMeter, Pass
 from suffice.regional.frame import Cache
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ class LocalEngine:
         latents = course.network_input()
         if plan.kind != "some":
             whole = self.meter.run(
-                grid.count,
-                grid.count,
-                recorder is not None,
+                Pass(grid, told.batch, grid.count, recorder is not None),
                 lambda: self.denoiser.dense(latents, time, told, grid, cache, recorder),
             )
             return grid.cut(whole)
@@ -56,4 +54,4 @@ class LocalEngine:
         if not len(active):
             return grid.cut(latents)[:, active]
         work = lambda: self.denoiser.sparse(latents, time, told, grid, cache, active)  # noqa: E731
-        return self.meter.run(grid.count, len(active), False, work)
+        return self.meter.run(Pass(grid, told.batch, len(active)), work)

@@ -16,10 +16,11 @@ from suffice.regional.settings import RequestSettings
 if TYPE_CHECKING:
     from suffice.media.image import Image
     from suffice.regional.course import Course, StepPlan
-    from suffice.regional.denoiser import Control, Denoiser
+    from suffice.regional.denoiser import Denoiser
     from suffice.regional.model import Model
     from suffice.regional.workers.fleet import Fleet
 
+CLIP_FPS = 8.0
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -73,14 +74,14 @@ def run_to_file(
 
     Args:
         settings: what is asked.
-        out: a picture file; its folder is made.
+        out: a picture file, or one of a clip; its folder is made.
         model: ``pocket``, a folder or a hub id.
         workers: processes that share the regions; 1 is this process alone.
         exchange: ``sync`` (every layer waits for its neighbours; the same picture for any number of workers) or
             ``stale`` (what others computed in the step before).
         launch: what starts the workers: ``processes`` or ``ray``.
         whole_above: active fraction from which a step runs whole; None measures it when `settings` skip by ``auto``.
-        control: ``KIND:PICTURE=STRENGTH``, a ControlNet of the checkpoint; for one worker.
+        control: ``KIND:PICTURE=STRENGTH``, a ControlNet of the checkpoint.
         explain: write ``NAME.explain.png`` beside `out`.
         picture: with `mask` (booleans ``[h, w]``), repaint only there.
         stepped: hears of every step.
@@ -88,22 +89,26 @@ def run_to_file(
     Raises:
         UsageError: settings that cannot be; ModelError: the checkpoint.
     """
+    from suffice.regional.denoiser import opened
+    from suffice.regional.memory import room_for
     from suffice.regional.model import load
 
     settings.check()
     if exchange not in ("sync", "stale"):
         raise UsageError(f"--exchange {exchange!r} is none of sync, stale{nearest(exchange, ['sync', 'stale'])}")
-    if out.suffix.lower() not in PICTURES:
-        raise UsageError(f"{out.name}: write to a file that ends in {', '.join(PICTURES)}")
-    if control is not None and workers > 1:
-        raise UsageError("--control goes with one worker: workers do not hold a ControlNet yet")
+    _check_file(out, settings)
     report, started = Report(workers=workers), time.perf_counter()
     with report.stage("load"):
-        loaded = load(model)
+        loaded = load(model, control=control, moves=settings.frames > 1)
     with report.stage("encode"):
-        course = loaded.course(settings, picture=picture, mask=mask)
-        controlled = None if control is None else loaded.control(control, course.grid)
-    _denoise(report, loaded, course, model, workers, exchange, launch, whole_above, stepped, controlled)
+        course = loaded.course(settings, picture=picture, mask=mask, control=control)
+        room_for(loaded.networks, workers).check(course)
+    with opened(*loaded.networks, skips=settings.skip.mode != "off" or workers > 1) as denoiser:
+        course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
+        if workers == 1:
+            _alone(report, denoiser, course, stepped)
+    if workers > 1:
+        _shared(report, course, loaded, exchange, launch, stepped)
     with report.stage("decode"):
         images = loaded.decode(course.latents)
     _write(report, course, images, out, explain)
@@ -111,27 +116,13 @@ def run_to_file(
     return report
 
 
-def _denoise(
-    report: Report,
-    model: Model,
-    course: Course,
-    name: str,
-    workers: int,
-    exchange: str,
-    launch: str,
-    whole_above: float | None,
-    stepped: Callable[[StepPlan], None],
-    controlled: Control | None,
-) -> None:
-    from suffice.regional.denoiser import opened_or_plain
+def _check_file(out: Path, settings: RequestSettings) -> None:
+    from suffice.diffusion.clip.write import check_format
 
-    skips = course.settings.skip.mode != "off" or workers > 1
-    with opened_or_plain(model.unet, controlled, skips) as denoiser:
-        course.whole_above = _whole_above(report, denoiser, course, whole_above, workers)
-        if workers == 1:
-            _alone(report, denoiser, course, stepped)
-    if workers > 1:
-        _shared(report, course, model, name, workers, exchange, launch, stepped)
+    if settings.frames > 1:
+        check_format(out)
+    elif out.suffix.lower() not in PICTURES:
+        raise UsageError(f"{out.name}: write to a file that ends in {', '.join(PICTURES)}")
 
 
 def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable[[StepPlan], None]) -> None:
@@ -141,15 +132,13 @@ def _alone(report: Report, denoiser: Denoiser, course: Course, stepped: Callable
     with report.stage("steps"):
         engine.run(course, stepped)
     report.flops_executed = engine.meter.executed
-    report.flops_dense = engine.meter.dense(course.grid.count) * len(course.plans)
+    report.flops_dense = engine.meter.dense(course.grid, course.condition.batch) * len(course.plans)
 
 
 def _shared(
     report: Report,
     course: Course,
     model: Model,
-    name: str,
-    workers: int,
     exchange: str,
     launch: str,
     stepped: Callable[[StepPlan], None],
@@ -157,7 +146,7 @@ def _shared(
     from suffice.regional.workers.planner import Planner
 
     with report.stage("start workers"):
-        fleet = started_fleet(launch, workers, name, model.unet)
+        fleet = started_fleet(launch, report.workers, model)
     try:
         with report.stage("start workers"):
             planner = Planner(fleet, exchange)
@@ -170,19 +159,19 @@ def _shared(
     report.bytes_sent, report.replaced_workers = tally.bytes_sent, tally.replaced
 
 
-def started_fleet(launch: str, workers: int, model: str, own: Any = None) -> Fleet:
-    """Workers that load `model`; where there is a core (or a GPU) left for it, the planner's `own` network works too.
+def started_fleet(launch: str, workers: int, model: Model) -> Fleet:
+    """Workers that load `model`; where there is a core (or a GPU) left for them, the planner's own networks work too.
 
     Raises :class:`UsageError` for an unknown `launch`.
     """
     if launch == "processes":
         from suffice.regional.workers.fleet import ProcessFleet
 
-        return ProcessFleet(workers, model, also=own if _devices() > workers else None)
+        return ProcessFleet(workers, model.recipe, also=model.networks if _devices() > workers else None)
     if launch == "ray":
         from suffice.regional.workers.ray_fleet import RayFleet
 
-        return RayFleet(workers, model)
+        return RayFleet(workers, model.recipe)
     raise UsageError(f"--launch {launch!r} is none of processes, ray{nearest(launch, ['processes', 'ray'])}")
 
 
@@ -205,10 +194,15 @@ def _whole_above(report: Report, denoiser: Any, course: Course, asked: float | N
 def _write(report: Report, course: Course, images: list[Image], out: Path, explain: bool) -> None:
     import PIL.Image
 
+    from suffice.diffusion.clip.write import write_clip
+
     out.parent.mkdir(parents=True, exist_ok=True)
-    for number, image in enumerate(images):
-        path = out if len(images) == 1 else out.with_stem(f"{out.stem}-{number}")
-        PIL.Image.fromarray(image).save(path)
+    if course.settings.frames > 1:
+        write_clip(out, images, CLIP_FPS, {"frames": len(images), "prompt": course.settings.prompt})
+    else:
+        for number, image in enumerate(images):
+            path = out if len(images) == 1 else out.with_stem(f"{out.stem}-{number}")
+            PIL.Image.fromarray(image).save(path)
     if explain:
         from suffice.regional.explain import explain_picture
 

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from suffice.errors import SufficeError
+from suffice.errors import SufficeError, UsageError
+from suffice.regional.memory import room_for
 from suffice.regional.settings import RequestSettings
 
 if TYPE_CHECKING:
@@ -32,20 +33,30 @@ class QueueFullError(SufficeError):
 
 @dataclass
 class Service:
-    """Feeds one planner from a queue of at most `waiting_max` requests; :meth:`serve` is the loop of one thread."""
+    """Feeds one planner from a queue of at most `waiting_max` requests; :meth:`serve` is the loop of one thread.
+
+    A request waits while it does not fit in `memory_max` bytes (by default what is free now) beside those that run, and
+    is refused when it would not fit alone.
+    """
 
     model: Model
     planner: Planner
     waiting_max: int = 16
+    memory_max: int | None = None
     taken_s: deque[float] = field(default_factory=lambda: deque([FIRST_GUESS_S], maxlen=20))
     _orders: deque[tuple[RequestSettings, float, Future[Any]]] = field(default_factory=deque)
     _open: dict[int, tuple[Running, float, Future[Any]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
+    def __post_init__(self) -> None:
+        self._room = room_for(self.model.networks, len(self.planner.fleet.ranks), self.memory_max)
+
     def submit(self, asked: RequestSettings) -> Future[list[Image]]:
         """Queue a request; its pictures come in the future. Raises :class:`QueueFullError`, :class:`UsageError`."""
         asked.check()
+        if asked.frames > 1:
+            raise UsageError("the service draws pictures: for a clip, suffice regional run --frames")
         future: Future[list[Image]] = Future()
         with self._lock:
             if len(self._orders) >= self.waiting_max:
@@ -82,14 +93,18 @@ class Service:
 
     def _take_in(self) -> None:
         while self._orders and len(self._open) < self.planner.in_flight_max:
-            with self._lock:
-                asked, since, future = self._orders.popleft()
+            asked, since, future = self._orders[0]
             try:
-                running = self.planner.submit(self.model.course(asked))
+                course = self.model.course(asked)
+                if not self._room.fits(course, [running.course for running, _, _ in self._open.values()]):
+                    return
+                running = self.planner.submit(course)
             except SufficeError as error:
                 future.set_exception(error)
-                continue
-            self._open[running.number] = (running, since, future)
+            else:
+                self._open[running.number] = (running, since, future)
+            with self._lock:
+                self._orders.popleft()
 
     def _hand_back(self) -> None:
         for number, (running, since, future) in list(self._open.items()):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from suffice.errors import UsageError, nearest
 
 SOLVERS = ("ddim", "euler", "dpm++", "lcm")
-WHOLE_SHARE = 0.9
 FILLS = ("zero_order", "first_order")
+CHANGES = ("last", "fill")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class SkipSettings:
     (`active_fraction` of all region-steps run, so the work is known beforehand).
     attention_power: how much a region's share of the words' attention weighs against the change of its noise.
     rest_steps_max: a region rests at most so many steps in a row. starvation: how fast resting raises the score.
+    change_from: a region's noise has changed from what it predicted ``last``, or from what ``fill`` made of that.
+    whole_share: the part of a budget that goes into whole steps, the rest is for regions.
     warmup_steps, tail_steps: first and last steps in which everything runs. reset_every: so does each such step.
     """
 
@@ -27,6 +29,8 @@ class SkipSettings:
     threshold: float = 0.12
     attention_power: float = 0.5
     change_power: float = 1.0
+    change_from: str = "last"
+    whole_share: float = 0.9
     rest_steps_max: int = 4
     starvation: float = 0.35
     warmup_steps: int = 2
@@ -42,11 +46,11 @@ class SkipSettings:
         return frozenset({*range(start), *resets, *range(max(0, steps - self.tail_steps), steps)})
 
     def fitted(self, steps: int) -> SkipSettings:
-        """With whole steps so far apart that nine tenths of a budget pay for them; the rest is for regions."""
+        """With whole steps so far apart that their share of a budget pays for them."""
         if self.mode not in ("budget", "random") or not self.reset_every:
             return self
         apart = (replace(self, reset_every=every) for every in range(self.reset_every, steps))
-        enough = WHOLE_SHARE * self.active_fraction * steps
+        enough = self.whole_share * self.active_fraction * steps
         return next((one for one in apart if len(one.dense_steps(steps)) <= enough), replace(self, reset_every=0))
 
     def check(self, steps: int) -> None:
@@ -57,6 +61,10 @@ class SkipSettings:
             )
         if self.fill not in FILLS:
             raise UsageError(f"fill {self.fill!r} is none of {', '.join(FILLS)}{nearest(self.fill, FILLS)}")
+        if self.change_from not in CHANGES:
+            raise UsageError(
+                f"change_from {self.change_from!r} is none of {', '.join(CHANGES)}{nearest(self.change_from, CHANGES)}"
+            )
         if not 1 <= self.warmup_steps < steps:
             raise UsageError(f"{self.warmup_steps} warm-up steps do not fit in {steps} steps")
         whole = len(self.fitted(steps).dense_steps(steps))
@@ -82,7 +90,7 @@ def parse_skip(text: str) -> SkipSettings:
 
 @dataclass(frozen=True)
 class RequestSettings:
-    """One picture (or a batch of one prompt): what is asked, apart from what runs it."""
+    """One picture, a batch of one prompt, or a clip of `frames`: what is asked, apart from what runs it."""
 
     prompt: str
     negative: str = ""
@@ -90,6 +98,7 @@ class RequestSettings:
     guidance: float = 5.0
     seed: int = 0
     pictures: int = 1
+    frames: int = 1
     height: int | None = None
     width: int | None = None
     solver: str = "ddim"
@@ -104,4 +113,6 @@ class RequestSettings:
             raise UsageError(f"solver {self.solver!r} is none of {known}{nearest(self.solver, SOLVERS)}")
         if self.steps < 2 or self.pictures < 1:
             raise UsageError(f"{self.steps} steps of {self.pictures} pictures: at least 2 steps and 1 picture")
+        if self.frames < 1 or (self.frames > 1 and self.pictures > 1):
+            raise UsageError(f"{self.frames} frames of {self.pictures} pictures: a clip is one picture that moves")
         self.skip.check(self.steps)

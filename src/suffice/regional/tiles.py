@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from suffice.errors import UsageError
@@ -48,16 +47,6 @@ class TileGrid:
     def of_tokens(self, tokens: int) -> TileGrid:
         """The grid of a feature map with `tokens` cells."""
         return self.scaled(round(self.height * (tokens / (self.height * self.width)) ** 0.5))
-
-    @cached_property
-    def neighbours(self) -> tuple[frozenset[int], ...]:
-        """Of each tile the (up to eight) tiles around it."""
-        return tuple(frozenset(self._around(*divmod(tile, self.columns)) - {tile}) for tile in range(self.count))
-
-    def _around(self, row: int, column: int) -> set[int]:
-        rows = range(max(0, row - 1), min(self.rows, row + 2))
-        columns = range(max(0, column - 1), min(self.columns, column + 2))
-        return {r * self.columns + c for r in rows for c in columns}
 
     def cut(self, maps: Tensor) -> Tensor:
         """Maps ``[b, c, height, width]`` as tiles ``[b, tiles, c, tile, tile]``."""

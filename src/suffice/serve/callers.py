@@ -9,7 +9,7 @@ page itself (Origin).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
@@ -37,10 +37,10 @@ def check_origin(request: Request) -> None:
         raise HttpError(403, f"requests from pages of {origin[:200]} are not taken")
 
 
-def needs(role: Role) -> Callable[[Request], Role]:
+def needs(role: Role) -> Callable[[Request], Awaitable[Role]]:
     """A dependency that lets in callers of `role` or above, and gives theirs."""
 
-    def check(request: Request) -> Role:
+    async def check(request: Request) -> Role:  # async: what takes no time needs no thread of the pool
         settings: ServeSettings = request.app.state.settings
         check_origin(request)
         found = role_of(request, settings)

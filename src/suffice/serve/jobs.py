@@ -6,13 +6,16 @@ misses nothing. Cancelling asks the work to stop at its next report; what it has
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from suffice.errors import SufficeError
@@ -56,14 +59,15 @@ class Job:
     created_s: float = field(default_factory=time.time)
     ended_s: float | None = None
     events: list[Event] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    wakers: set[Callable[[], object]] = field(default_factory=set)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def say(self, kind: str, data: dict[str, Any]) -> None:
         """Note an event; raises :class:`CancelledError` when the job shall stop."""
-        with self.changed:
+        with self.lock:
             self.events.append(Event(len(self.events) + 1, kind, data))
-            self.changed.notify_all()
+        self._wake()
         if self.stop.is_set():
             raise CancelledError("cancelled; what was computed until then is kept")
 
@@ -77,21 +81,39 @@ class Job:
         return data
 
     def end(self, state: State, error: tuple[int, str] | None = None) -> None:
-        with self.changed:
+        with self.lock:
             self.state, self.error, self.ended_s = state, error, time.time()
             self.events.append(Event(len(self.events) + 1, state, {"error": error[1]} if error else {}))
-            self.changed.notify_all()
+        self._wake()
 
-    def wait(self, seconds: float) -> bool:
-        """Whether the job ends within `seconds`."""
-        with self.changed:
-            return self.changed.wait_for(lambda: self.state in ENDED, seconds)
+    async def wait(self, seconds: float) -> bool:
+        """Whether the job ends within `seconds`. Those who wait hold no thread, so any number may."""
+        return await self._until(lambda: self.state in ENDED, seconds)
 
-    def since(self, number: int, seconds: float) -> list[Event]:
+    async def since(self, number: int, seconds: float) -> list[Event]:
         """Events after `number`, waiting at most `seconds` for the first of them."""
-        with self.changed:
-            self.changed.wait_for(lambda: len(self.events) > number, seconds)
-            return self.events[number:]
+        await self._until(lambda: len(self.events) > number, seconds)
+        return self.events[number:]
+
+    async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        waker = partial(loop.call_soon_threadsafe, changed.set)
+        self.wakers.add(waker)
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            return holds()
+        finally:
+            self.wakers.discard(waker)
+        return True
+
+    def _wake(self) -> None:
+        for waker in tuple(self.wakers):
+            with suppress(RuntimeError):  # its loop is closed: nobody waits there any more
+                waker()
 
 
 Run = Callable[[Job, int], Any]

@@ -12,21 +12,25 @@ from suffice.connection import Connection, connect
 from suffice.serve.as_json import result_json
 from suffice.serve.jobs import Job
 from suffice.serve.settings import Role, ServeSettings
+from suffice.serve.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     from suffice.masks.embeddings import Embeddings
 
+DESK = -1
+"""The lane of the server's own questions."""
 READ_ONLY_CALLS = 0
 """Model calls that a reader may cause."""
 
 
 class Lanes:
-    """`get(lane)` is the connection of a lane; lane 0's also serves pictures and lists."""
+    """`get(lane)` is the connection of a lane; one more serves pictures and lists, which wait for no statement."""
 
     def __init__(self, settings: ServeSettings) -> None:
         self.settings = settings
-        # Two connections to memory are two databases.
-        self.count = 1 if settings.target == ":memory:" else max(settings.lanes, 1)
+        self._is_in_memory = settings.target == ":memory:"  # two connections to memory are two databases
+        self.count = 1 if self._is_in_memory else max(settings.lanes, 1)
+        self.thumbnails = Thumbnails()
         self._connections: dict[int, Connection] = {}
         self._lock = threading.Lock()
 
@@ -37,7 +41,8 @@ class Lanes:
 
         return Embeddings()
 
-    def get(self, lane: int = 0) -> Connection:
+    def get(self, lane: int = DESK) -> Connection:
+        lane = 0 if self._is_in_memory else lane
         with self._lock:
             if lane not in self._connections:
                 roots = [str(root) for root in self.settings.roots]

@@ -12,7 +12,8 @@ from typing import Any
 import suffice
 from suffice.connection import Connection
 from suffice.errors import SufficeError
-from suffice.serve.as_json import plain, result_json
+from suffice.models.plain import plain
+from suffice.serve.as_json import result_json
 from suffice.serve.problems import HttpError
 from suffice.serve.settings import Role
 from suffice.serve.statements import check_statement

@@ -28,6 +28,7 @@ def run(app: FastAPI, settings: ServeSettings, what: str) -> None:
     print(f"{what} on http://{shown}:{port}", file=sys.stderr, flush=True)
     config = uvicorn.Config(
         app,
+        http="h11",  # the one that bounds headers
         log_level="warning",
         h11_max_incomplete_event_size=HEADERS_BYTES_MAX,
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -48,8 +48,11 @@ def inside_roots(path: str, roots: tuple[Path, ...]) -> Path:
     """`path` with links resolved; raises :class:`UsageError` when it is outside `roots`."""
     if "\0" in path:
         raise UsageError("a path has no zero bytes")
-    found = Path(path).expanduser()
-    found = (found if found.is_absolute() else roots[0] / found).resolve()
+    try:
+        found = Path(path).expanduser()
+        found = (found if found.is_absolute() else roots[0] / found).resolve()
+    except (RuntimeError, OSError) as error:  # somebody's home who is not there, a loop of links
+        raise UsageError(f"{path[:200]} is no path: {error}") from None
     if not any(found.is_relative_to(root.resolve()) for root in roots):
         raise UsageError(f"{path[:200]} is outside the folders this server reads")
     return found

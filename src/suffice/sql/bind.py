@@ -81,8 +81,9 @@ class _Binder:
             raise UsageError("the views of this query refer to each other in a circle")
         ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         for table in list(tree.find_all(exp.Table)):
-            name = table.name.lower()
-            if isinstance(table.this, exp.Identifier) and not table.db and name in self._views and name not in ctes:
+            name, is_target = table.name.lower(), isinstance(table.parent, exp.DDL | exp.DML | exp.Drop | exp.Schema)
+            is_name = isinstance(table.this, exp.Identifier) and not table.db and not is_target
+            if is_name and name in self._views and name not in ctes:
                 body = self._expand_views(_parsed(self._views[name]).copy(), depth + 1)
                 self._replace(table, body, table.alias or table.name)
         return tree
@@ -160,6 +161,12 @@ class _Binder:
             if name not in self._registry or isinstance(node.parent, exp.Table | exp.Lateral):
                 continue
             bound, arguments = self._call(node, name)
+            if isinstance(
+                node.find_ancestor(exp.Lambda, exp.Comprehension, exp.Select), exp.Lambda | exp.Comprehension
+            ):
+                raise UsageError(
+                    f"{name}() inside a list function: unnest the list, call {name}(), collect with list()"
+                )
             if bound.model.signature.returns != "scalar":
                 columns = ", ".join(c.name for c in bound.model.signature.outputs)
                 raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")

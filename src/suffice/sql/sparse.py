@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from suffice.errors import UsageError
+from suffice.sql.inputs import Inputs
 from suffice.sql.plan import Bound
 from suffice.sql.repeatable import is_repeatable
 from suffice.sql.rewrite.as_relations import Describe, as_relations
-from suffice.sql.rewrite.as_sql import need_sql
+from suffice.sql.rewrite.as_sql import blob_number, need_sql
 from suffice.sql.rewrite.inline_ctes import inline_ctes
 from suffice.sql.rewrite.merge_subqueries import merge_subqueries
-from suffice.sql.rewrite.needs import Needs, Site, find_sites, is_volatile
+from suffice.sql.rewrite.needs import Needs, Site, find_sites, is_volatile, relations_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -30,10 +31,21 @@ class SparsePlan:
     is_repeatable: bool
     """Whether the same text over the same media and results asks for the same, whatever else changes."""
 
-    def need(self, site: Site, known: frozenset[int], *, guarded: bool = True) -> tuple[str, tuple[str, ...]] | None:
-        """SQL of the inputs `site` must see, and the predicates that spared others; None while it must wait."""
-        need = Needs(known, guarded=guarded).of(site)
-        return None if need is None else (need_sql(need.select, self.bound, self.base_sql), need.guards)
+    def need(
+        self, site: Site, known: frozenset[int], *, guarded: bool = True, surviving: bool = False
+    ) -> Inputs | None:
+        """The inputs that `site` must see (of them those that survive its predicates); None while it must wait."""
+        from sqlglot import exp
+
+        need = Needs(known, guarded=guarded).of(site, surviving=surviving)
+        if need is None:
+            return None
+        call, select = self.bound.calls[site.number], need.select
+        arguments = [argument.unalias() for argument in select.expressions]
+        number = blob_number(call, arguments, relations_of(select), self.bound)
+        if number is not None:
+            select.append("expressions", exp.alias_(number, "id"))
+        return Inputs(call.call, need_sql(select, self.bound, self.base_sql), need.guards, number is not None)
 
 
 def plan_sparsely(bound: Bound, describe: Describe) -> SparsePlan:

@@ -1,8 +1,8 @@
 """The clauses that ask for a guarantee, taken off the end of a statement.
 
-``WITHIN e% CONFIDENCE p%``, ``RECALL r%``, ``PRECISION q%``, ``BUDGET n CALLS``, ``BUDGET t SECONDS`` and ``PROXY
-expression`` stand at the end of a statement, in any order. They are read from the tokens, so a column called
-``confidence`` stays a column.
+``WITHIN e% CONFIDENCE p%``, ``RECALL r%``, ``PRECISION q%``, ``BUDGET n CALLS``, ``BUDGET t SECONDS``, ``TRUTH table``
+and ``PROXY expression`` stand at the end of a statement, in any order. They are read from the tokens, so a column
+called ``confidence`` stays a column.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ EXPLAIN = re.compile(r"\s*EXPLAIN\s+(ANALYZE\s+)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Target:
-    """What was asked for; None where nothing was said. All shares are in (0, 1); `proxy` is SQL."""
+    """What was asked for; None where nothing was said. All shares are in (0, 1); `proxy` is SQL, `truth` the name of a
+    table."""
 
     error_relative_max: float | None = None
     confidence: float | None = None
@@ -31,6 +32,7 @@ class Target:
     budget_calls: int | None = None
     budget_s: float | None = None
     proxy: str | None = None
+    truth: str | None = None
 
 
 _CLAUSES: dict[tuple[str, ...], str] = {
@@ -52,13 +54,13 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
         query, target = split_target(sql[explain.end() :])
         return explain.group() + query, target
-    if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY")):
+    if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY", "TRUTH")):
         return sql, None
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     asked, end = Target(), len(tokens)
-    while (clause := _last_clause(tokens[:end]) or _proxy_clause(sql, tokens[:end])) is not None:
+    while (clause := _clause(sql, tokens[:end])) is not None:
         name, value, length = clause
         if getattr(asked, name) is not None:
             raise UsageError(f"{' '.join(t.text for t in tokens[end - length : end])}: this clause is there twice")
@@ -67,6 +69,11 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     if end == len(tokens):
         return sql, None
     return sql[: tokens[end - 1].end + 1] if end else "", asked
+
+
+def _clause(sql: str, tokens: list[Token]) -> tuple[str, float | int | str, int] | None:
+    """The clause at the end: what it is, its value, how many tokens it has."""
+    return _last_clause(tokens) or _truth_clause(tokens) or _proxy_clause(sql, tokens)
 
 
 def _last_clause(tokens: list[Token]) -> tuple[str, float | int | str, int] | None:
@@ -90,6 +97,22 @@ _NOT_BEFORE_PROXY = frozenset(
 _NOT_IN_PROXY = frozenset(["FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "SELECT", "JOIN", "UNION", "QUALIFY"])
 
 
+def _truth_clause(tokens: list[Token]) -> tuple[str, str, int] | None:
+    """``TRUTH table`` or ``TRUTH schema.table`` at the end; a column or table called ``truth`` stays one."""
+    for length in (2, 4):
+        words = [token.text for token in tokens[-length:]]
+        if len(tokens) > length and words[0].upper() == "TRUTH" and words[2:3] in ([], ["."]):
+            name = "".join(words[1:])
+            is_name = all(part.isidentifier() for part in name.split("."))
+            return ("truth", name, length) if is_name and _may_precede(tokens[-length - 1].text) else None
+    return None
+
+
+def _may_precede(before: str) -> bool:
+    """Whether a clause can follow this word; else what looks like one is a name."""
+    return before.upper().split()[-1] not in _NOT_BEFORE_PROXY and (before[-1].isalnum() or before[-1] in "_)\"']*%")
+
+
 def _proxy_clause(sql: str, tokens: list[Token]) -> tuple[str, str, int] | None:
     """``PROXY expression`` at the end; a column called ``proxy`` stays a column."""
     depth = 0
@@ -99,8 +122,7 @@ def _proxy_clause(sql: str, tokens: list[Token]) -> tuple[str, str, int] | None:
         if depth < 0 or (depth == 0 and word in _NOT_IN_PROXY):
             return None
         if depth == 0 and word == "PROXY" and 1 < length < len(tokens):
-            before = tokens[-length - 1].text
-            is_clause = before.upper() not in _NOT_BEFORE_PROXY and (before[-1].isalnum() or before[-1] in "_)\"']*%")
+            is_clause = _may_precede(tokens[-length - 1].text)
             text = sql[tokens[-length + 1].start : tokens[-1].end + 1]
             return ("proxy", text, length) if is_clause and _is_expression(text) else None
     return None

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.errors import SufficeError, UsageError
 from suffice.store.explained import interruptible, one_line
+from suffice.store.lake import Lake, is_remote, open_lake
 
 if TYPE_CHECKING:
     import duckdb
     import psycopg
+
+    from suffice.store.clickhouse import ClickHouse
 
 STORE_SCHEMA = "suffice"
 LOCK_SPACE = 0x50FF1CE
@@ -134,6 +137,8 @@ class Database:
         schema: qualified, quoted name of the schema with the store's tables.
         lock: held by whoever uses the connection.
         writer: held by whoever adds to a call's results.
+        lake: the tables in files, for a folder or an object store.
+        clickhouse: where the tables are, for a ``chdb://`` target; DuckDB then reads them as streams.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -141,10 +146,26 @@ class Database:
     schema: str
     lock: threading.RLock = field(default_factory=threading.RLock)
     writer: Writer = field(default_factory=ProcessWriter)
+    clickhouse: ClickHouse | None = None
+    lake: Lake | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the store outlives the connection."""
+        return self.target != ":memory:" and (self.lake is None or self.lake.filesystem is None)
 
     @property
     def is_postgres(self) -> bool:
         return isinstance(self.writer, PostgresWriter)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Another connection to the same tables, for a transaction of its own."""
+        cursor = self.connection.cursor()
+        if self.is_postgres:
+            cursor.execute("USE store")
+        if self.clickhouse is not None:
+            self.clickhouse.show(cursor)
+        return cursor
 
     def rows(self, sql: str, parameters: list[object] | None = None) -> list[tuple[object, ...]]:
         """All rows of a statement; each ``?`` in it is one of `parameters`."""
@@ -188,6 +209,8 @@ class Database:
         folders = sorted(
             {each.rstrip("/") + "/" for root in local for each in (os.path.abspath(root), os.path.realpath(root))}
         )
+        if self.lake is not None and self.lake.filesystem is not None:
+            folders.append(self.lake.place + "/")
         try:
             self.connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
             self.connection.execute("SET enable_external_access = false")
@@ -205,6 +228,8 @@ class Database:
 
     def close(self) -> None:
         self.connection.close()
+        if self.clickhouse is not None:
+            self.clickhouse.close()
 
 
 def without_password(dsn: str) -> str:
@@ -213,12 +238,14 @@ def without_password(dsn: str) -> str:
 
 
 def open_database(target: str | Path) -> Database:
-    """Open a DuckDB file, ``:memory:``, ``postgresql://…`` or a folder of Parquet files."""
+    """Open a DuckDB file, ``:memory:``, ``postgresql://…``, ``chdb://…`` or a folder of tables in files."""
     target = str(target)
+    if target.startswith("chdb://"):
+        return _open_chdb(target)
     if re.match(r"postgres(ql)?://", target):
         return _open_postgres(target)
-    if target != ":memory:" and Path(target).is_dir():
-        return _open_folder(Path(target))
+    if target != ":memory:" and (is_remote(target) or Path(target).is_dir()):
+        return _open_lake(target)
     return _open_file(target)
 
 
@@ -255,7 +282,7 @@ def _open_file(path: str) -> Database:
         raise SufficeError(f"cannot open {path}: the folder {Path(path).absolute().parent} does not exist")
     connection = _connect(path)
     (name,) = connection.execute("SELECT current_catalog()").fetchone() or ("memory",)
-    return _with_schema(connection, path, f"{quote(name)}.{STORE_SCHEMA}", _writer_of(path))
+    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", writer=_writer_of(path))
 
 
 def _writer_of(path: str) -> ProcessWriter:
@@ -266,15 +293,37 @@ def _writer_of(path: str) -> ProcessWriter:
         return _WRITERS.setdefault(str(Path(path).resolve()), ProcessWriter())
 
 
-def _open_folder(folder: Path) -> Database:
-    """Every ``*.parquet`` is a view named after the file; the store sits in ``.suffice/`` beside them."""
+def _open_lake(target: str) -> Database:
+    """Tables in files are views; the store sits in ``.suffice/`` beside them, that of an object store in memory."""
+    lake = open_lake(target)
     connection = _connect(":memory:")
-    for file in sorted(folder.glob("*.parquet")):
-        connection.execute(f"CREATE VIEW {quote(file.stem)} AS FROM read_parquet({literal(str(file))})")
+    lake.show(connection)
+    if lake.filesystem is None:
+        database = _beside(connection, target, Path(target))
+    else:
+        database = Database(connection, target, f"{quote('memory')}.{STORE_SCHEMA}", writer=ProcessWriter())
+    database.lake = lake
+    return database
+
+
+def _open_chdb(target: str) -> Database:
+    """Tables are ClickHouse's; the store sits in ``.suffice/`` of its folder."""
+    from suffice.store.clickhouse import open_clickhouse
+
+    clickhouse = open_clickhouse(target)
+    connection = _connect(":memory:")
+    clickhouse.show(connection)
+    database = _beside(connection, target, Path(clickhouse.path))
+    database.clickhouse = clickhouse
+    return database
+
+
+def _beside(connection: duckdb.DuckDBPyConnection, target: str, folder: Path) -> Database:
+    """With a store in ``.suffice/`` of `folder`."""
     (folder / ".suffice").mkdir(exist_ok=True)
     store = folder / ".suffice" / "store.duckdb"
     _attach(connection, f"ATTACH {literal(str(store))} AS store", str(store))
-    return _with_schema(connection, str(folder), f"store.{STORE_SCHEMA}", _writer_of(str(store)))
+    return Database(connection, target, f"store.{STORE_SCHEMA}", writer=_writer_of(str(store)))
 
 
 def _open_postgres(dsn: str) -> Database:
@@ -284,7 +333,7 @@ def _open_postgres(dsn: str) -> Database:
     connection.execute("USE store")
     if importlib.util.find_spec("psycopg") is None:
         raise SufficeError("a PostgreSQL target needs psycopg: pip install 'suffice[postgres]'")
-    return _with_schema(connection, dsn, f"store.{STORE_SCHEMA}", PostgresWriter(dsn))
+    return Database(connection, dsn, f"store.{STORE_SCHEMA}", writer=PostgresWriter(dsn))
 
 
 def load_extension(connection: duckdb.DuckDBPyConnection, name: str, *, extra: str) -> None:
@@ -305,10 +354,3 @@ def _attach(connection: duckdb.DuckDBPyConnection, statement: str, name: str) ->
         connection.execute(statement)
     except duckdb.Error as error:
         raise SufficeError(_explain_io(name, without_password(one_line(error)))) from None
-
-
-def _with_schema(connection: duckdb.DuckDBPyConnection, target: str, schema: str, writer: Writer) -> Database:
-    database = Database(connection, target, schema, writer=writer)
-    with writer.holding(0):
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-    return database

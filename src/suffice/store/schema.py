@@ -44,7 +44,10 @@ _TABLES = (
 def create_schema(database: Database) -> None:
     """Create what is missing; refuse a store written by another layout."""
     schema = database.schema
+    if _is_complete(database):  # then nobody who computes has to be waited for
+        return
     with database.writer.holding(0), database.transaction() as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         for table in _TABLES:
             connection.execute(f"CREATE TABLE IF NOT EXISTS {schema}.{table}")
         found = connection.execute(f"SELECT value FROM {schema}.meta WHERE name = 'version'").fetchone()
@@ -55,6 +58,18 @@ def create_schema(database: Database) -> None:
                 f"{database.shown_target} holds a store of layout {found[0]}, this suffice writes layout {VERSION}:"
                 f" move the file away, or DROP SCHEMA {schema} CASCADE"
             )
+
+
+def _is_complete(database: Database) -> bool:
+    """Whether a store of this layout is there already."""
+    import duckdb
+
+    try:
+        there = {row[0] for row in database.rows(f"SHOW TABLES FROM {database.schema}")}
+        version = database.rows(f"SELECT value FROM {database.schema}.meta WHERE name = 'version'")
+    except duckdb.Error:
+        return False
+    return version == [(VERSION,)] and {table.split(" ", 1)[0] for table in _TABLES} <= there
 
 
 def revision(database: Database) -> dict[str, str]:

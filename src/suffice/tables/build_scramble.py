@@ -7,14 +7,14 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from suffice.errors import SufficeError, UsageError
 from suffice.store.database import Database, literal, quote
+from suffice.tables.clickhouse_tables import copied
 from suffice.tables.fingerprint import fingerprint
-from suffice.tables.reader import Reader, in_transaction
-from suffice.tables.scramble import SID, Catalogued, catalogue_sql, catalogued, copy_sql, plain_name
-from suffice.tables.source import Range
+from suffice.tables.reader import Reader, in_transaction, plain_name
+from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql
+from suffice.tables.source import SID, Range
 
 _TAIL = 0.0005
 """Share of the rows at each end of a column that may be taken for outliers …"""
@@ -41,8 +41,8 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
     Raises:
         UsageError: the target keeps nothing (it is in memory), or a transaction is open.
     """
-    if database.target == ":memory:":
-        raise UsageError("a scramble is for a target that is kept: a file, a folder or PostgreSQL")
+    if not database.is_kept:
+        raise UsageError("a scramble is for a target that is kept: a file, a folder, PostgreSQL or ClickHouse")
     if in_transaction(database):
         raise UsageError("a scramble cannot be made inside a BEGIN of yours: COMMIT or ROLLBACK first")
     if not database.is_postgres:
@@ -68,10 +68,8 @@ def drop_scramble(database: Database, name_sql: str) -> None:
 @contextmanager
 def _writing(database: Database) -> Iterator[Reader]:
     """One transaction of its own: all or nothing."""
-    cursor = database.connection.cursor()
+    cursor = database.cursor()
     try:
-        if database.is_postgres:
-            cursor.execute("USE store")
         with database.writer.holding(0):
             cursor.execute("BEGIN TRANSACTION")
             try:
@@ -88,6 +86,8 @@ def _writing(database: Database) -> Iterator[Reader]:
 
 def _run(reader: Reader, sql: str) -> None:
     """A statement written for the target's own database."""
+    if (clickhouse := reader.database.clickhouse) is not None:
+        return clickhouse.run(sql)
     reader.rows(f"CALL postgres_execute('store', {literal(sql)})" if reader.database.is_postgres else sql)
 
 
@@ -96,11 +96,14 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
     is_postgres = reader.database.is_postgres
     copy = copy_sql(reader, name)
     outliers = _outliers(reader, name_sql)
-    _run(reader, f"DROP TABLE IF EXISTS {copy}")
-    _run(reader, (_postgres_copy if is_postgres else _duckdb_copy)(name_sql, copy, outliers, seed))
+    if (clickhouse := reader.database.clickhouse) is not None:
+        rows, certain = copied(clickhouse, clickhouse.named(name), copy, outliers, seed)
+    else:
+        _run(reader, f"DROP TABLE IF EXISTS {copy}")
+        _run(reader, (_postgres_copy if is_postgres else _duckdb_copy)(name_sql, copy, outliers, seed))
+        rows, certain = _counted(reader, name_sql, outliers)
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
-    rows, certain = _counted(reader, name_sql, outliers)
     known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, name_sql, copy, certain))
     _catalogue(reader, known, seed)
     return known
@@ -179,11 +182,13 @@ def _counted(reader: Reader, name_sql: str, outliers: str) -> tuple[int, int]:
 def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str, Range]:
     """Of each numeric column over the rows that are sampled; none for a column with NaN or infinity in it."""
     columns = _numeric_columns(reader, name_sql)
-    ends = [f"CAST({end}({quote(c)}) AS DOUBLE PRECISION) AS e{i}{end}" for i, c in enumerate(columns) for end in _ENDS]
+    cast = "{}" if reader.database.clickhouse is not None else "CAST({} AS DOUBLE PRECISION)"
+    ends = [f"{cast.format(f'{end}({quote(c)})')} AS e{i}{end}" for i, c in enumerate(columns) for end in _ENDS]
     query = f"SELECT {', '.join(ends) or '1 AS one'} FROM {copy} WHERE {SID} >= {certain}"
-    ((*found,),) = reader.rows(reader.there(query))
-    pairs: list[tuple[str, Any, Any]] = [(c, found[2 * i], found[2 * i + 1]) for i, c in enumerate(columns)]
-    return {c.lower(): _rounded(a, b) for c, a, b in pairs if a is not None and math.isfinite(a) and math.isfinite(b)}
+    ((*found,),) = reader.rows_there(query)
+    pairs = {c.lower(): tuple(found[2 * i : 2 * i + 2]) for i, c in enumerate(columns)}
+    known = {c: (float(a), float(b)) for c, (a, b) in pairs.items() if a is not None}
+    return {c: _rounded(*ends) for c, ends in known.items() if all(map(math.isfinite, ends))}
 
 
 def _rounded(low: float, high: float) -> Range:

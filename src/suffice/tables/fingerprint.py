@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from pathlib import Path
+from collections.abc import Sequence
 
 from suffice.store.database import literal
-from suffice.tables.reader import Reader
+from suffice.tables.clickhouse_tables import state_of
+from suffice.tables.reader import Reader, plain_name
 
 _KNOWN: dict[tuple[str, str, object], str] = {}
 """Fingerprints by target, table and the state of the target's file: equal files have equal tables."""
@@ -18,20 +19,26 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
     """Of a table of the target, or of the Parquet files under a view; never twice the same when it cannot be told."""
     if reader.database.is_postgres:
         return _postgres(reader, name_sql)
-    if files := parquet_files(reader, name_sql):
-        return _digest([(path, os.stat(path).st_mtime_ns, os.stat(path).st_size) for path in files])
+    if (clickhouse := reader.database.clickhouse) is not None:
+        state = state_of(clickhouse, clickhouse.named(plain_name(name_sql)))
+        return uuid.uuid4().hex if state is None else _digest(state)
+    if parquet_files(reader, name_sql):
+        return _digest(_lake_state(reader, name_sql))
     key = (reader.database.target, name_sql, file_state(reader.database.target))
     if key[2] is None or key not in _KNOWN:
         _KNOWN[key] = _duckdb(reader, name_sql)
     return _KNOWN[key]
 
 
-def parquet_files(reader: Reader, name_sql: str) -> list[str]:
-    """The local Parquet files that a view of a folder target shows; empty for anything else."""
-    if not Path(reader.database.target).is_dir():
-        return []
-    path = Path(reader.database.target) / (name_sql.strip('"').replace('""', '"') + ".parquet")
-    return [str(path)] if path.is_file() else []
+def parquet_files(reader: Reader, name_sql: str) -> Sequence[str]:
+    """The Parquet files that a view of a folder target shows; empty for anything else."""
+    lake = reader.database.lake
+    return () if lake is None else lake.files(name_sql.strip('"').replace('""', '"'))
+
+
+def _lake_state(reader: Reader, name_sql: str) -> object:
+    assert reader.database.lake is not None
+    return reader.database.lake.state(name_sql.strip('"').replace('""', '"'))
 
 
 def file_state(target: str) -> object:

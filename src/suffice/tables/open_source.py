@@ -6,10 +6,11 @@ import sqlglot
 from sqlglot import exp
 
 from suffice.store.database import literal
+from suffice.tables.clickhouse_tables import rows_of_table
 from suffice.tables.duckdb_vectors import DuckDBVectors
 from suffice.tables.fingerprint import parquet_files
 from suffice.tables.parquet_groups import ParquetGroups
-from suffice.tables.reader import Reader
+from suffice.tables.reader import Reader, plain_name
 from suffice.tables.scramble import catalogued, fresh_scramble
 from suffice.tables.source import Source, UnreadableLayoutError
 
@@ -27,8 +28,11 @@ def open_source(reader: Reader, name_sql: str) -> Source:
             )
         if reader.database.is_postgres:
             raise UnreadableLayoutError(f"PostgreSQL keeps no bounds on values: suffice scramble {name_sql} makes them")
+        if reader.database.clickhouse is not None:
+            raise UnreadableLayoutError(f"ClickHouse keeps no bounds on values: suffice scramble {name_sql} makes them")
         if files := parquet_files(reader, name_sql):
-            return ParquetGroups(reader, files)
+            assert reader.database.lake is not None
+            return ParquetGroups(reader, files, reader.database.lake.open)
         return DuckDBVectors(reader, name_sql)
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         raise UnreadableLayoutError(f"{name_sql} is not a stored table") from error
@@ -36,6 +40,8 @@ def open_source(reader: Reader, name_sql: str) -> Source:
 
 def rows_of(reader: Reader, name_sql: str) -> int:
     """Rows of a table, for planning."""
+    if (clickhouse := reader.database.clickhouse) is not None:
+        return rows_of_table(clickhouse, clickhouse.named(plain_name(name_sql)))
     if reader.database.is_postgres:
         estimate = f"SELECT greatest(reltuples, 0)::bigint AS n FROM pg_class WHERE oid = {literal(name_sql)}::regclass"
         return int(reader.rows(reader.there(estimate))[0][0])

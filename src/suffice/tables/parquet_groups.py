@@ -6,7 +6,7 @@ Row counts and column ranges come from the footers. (DuckDB reads a Parquet file
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from suffice.tables.reader import Reader
-from suffice.tables.source import PART, UNIT, Drawn, Range
+from suffice.tables.source import PART, UNIT, Drawn, Range, UnreadableLayoutError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,6 +27,7 @@ class ParquetGroups:
 
     reader: Reader
     paths: Sequence[str]
+    open: Callable[[str], Any]
     rows: int = 0
     units: int = 0
     rows_per_unit_max: int = 0
@@ -39,12 +40,15 @@ class ParquetGroups:
     _ranges: dict[str, Range | None] = field(default_factory=dict)
     _order: list[int] = field(default_factory=list)
     _columns: list[str] = field(default_factory=list)
+    _names: dict[str, set[str]] = field(default_factory=dict)  # columns of each file
 
     def __post_init__(self) -> None:
         import pyarrow.parquet as pq
 
         for path in self.paths:
-            footer = pq.read_metadata(path)
+            with self.open(path) as file:
+                footer = pq.read_metadata(file)
+            self._names[path] = {footer.schema.column(j).path.partition(".")[0] for j in range(footer.num_columns)}
             for i in range(footer.num_row_groups):
                 self._add(path, i, footer.row_group(i))
         self.units = len(self._groups)
@@ -74,6 +78,8 @@ class ParquetGroups:
     def start(self, seed: int, columns: Sequence[str]) -> None:
         """The order in which row groups are drawn follows from `seed` alone."""
         self._order, self._columns = np.random.default_rng(seed).permutation(self.units).tolist(), list(columns)
+        if missing := {*columns} - set().union(*self._names.values()):
+            raise UnreadableLayoutError(f"{', '.join(sorted(missing))} is in the names of folders only")
 
     def draw(self, sizes: Sequence[int]) -> Drawn:
         """Reads the drawn row groups."""
@@ -82,7 +88,7 @@ class ParquetGroups:
         drawn, self._order = self._order[: sum(sizes)], self._order[sum(sizes) :]
         starts = np.cumsum([0, *sizes])
         parts = [self._read(drawn[a:b], i) for i, (a, b) in enumerate(pairwise(starts))]
-        table = pa.concat_tables(parts)
+        table = pa.concat_tables(parts, promote_options="permissive")
         self.reader.cursor.register("__drawn_row_groups", table)
         return Drawn("__drawn_row_groups", list(sizes), table.num_rows)
 
@@ -93,12 +99,13 @@ class ParquetGroups:
         tables = []
         for path, mine in groupby(sorted(units), key=lambda unit: self._groups[unit][0]):
             numbers = list(mine)
-            with pq.ParquetFile(path) as file:
-                table = file.read_row_groups([self._groups[n][1] for n in numbers], self._columns, use_threads=False)
+            there = [name for name in self._columns if name in self._names[path]]
+            with self.open(path) as opened, pq.ParquetFile(opened, pre_buffer=True) as file:
+                table = file.read_row_groups([self._groups[n][1] for n in numbers], there, use_threads=False)
             unit = np.repeat(numbers, [self._groups[n][2] for n in numbers])
             table = table.append_column(UNIT, pa.array(unit))
             tables.append(table.append_column(PART, pa.array(np.full(len(unit), part, np.int64))))
-        return pa.concat_tables(tables)
+        return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _statistics_range(statistics: Any) -> Range | None:

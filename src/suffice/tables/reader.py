@@ -46,6 +46,12 @@ class Reader:
         """DuckDB SQL that has `sql`, written for the target's own database, run there."""
         return f"SELECT * FROM postgres_query('store', {literal(sql)})" if self.database.is_postgres else sql
 
+    def rows_there(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of SQL written for the target's own database."""
+        if (clickhouse := self.database.clickhouse) is not None:
+            return clickhouse.rows(sql)
+        return self.rows(self.there(sql))
+
     def describe(self, sql: str) -> tuple[list[str], list[str]]:
         """(names, DuckDB types) of the columns of a query, without running it."""
         rows = self.rows(f"DESCRIBE {sql}")
@@ -61,10 +67,8 @@ def snapshot(database: Database) -> Iterator[Reader]:
     """A reader of one state of `database`, whatever others write meanwhile."""
     import duckdb
 
-    cursor = database.connection.cursor()
+    cursor = database.cursor()
     try:
-        if database.is_postgres:
-            cursor.execute("USE store")
         cursor.execute("BEGIN TRANSACTION")
         yield Reader(database, cursor)
     finally:
@@ -77,3 +81,10 @@ def in_transaction(database: Database) -> bool:
     """Whether the connection is inside a BEGIN of the user's, whose changes no other cursor sees."""
     first, second = (database.rows("SELECT epoch_us(now())") for _ in range(2))  # when the transaction began
     return first == second
+
+
+def plain_name(name_sql: str) -> str:
+    """The name under which a table is catalogued."""
+    import sqlglot
+
+    return ".".join(part.name.lower() for part in sqlglot.to_table(name_sql, dialect="duckdb").parts)

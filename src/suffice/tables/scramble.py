@@ -9,17 +9,18 @@ which is what finite-sample bounds live on. A copy is used only while its table 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
+from suffice.store.clickhouse import ClickHouse
 from suffice.store.database import literal, quote
+from suffice.tables.clickhouse_tables import copy_name, runs_of
 from suffice.tables.fingerprint import fingerprint
-from suffice.tables.reader import Reader
-from suffice.tables.source import CERTAIN, PART, UNIT, Drawn, Range
-
-SID = "__sid"
+from suffice.tables.reader import Reader, plain_name
+from suffice.tables.source import CERTAIN, PART, SID, UNIT, Drawn, Range, UnreadableLayoutError
 
 PILOT = (2048, 30720)
 """Rows of the two parts of the first draw: the first sets the stakes of the second."""
@@ -43,11 +44,20 @@ class Catalogued:
     ranges: Mapping[str, Range]
 
 
+Run = tuple[int, int, int]
+"""(part, first row, row after the last)"""
+
+
 @dataclass
 class Scramble:
-    """The fresh copy of a table, as a :class:`suffice.tables.source.Source`."""
+    """The fresh copy of a table, as a :class:`suffice.tables.source.Source`.
+
+    Attributes:
+        relation: what stands in FROM for some columns of some runs of the copy.
+    """
 
     known: Catalogued
+    relation: Callable[[Sequence[Run], Sequence[str]], str]
     rows_per_unit_max: int = 1
     share_max: float = 0.3
     method: str = "rows of a scramble"
@@ -81,21 +91,40 @@ class Scramble:
 
     def draw(self, sizes: Sequence[int]) -> Drawn:
         """The next rows of the run."""
-        runs = [self._run(CERTAIN, 0, self.known.certain)] if self._drawn == 0 and self.known.certain else []
-        first = self._start + self._drawn
+        runs = [(CERTAIN, 0, self.known.certain)] if self._drawn == 0 and self.known.certain else []
         for part, size in enumerate(sizes):
             position = self._start + self._drawn
-            runs.append(self._run(part, position, position + size))
+            runs.append((part, position, position + size))
             self._drawn += size
-        rows = self._start + self._drawn - first + (self.known.certain if len(runs) > len(sizes) else 0)
-        return Drawn(f"({' UNION ALL '.join(runs)})", list(sizes), rows)
+        return Drawn(self.relation(runs, self._columns), list(sizes), sum(end - first for _, first, end in runs))
 
-    def _run(self, part: int, first: int, end: int) -> str:
-        columns = "".join(f"{quote(c)}, " for c in self._columns)
-        return (
-            f"SELECT {columns}{part} AS {PART}, {SID} AS {UNIT} FROM {self.known.copy_sql}"
-            f" WHERE {SID} >= {first} AND {SID} < {end}"
-        )
+
+def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
+    """Runs as a subquery."""
+    names = "".join(f"{quote(c)}, " for c in columns)
+    selects = [
+        f"SELECT {names}{part} AS {PART}, {SID} AS {UNIT} FROM {copy} WHERE {SID} >= {first} AND {SID} < {end}"
+        for part, first, end in runs
+    ]
+    return f"({' UNION ALL '.join(selects)})"
+
+
+def _fetched(
+    reader: Reader, clickhouse: ClickHouse, known: Catalogued, runs: Sequence[Run], columns: Sequence[str]
+) -> str:
+    """Runs brought from ClickHouse as Arrow."""
+    import pyarrow as pa
+
+    drawn = []
+    table = clickhouse.named(known.name)
+    found = runs_of(clickhouse, table, known.copy_sql, columns, [(first, end) for _, first, end in runs])
+    for (part, first, end), rows in zip(runs, found, strict=True):
+        if rows.num_rows != end - first:
+            raise UnreadableLayoutError(f"the scramble of {table} was changed while it was read")
+        parts = pa.array(np.full(rows.num_rows, part, np.int64))
+        drawn.append(rows.rename_columns([*columns, UNIT]).append_column(PART, parts))
+    reader.cursor.register("__drawn_rows", pa.concat_tables(drawn))
+    return "__drawn_rows"
 
 
 def catalogue_sql(reader: Reader) -> str:
@@ -129,17 +158,16 @@ def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
     if known is None or known.fingerprint != fingerprint(reader, name_sql):
         return None
     counters = ("PostgreSQL's counters of written rows are up to date",) if reader.database.is_postgres else ()
-    return Scramble(known, assumptions=(Scramble.assumptions[0], *counters))
+    clickhouse = reader.database.clickhouse
+    relation = (
+        partial(_selected, known.copy_sql) if clickhouse is None else partial(_fetched, reader, clickhouse, known)
+    )
+    return Scramble(known, relation, assumptions=(Scramble.assumptions[0], *counters))
 
 
 def copy_sql(reader: Reader, name: str) -> str:
     """Where the scramble of a catalogued table is, in the words of the database that holds it."""
+    if reader.database.clickhouse is not None:
+        return copy_name(name)
     schema = "suffice" if reader.database.is_postgres else reader.database.schema
     return f"{schema}.{quote(f'scramble_{name}')}"
-
-
-def plain_name(name_sql: str) -> str:
-    """The name under which a table is catalogued."""
-    import sqlglot
-
-    return ".".join(part.name.lower() for part in sqlglot.to_table(name_sql, dialect="duckdb").parts)

@@ -12,6 +12,9 @@ PART = "__part"
 UNIT = "__unit"
 """Column that a drawn relation adds unless each row is a unit: what was drawn or not drawn as a whole."""
 
+SID = "__sid"
+"""Column of a scramble: the number of the row in its random order."""
+
 CERTAIN = -1
 """Part of the rows that are always read and are no units."""
 

@@ -13,20 +13,28 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+import masked_device
+
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.client import FederationClient
+from suffice.federated.checkin.partials import folded, get_partial, put_partial
 from suffice.federated.checkin.root import advance, fold_in_processes
-from suffice.federated.checkin.store import Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, sign
 from suffice.federated.checkin.tree import Node
-from suffice.federated.checkin.wire import weights_to_bytes
+from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 
+MASKED_DEVICE = "masked_device"
 SECRET = b"a secret all replicas share"
 SIZE = 700
 
@@ -34,7 +42,9 @@ SIZE = 700
 @contextlib.contextmanager
 def process(*arguments, stdin: bytes | None = None):
     command = [sys.executable, "-m", *map(str, arguments)]
-    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    names = {**os.environ, "PYTHONPATH": folders}
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=names)
     try:
         if stdin is not None:
             running.stdin.write(stdin)
@@ -57,7 +67,7 @@ def root(store):
 
 
 def new_task(path, **change) -> Store:
-    store = Store(path)
+    store = open_store(path)
     options = {"target": 9, "fan_in": 3, "round_s": 60.0} | change
     store.create_task("t", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
     return store
@@ -67,7 +77,7 @@ def delta_of(client: int) -> np.ndarray:
     return np.random.default_rng(client).standard_normal(SIZE).astype(np.float32)
 
 
-def mean_of(clients: range) -> np.ndarray:
+def mean_of(clients: Sequence[int]) -> np.ndarray:
     weights = np.array([c + 1.0 for c in clients])
     return weights @ np.stack([delta_of(c).astype(float) for c in clients]) / weights.sum()
 
@@ -134,7 +144,9 @@ def test_two_replicas_one_root_killed_and_restarted_no_update_lost_or_counted_tw
         finally:
             stop.set()
             killer.join()
-    assert store.weights("t", rounds, SIZE) == pytest.approx(rounds * mean_of(clients), abs=1e-5)
+    assert weights_from_bytes(store.weights_bytes("t", rounds), SIZE) == pytest.approx(
+        rounds * mean_of(clients), abs=1e-5
+    )
 
 
 def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
@@ -151,11 +163,11 @@ def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
             killed += leaf.poll() is None
     assert killed >= 2
     assert advance(store, "t", fold_in_processes(tmp_path / "s", "t", 2), time.time())
-    assert store.weights("t", 1, SIZE) == pytest.approx(mean_of(range(40)), abs=1e-6)
-    assert not store.folded("t", 0), "the round is over and its partials are gone"
-    store.put_partial("t", 1, Node(0, 0), store_partial := fold_of(store))
-    store.put_partial("t", 1, Node(0, 0), fold_of(store))
-    assert (store.partial("t", 1, Node(0, 0)).delta_sum == store_partial.delta_sum).all()
+    assert weights_from_bytes(store.weights_bytes("t", 1), SIZE) == pytest.approx(mean_of(range(40)), abs=1e-6)
+    assert not folded(store, "t", 0), "the round is over and its partials are gone"
+    put_partial(store, "t", 1, Node(0, 0), store_partial := fold_of(store))
+    put_partial(store, "t", 1, Node(0, 0), fold_of(store))
+    assert (get_partial(store, "t", 1, Node(0, 0)).delta_sum == store_partial.delta_sum).all()
 
 
 def fold_of(store: Store):
@@ -212,10 +224,11 @@ def test_broken_uploads_are_counted_and_the_rest_goes_on(tmp_path):
 SLOW_REPLICA = """
 import asyncio, sys
 from suffice.federated.checkin.service import Federation, Limits, start
-from suffice.federated.checkin.store import Store
+from suffice.federated.checkin.stores import open_store
 async def main():
     limits = Limits(upload_s=0.6)
-    server, port = await start(Federation(Store(sys.argv[1]), b"a secret all replicas share", limits), "127.0.0.1:0")
+    federation = Federation(open_store(sys.argv[1]), b"a secret all replicas share", limits)
+    server, port = await start(federation, "127.0.0.1:0")
     print(port, flush=True)
     await server.wait_for_termination()
 asyncio.run(main())
@@ -264,44 +277,154 @@ def test_a_device_that_sends_a_byte_now_and_then_is_cut_off_and_holds_up_nobody(
         running.stdout.close()
 
 
-def self_signed() -> tuple[bytes, bytes]:
+def test_under_masks_the_sum_is_right_although_members_are_killed_in_the_middle(tmp_path):
+    step_s = max(5.0, 5 * seconds_to_start())
+    store, path = new_task(tmp_path / "s", target=6, secure_threshold=4, secure_step_s=step_s), tmp_path / "s"
+    with replica(path) as one, replica(path) as two, root(path):
+        killed = [
+            process(MASKED_DEVICE, one, 4, "joined", SIZE, stdin=b""),
+            process(MASKED_DEVICE, two, 5, "sent", SIZE, stdin=b""),
+        ]
+        with killed[0] as gone_early, killed[1] as gone_late:
+            others = [
+                threading.Thread(target=masked_device.take_part, args=((one, two)[c % 2], c, "end", SIZE))
+                for c in range(4)
+            ]
+            for device in others:
+                device.start()
+            for device, word in ((gone_early, b"joined\n"), (gone_late, b"sent\n")):
+                assert device.stdout.readline() == word
+                device.send_signal(signal.SIGKILL)
+        for device in others:
+            device.join()
+        wait_for(lambda: store.status("t").version > 0)
+    weights = weights_from_bytes(store.weights_bytes("t", 1), SIZE)
+    assert weights == pytest.approx(mean_of([0, 1, 2, 3, 5]), abs=1e-6)
+    assert not store.rejections("t")
+
+
+def test_under_masks_the_server_refuses_what_would_spoil_or_uncover_a_round(tmp_path):
+    store = new_task(tmp_path / "s", target=3, secure_threshold=2, secure_step_s=0.5)
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone", "t")
+        assignment = device.check_in("d").assignment
+        plain = device.upload(assignment.token, "d", delta_of(0), 1, 0.5)
+        assert plain.reason == "this task takes updates under masks only, or none under masks"
+        step = device._secure
+        for name, body, message in (
+            ("keys", b"short", "not what the step keys"),
+            ("shares", b"", "step keys is not over"),
+            ("reveal", b"", "step keys is not over"),
+            ("odd", b"", "no step 'odd'"),
+        ):
+            with pytest.raises(grpc.RpcError, match=message):
+                step(pb.SecureStep(token=assignment.token, step=name, body=body))
+        assert not step(pb.SecureStep(token=assignment.token, step="keys", body=b"k" * 64)).ready
+        with pytest.raises(grpc.RpcError, match="not one of ours"):
+            step(pb.SecureStep(token=b"x" * 60, step="keys", body=b"k" * 64))
+        device.close()
+    assert store.status("t").version == 0
+    fold = fold_in_processes(tmp_path / "s", "t", 1)
+    assert not advance(store, "t", fold, time.time() + 60), "one member is too few to go on with"
+    assert store.status("t").version == 0
+
+
+def test_a_round_that_lost_too_many_members_is_given_up_and_the_next_one_works(tmp_path):
+    step_s = max(4.0, 5 * seconds_to_start())
+    store, path = new_task(tmp_path / "s", target=3, secure_threshold=3, secure_step_s=step_s), tmp_path / "s"
+    with replica(path) as address, root(path):
+        with process(MASKED_DEVICE, address, 2, "joined", SIZE, stdin=b"") as gone:
+            others = [
+                threading.Thread(target=masked_device.take_part, args=(address, c, "end", SIZE)) for c in range(2)
+            ]
+            for device in others:
+                device.start()
+            assert gone.stdout.readline() == b"joined\n"
+        for device in others:
+            device.join()
+        wait_for(lambda: store.status("t").version == 1)
+        assert not weights_from_bytes(store.weights_bytes("t", 1), SIZE).any(), "the model is as it was"
+        again = [threading.Thread(target=masked_device.take_part, args=(address, c, "end", SIZE)) for c in range(3)]
+        for device in again:
+            device.start()
+        for device in again:
+            device.join()
+        wait_for(lambda: store.status("t").version == 2)
+    weights = weights_from_bytes(store.weights_bytes("t", 2), SIZE)
+    assert weights == pytest.approx(mean_of(range(3)), abs=1e-6)
+
+
+def certificate_for(name: str, authority: tuple[bytes, bytes] | None = None) -> tuple[bytes, bytes]:
+    """Key and certificate (PEM) for `name`, signed by `authority`, or by itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    signer, issuer = key, subject
+    if authority is not None:
+        loaded = serialization.load_pem_private_key(authority[0], None)
+        signer, issuer = loaded, x509.load_pem_x509_certificate(authority[1]).subject
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(names, critical=False)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=authority is None, path_length=None), critical=True)
+        .sign(signer, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return private, certificate.public_bytes(pem)
 
 
+def pem_files(folder, *contents: bytes) -> list:
+    files = [folder / f"{index}.pem" for index in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        file.write_bytes(content)
+    return files
+
+
 def test_tls(tmp_path):
     new_task(tmp_path / "s")
-    key, certificate = self_signed()
-    (tmp_path / "key.pem").write_bytes(key)
-    (tmp_path / "chain.pem").write_bytes(certificate)
-    with replica(tmp_path / "s", tmp_path / "key.pem", tmp_path / "chain.pem") as address:
+    key, certificate = certificate_for("localhost")
+    with replica(tmp_path / "s", *pem_files(tmp_path, key, certificate)) as address:
         trusted = FederationClient(address, "phone", "t", root_certificates=certificate)
-        stranger = FederationClient(address, "phone", "t", root_certificates=self_signed()[1])
+        stranger = FederationClient(address, "phone", "t", root_certificates=certificate_for("localhost")[1])
         assert trusted.check_in("d").assignment.weights == SIZE
         with pytest.raises(grpc.RpcError):
             stranger.check_in("d")
         trusted.close()
         stranger.close()
+
+
+def test_a_device_is_who_its_certificate_says(tmp_path):
+    new_task(tmp_path / "s")
+    authority, other = certificate_for("the makers of phones"), certificate_for("somebody")
+    key, certificate = certificate_for("localhost")
+    phone = certificate_for("phone", authority)
+    with replica(tmp_path / "s", *pem_files(tmp_path, key, certificate, authority[1])) as address:
+
+        def check_in(name: str, own: tuple[bytes, bytes] | None):
+            device = FederationClient(address, name, "t", root_certificates=certificate, own=own)
+            try:
+                return device.check_in("d")
+            finally:
+                device.close()
+
+        assert check_in("phone", phone).assignment.weights == SIZE
+        with pytest.raises(grpc.RpcError, match="for another name"):
+            check_in("tablet", phone)
+        for own in (None, certificate_for("phone", other)):
+            with pytest.raises(grpc.RpcError):
+                check_in("phone", own)
 
 
 def test_real_devices_learn_the_digits_together(tmp_path):
@@ -313,7 +436,7 @@ def test_real_devices_learn_the_digits_together(tmp_path):
     task = DigitsTask(6, gamma=1.0, style=False, model="logistic")
     module = task.model(0)
     layout = Layout.of(module)
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     chosen = TaskSettings(layout.size, layout.digest, 6, learning_rate=0.3, local_steps=40, fan_in=6)
     store.create_task("t", chosen, layout.flatten(module.state_dict()), time.time())
     with replica(tmp_path / "s") as address, root(tmp_path / "s"):
@@ -327,7 +450,7 @@ def test_real_devices_learn_the_digits_together(tmp_path):
                 assert turn.receipt.accepted
                 device.close()
             wait_for(lambda version=version: store.status("t").version > version)
-    module.load_state_dict(layout.unflatten(store.weights("t", 3, layout.size).astype(float)))
+    module.load_state_dict(layout.unflatten(weights_from_bytes(store.weights_bytes("t", 3), layout.size).astype(float)))
     assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.7
     with pytest.raises(SufficeError, match="unavailable"):
         FederationClient(address, "phone", "t").take_turn(trainer, layout.digest)
@@ -355,19 +478,21 @@ def test_a_mixed_federation_of_four_runtimes_learns(tmp_path):
     data = [task.gather(np.array([client])) for client in range(8)]
     trainers = [make[client % 4](own.x, own.y) for client, own in enumerate(data)]
     start = layout.flatten(module.state_dict())
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     chosen = TaskSettings(layout.size, layout.digest, 8, learning_rate=0.3, local_steps=60, fan_in=4)
     store.create_task("t", chosen, start, time.time())
     rounds, expected = 5, start.copy()
     with replica(tmp_path / "s") as address, root(tmp_path / "s"):
         for version in range(rounds):
-            sent = store.weights("t", version, layout.size)
+            sent = weights_from_bytes(store.weights_bytes("t", version), layout.size)
             assert sent == pytest.approx(expected, abs=1e-6)
             for client, trainer in enumerate(trainers):
                 take_turns_until_sent(address, f"phone-{client}", trainer, layout.digest)
             wait_for(lambda version=version: store.status("t").version > version)
             expected = sent + mean_in_torch(task, sent, data, chosen)
-    module.load_state_dict(layout.unflatten(store.weights("t", rounds, layout.size).astype(float)))
+    module.load_state_dict(
+        layout.unflatten(weights_from_bytes(store.weights_bytes("t", rounds), layout.size).astype(float))
+    )
     assert evaluate(module, "cross_entropy", task.test())[2][0] > 0.85
 
 
@@ -394,7 +519,7 @@ def mean_in_torch(task, sent: np.ndarray, data, chosen: TaskSettings) -> np.ndar
 
 
 def test_weights_are_sent_in_chunks(tmp_path):
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     size = 1_300_000
     weights = np.random.default_rng(0).standard_normal(size)
     store.create_task("t", TaskSettings(size, "d", 2), weights, time.time())
@@ -415,10 +540,11 @@ num_participants: 2
 overcommitment: 3.0
 learning_rate: 0.3
 local_steps: 20
+secure_threshold: 2
 """
 
 
-def test_a_federation_from_the_shell(tmp_path):
+def test_a_federation_from_the_shell_under_masks(tmp_path):
     (tmp_path / "c.yaml").write_text(DIGITS)
     names = {**os.environ, "SUFFICE_FEDERATION_SECRET": SECRET.decode()}
 

@@ -23,6 +23,7 @@ from suffice.media.decode_frames import decode_frames
 from suffice.media.index_video import index_video
 from suffice.media.mask_dilate import dilate
 from suffice.media.mask_rle import decode_rle
+from suffice.models.nms import iou
 
 CLIP = str(asset_path("pedestrians.mp4"))
 RUNNER = CliRunner()
@@ -213,3 +214,14 @@ def test_a_prompt_of_everything_and_a_word(scene):
     image, _ = scene
     found = ask(image, Prompt(everything=True), DefaultSegmenter("fast"))
     assert [thing.id for thing in found] == list(range(1, len(found) + 1)) and found
+
+
+def test_people_are_found_in_a_picture_too_large_to_be_seen_as_one(street):
+    wide = np.full((620, 6_000, 3), 90, np.uint8)
+    wide[20:596, 4_100:4_868] = street
+    near = DefaultFinder().find(street, Prompt(texts=("person",), box_score_min=0.7))
+    found = ask(wide, text_prompt("person"), DefaultSegmenter("fast"))
+    assert len(near) == 4 and all(thing.mask.shape == wide.shape[:2] for thing in found)
+    moved = [np.add(each.box_xyxy, (4_100, 20, 4_100, 20)) for each in near]
+    boxes = np.array([*moved, *(thing.box_xyxy for thing in found)], np.float32)
+    assert (iou(boxes)[:4, 4:].max(axis=1) > 0.5).all()

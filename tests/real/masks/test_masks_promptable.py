@@ -15,7 +15,7 @@ from suffice.masks.embeddings import Embeddings
 from suffice.masks.names import finder_named, segmenter_named
 from suffice.masks.prompt import Point, Prompt, ThingPrompt, point_prompt
 from suffice.masks.promptable.automatic import AutomaticSettings
-from suffice.masks.promptable.canvas import bilinear, draw
+from suffice.masks.promptable.canvas import HALF_MEAN, HALF_STD, IMAGENET_MEAN, IMAGENET_STD, bilinear, canvas_of, draw
 from suffice.masks.promptable.checkpoint_segmenter import CheckpointSegmenter, prompt_arrays
 
 torch = pytest.importorskip("torch")
@@ -70,15 +70,22 @@ def test_masks_equal_transformers(kind, thing, checkpoints, noise):
         assert np.array_equal(ours.mask, other)
 
 
+NEWER = {"sam2": ("Sam2Model", 64), "sam3_tracker": ("Sam3TrackerModel", 56), "edgetam": ("EdgeTamModel", 64)}
+
+
 @pytest.mark.parametrize("thing", [POINTS, BOX, BOTH], ids=["points", "box", "both"])
-def test_sam2_equals_its_own_model_on_the_same_pixels(thing, checkpoints, noise):
-    """transformers' SAM 2 processor needs torchvision, so its steps are written out here as its source has them."""
-    folder = masks_tiny.write("sam2", checkpoints)
-    segmenter = CheckpointSegmenter(str(folder))
-    encoded = segmenter.encode(noise)
-    model = hf.Sam2Model.from_pretrained(folder).eval()
+@pytest.mark.parametrize("kind", NEWER)
+def test_newer_networks_equal_their_own_models_on_the_same_pixels(kind, thing, checkpoints, noise):
+    """transformers' processors for them need torchvision: their steps are written out here as its source has them."""
+    name, side = NEWER[kind]
+    folder = masks_tiny.write(kind, checkpoints)
+    with masks_tiny.pyramids():
+        segmenter = CheckpointSegmenter(str(folder))
+        encoded = segmenter.encode(noise)
+        model = getattr(hf, name).from_pretrained(folder).eval()
     pixels = torch.from_numpy(draw(noise, encoded.canvas, segmenter.family.mean, segmenter.family.std))
-    scale = torch.tensor([64 / 80, 64 / 48])
+    assert pixels.shape == (1, 3, side, side)
+    scale = torch.tensor([side / 80, side / 48])
     asked = {}
     if thing.points:
         asked["input_points"] = (torch.tensor([[[[p.x, p.y] for p in thing.points]]]) * scale).float()
@@ -87,11 +94,48 @@ def test_sam2_equals_its_own_model_on_the_same_pixels(thing, checkpoints, noise)
         asked["input_boxes"] = (torch.tensor(thing.box_xyxy).reshape(2, 2) * scale).reshape(1, 1, 4).float()
     with torch.inference_mode():
         outputs = model(pixel_values=pixels, **asked)
+    decoded = segmenter.decode(encoded, prompt_arrays([thing], encoded.canvas))
+    assert np.abs(decoded.logits - outputs.pred_masks[0].numpy()).max() <= 1e-4
+    assert np.abs(decoded.scores - outputs.iou_scores[0].numpy()).max() <= 1e-4
     low = outputs.pred_masks[0]
     masks = torch.nn.functional.interpolate(low, (48, 80), mode="bilinear", align_corners=False)[0] > 0
     (candidates,) = segmenter.segment(encoded, [thing])
+    assert len(candidates) == 3
     for ours, other in zip(candidates, masks.numpy(), strict=True):
         assert np.array_equal(ours.mask, other)
+
+
+@pytest.mark.parametrize("kind", ["sam3", "sam3_video"])
+def test_sam3_finds_words_with_masks_as_its_own_model_does(kind, checkpoints, noise):
+    """The steps of its processor (which needs torchvision) are written out here as its source has them."""
+    folder = masks_tiny.write(kind, checkpoints)
+    finder = finder_named(f"hf:{folder}")
+    found = finder.find(noise, Prompt(texts=("cat. dog",), box_score_min=0.0))
+    assert {each.asked for each in found} == {"cat", "dog"} and len(found) == 12
+    model = hf.Sam3Model.from_pretrained(folder).eval()
+    tokens = hf.AutoTokenizer.from_pretrained(folder)("dog", padding="max_length", max_length=32, return_tensors="pt")
+    pixels = torch.from_numpy(draw(noise, canvas_of(48, 80, 56, "stretch"), HALF_MEAN, HALF_STD))
+    with torch.inference_mode():
+        outputs = model(pixel_values=pixels, input_ids=tokens.input_ids, attention_mask=tokens.attention_mask)
+    scores = (outputs.pred_logits.sigmoid() * outputs.presence_logits.sigmoid())[0]
+    boxes = outputs.pred_boxes[0] * torch.tensor([80, 48, 80, 48])
+    masks = torch.nn.functional.interpolate(outputs.pred_masks.sigmoid(), (48, 80), mode="bilinear")[0] > 0.5
+    order = scores.argsort(descending=True)
+    ours = [each for each in found if each.asked == "dog"]
+    assert np.abs(np.array([each.score for each in ours]) - scores[order].numpy()).max() <= 1e-4
+    assert np.abs(np.array([each.box_xyxy for each in ours]) - boxes[order].numpy()).max() <= 1e-2
+    assert all(np.array_equal(each.mask, masks[index].numpy()) for each, index in zip(ours, order, strict=True))
+    assert finder.find(noise, Prompt(texts=("cat",), box_score_min=float(scores.max()) + 0.5)) == []
+
+
+def test_a_mask_that_the_finder_gave_is_the_answer(checkpoints, noise):
+    finder = finder_named(f"hf:{masks_tiny.write('sam3', checkpoints)}")
+    segmenter = CheckpointSegmenter(str(masks_tiny.write("sam3_tracker", checkpoints)))
+    prompt = Prompt(texts=("dog",), box_score_min=0.0, iou_max=1.0)
+    found = {round(each.score, 6): each for each in finder.find(noise, prompt)}
+    things = ask(noise, prompt, segmenter, finder)
+    assert len(things) == len(found) == 6
+    assert all(np.array_equal(thing.mask, found[round(thing.score, 6)].mask) for thing in things)
 
 
 def test_things_prompted_together_are_things_prompted_alone(checkpoints, noise):
@@ -127,7 +171,7 @@ def test_numpy_resizing_is_torchs():
         assert np.abs(bilinear(planes, *size) - expected).max() <= 1e-5
 
 
-@pytest.mark.parametrize("kind", ["sam", "sam_hq", "sam2"])
+@pytest.mark.parametrize("kind", ["sam", "sam_hq", "sam2", "sam3_tracker", "sam3_video"])
 def test_a_picture_is_encoded_once(kind, checkpoints, noise, tmp_path):
     segmenter = CheckpointSegmenter(str(masks_tiny.write(kind, checkpoints)))
     embeddings = Embeddings(tmp_path / "kept")
@@ -176,33 +220,38 @@ def test_truncated_weights_are_one_line(checkpoints, noise, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_network_with_memory_follows_in_bounded_memory(checkpoints):
+@pytest.mark.parametrize("kind", ["sam2_video", "sam3_video"])
+def test_a_network_with_memory_follows_in_bounded_memory(kind, checkpoints):
     from suffice.masks.promptable.video_session import VideoSession
     from suffice.masks.tracking.follow import Follow, Numbered
 
     rng = np.random.default_rng(0)
     frames = [(n, rng.integers(0, 255, (48, 80, 3), dtype=np.uint8)) for n in range(26)]
     things = (ThingPrompt(points=(Point(10, 10),)), ThingPrompt(box_xyxy=(30, 10, 60, 40)))
-    session = VideoSession(str(masks_tiny.write("sam2_video", checkpoints)))
+    folder = masks_tiny.write(kind, checkpoints)
+    session = VideoSession(str(folder))
     seen = list(session.follow(frames, Follow(Prompt(things=things))))
     assert session.kept_frames_max <= 17 < len(frames)
     later = Follow(Prompt(things=things), {9: [Numbered(7, ThingPrompt(box_xyxy=(5, 5, 20, 20)))]})
     told = list(session.follow(frames[:12], later))
     assert {t.id for t in told[8].things} <= {1, 2} and {t.id for t in told[11].things} == {1, 2, 7}
-    assert theirs_followed(masks_tiny.write("sam2_video", checkpoints), frames, things) == [
+    assert theirs_followed(kind, folder, frames, things) == [
         [(thing.id, thing.area) for thing in each.things] for each in seen
     ]
 
 
-def theirs_followed(folder, frames, things):
+FOLLOWERS = {
+    "sam2_video": ("Sam2Video", 64, IMAGENET_MEAN, IMAGENET_STD),
+    "sam3_video": ("Sam3TrackerVideo", 56, HALF_MEAN, HALF_STD),
+}
+
+
+def theirs_followed(kind, folder, frames, things):
     """The same through one session of transformers that streams and forgets nothing."""
-    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
-
-    from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, canvas_of
-
-    canvas = canvas_of(48, 80, 64, "stretch")
-    session = Sam2VideoInferenceSession(video_height=48, video_width=80, dtype=torch.float32)
-    scale = torch.tensor([64 / 80, 64 / 48])
+    name, side, mean, std = FOLLOWERS[kind]
+    canvas = canvas_of(48, 80, side, "stretch")
+    session = getattr(hf, f"{name}InferenceSession")(video_height=48, video_width=80, dtype=torch.float32)
+    scale = torch.tensor([side / 80, side / 48])
     for number, thing in enumerate(things, 1):
         xy = [[p.x, p.y] for p in thing.points] or [thing.box_xyxy[:2], thing.box_xyxy[2:]]
         labels = [1] if thing.points else [2, 3]
@@ -212,10 +261,10 @@ def theirs_followed(folder, frames, things):
         }
         session.add_point_inputs(session.obj_id_to_idx(number), 0, given)
     session.obj_with_new_inputs = [1, 2]
-    model = hf.Sam2VideoModel.from_pretrained(folder).eval()
+    model = getattr(hf, f"{name}Model").from_pretrained(folder).eval()
     followed = []
     for _, image in frames:
-        pixels = torch.from_numpy(draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD))
+        pixels = torch.from_numpy(draw(image, canvas, mean, std))
         with torch.inference_mode():
             outputs = model(inference_session=session, frame=pixels)
         masks = torch.nn.functional.interpolate(outputs.pred_masks, (48, 80), mode="bilinear", align_corners=False)[
@@ -229,10 +278,6 @@ def theirs_followed(folder, frames, things):
 
 @pytest.mark.parametrize("kind", ["grounding_dino", "owlv2"])
 def test_finders_equal_transformers(kind, checkpoints, tmp_path):
-    import sys
-    from pathlib import Path
-
-    sys.path.insert(0, str(Path(__file__).parents[1] / "huggingface"))
     import tiny_checkpoints
 
     torch.manual_seed(3)

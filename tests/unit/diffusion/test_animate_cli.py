@@ -14,9 +14,13 @@ import pytest
 from tiny_diffusion import tiny_checkpoint
 from typer.testing import CliRunner
 
+from suffice.assets import asset_path
 from suffice.cli.app import app
 from suffice.diffusion.clip.source import open_source
 from suffice.errors import SufficeError
+from suffice.media.decode_frames import decode_frames
+from suffice.media.index_video import index_video
+from suffice.media.write import write_video
 
 COMMON = ["--steps", "2", "--device", "cpu"]
 
@@ -72,12 +76,51 @@ def test_inpaint_leaves_the_rest_alone(tmp_path: Path) -> None:
     assert not np.array_equal(painted[mask > 0], picture[mask > 0])
 
 
+def test_what_words_find_is_painted(tmp_path: Path) -> None:
+    street = str(asset_path("pedestrians.mp4"))
+    frames = [picture for _, picture in decode_frames(street, [50, 52, 54], index_video(street))]
+    write_video(str(tmp_path / "street.mp4"), frames, 5)
+    PIL.Image.fromarray(frames[0]).save(tmp_path / "street.png")
+    said = ["--model", str(tiny_checkpoint()), *COMMON]
+    out = tmp_path / "empty.png"
+    answer = _json(["inpaint", str(tmp_path / "street.png"), "--mask", "text:person", "--prompt", "a", *said,
+                    "--out", str(out)])  # fmt: skip
+    mask = np.asarray(PIL.Image.open(answer["settings"]["mask"])) > 0
+    painted = np.asarray(PIL.Image.open(out))
+    assert 1000 < mask.sum() < mask.size / 8 and np.array_equal(painted[~mask], frames[0][~mask])
+    assert not np.array_equal(painted[mask], frames[0][mask])
+    clip = ["animate", "--init", str(tmp_path / "street.mp4"), "--frames", "2", "--timeline", "a", "--only-masked"]
+    clip += said
+    answer = _json([*clip, "--mask", "text:person", "--out", str(tmp_path / "empty.gif")])
+    track = Path(answer["settings"]["mask"]).read_text().splitlines()
+    assert len(track) == answer["frames"] == 2
+    for mask_, error in (("text:", "empty"), ("text:zebra", "nothing like 'zebra'"), ("text:qqqq", "knows nothing")):
+        with pytest.raises(SufficeError, match=error):
+            _json([*clip, "--mask", mask_, "--out", str(tmp_path / "no.gif")])
+
+
 def test_a_grid_over_two_settings(tmp_path: Path) -> None:
     axes = ["--x", "guidance=1,5", "--y", "seed=1,2,3"]
     model = ["--model", str(tiny_checkpoint()), "--timeline", "a", "--frames", "1"]
     answer = _json(["animate", *model, *axes, *COMMON, "--out", str(tmp_path / "grid.png")])
     assert answer["frames"] == 1
     assert np.asarray(PIL.Image.open(tmp_path / "grid.png")).shape == (3 * (16 + 14) + 4, 2 * 16 + 2, 3)
+
+
+def test_a_preview_is_there_when_the_clip_is(tmp_path: Path) -> None:
+    said = [
+        "--model",
+        str(tiny_checkpoint()),
+        "--timeline",
+        "a",
+        "--frames",
+        "2",
+        "--preview",
+        str(tmp_path / "so.png"),
+    ]
+    _json(["animate", *said, *COMMON, "--out", str(tmp_path / "clip.gif")])
+    assert np.asarray(PIL.Image.open(tmp_path / "so.png")).shape == (16, 16, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.gif", "so.png"]
 
 
 def test_interrupted_while_decoding_it_keeps_the_frames_that_are_ready(

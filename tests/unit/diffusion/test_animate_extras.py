@@ -21,10 +21,12 @@ from suffice.diffusion.control.annotate.edges import edges
 from suffice.diffusion.control.annotate.flow import flow as flow_colours
 from suffice.diffusion.flow import optical_flow, warp
 from suffice.diffusion.grid import make_grid, read_axis
-from suffice.diffusion.interpolate import interpolated
+from suffice.diffusion.interpolate import between_named, interpolated
 from suffice.diffusion.memory.estimate import activation_bytes, refuse_if_too_large, rough_bytes
 from suffice.diffusion.memory.float8 import quantize, store_in_float8, weight_bytes
+from suffice.diffusion.preview import Previews
 from suffice.diffusion.settings import Settings
+from suffice.diffusion.vae import decode_latents
 from suffice.errors import UsageError
 
 RUN = Settings(frames=4, steps=2, timeline="a", seed=3)
@@ -100,14 +102,84 @@ def test_a_grid_has_every_combination_and_keeps_what_is_ready() -> None:
         return make_strip([np.full((8, 10, 3), grey, np.uint8)] * 2, 2)
 
     x, y = read_axis("guidance=1,2,3"), read_axis("seed=1,2")
-    sheets = list(make_grid(RUN, x, y, make))
+    sheets = list(make_grid(RUN, [x, y], make))
     assert len(sheets) == 2 and sheets[0].shape == (2 * (8 + 14) + 2, 3 * 10 + 4, 3)
     assert [int(sheets[0][20, 2 + 12 * column, 0]) for column in range(3)] == [20, 40, 60]
-    frames = make_grid(RUN, x, read_axis("seed=1,9"), make)
+    frames = make_grid(RUN, [x, read_axis("seed=1,9")], make)
     first = next(frames)
     assert int(first[20, 2, 0]) == 20 and int(first[42, 2, 0]) == 200
     with pytest.raises(KeyboardInterrupt):
         list(frames)
+    blocks = next(make_grid(RUN, [x, y, read_axis("steps=1,2,3")], make))
+    assert blocks.shape == (6 * (8 + 14) + 5 * 2, 3 * 10 + 4, 3)
+
+
+def _graph(path: Path, with_time: bool) -> str:
+    """Two pictures mixed by their share of time, or half and half."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    picture = [1, 3, "height", "width"]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, picture) for name in ("first", "second")]
+    share = helper.make_tensor("half", TensorProto.FLOAT, [1], [0.5])
+    if with_time:
+        inputs.append(helper.make_tensor_value_info("time", TensorProto.FLOAT, [1]))
+    nodes = [
+        helper.make_node("Sub", ["second", "first"], ["apart"]),
+        helper.make_node("Mul", ["apart", "time" if with_time else "half"], ["part"]),
+        helper.make_node("Add", ["first", "part"], ["between"]),
+    ]
+    output = [helper.make_tensor_value_info("between", TensorProto.FLOAT, picture)]
+    graph = helper.make_graph(nodes, "mix", inputs, output, [] if with_time else [share])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, str(path))
+    return f"onnx:{path}"
+
+
+@pytest.mark.parametrize("with_time", [True, False])
+def test_a_network_between_frames(tmp_path: Path, with_time: bool) -> None:
+    between = between_named(_graph(tmp_path / "mix.onnx", with_time))
+    first, second = np.full((10, 41, 3), 40, np.uint8), np.full((10, 41, 3), 200, np.uint8)
+    found = between(first, second, 3)
+    assert [int(frame[0, 0, 0]) for frame in found] == [80, 120, 160]
+    assert all(frame.shape == first.shape and (frame == frame[0, 0]).all() for frame in found)
+    if not with_time:
+        with pytest.raises(UsageError, match="2, 4 or 8, not 3"):
+            between(first, second, 2)
+
+
+def test_an_interpolator_is_a_setting(animator: Animator, tmp_path: Path) -> None:
+    named = _graph(tmp_path / "mix.onnx", with_time=True)
+    clip = animator.animate(replace(RUN, frames=2, interpolate=3, interpolator=named))
+    first, early, late, last = (frame.astype(float) for frame in clip.frames)
+    assert np.abs(early - (2 * first + last) / 3).max() <= 1 and np.abs(late - (first + 2 * last) / 3).max() <= 1
+    for wrong, said in (("flwo", "did you mean 'flow'"), ("onnx:nothing.onnx", "no such file"), ("onnx", "onnx:PATH")):
+        with pytest.raises(UsageError, match=said):
+            animator.animate(replace(RUN, interpolator=wrong))
+
+
+def test_previews_come_within_their_share_of_the_time(animator: Animator) -> None:
+    seen: list[np.ndarray] = []
+    previews = Previews(animator.parts.vae, seen.append, interval_s=0.0)
+    clip = animator.animate(replace(RUN, steps=6), previews)
+    assert 1 <= len(seen) <= 6 and seen[0].shape == (16, 16, 3)
+    (last,) = decode_latents(animator.parts.vae, clip.latents[:, :, 2:3])
+    once: list[np.ndarray] = []
+    Previews(animator.parts.vae, once.append)(6, 6, clip.latents)
+    assert np.array_equal(once[0], last)
+    rare = Previews(animator.parts.vae, once.append, interval_s=1e6)
+    for step in range(5):
+        rare(step, 5, clip.latents)
+    assert len(once) == 2
+
+
+def test_compiled_blocks_answer_as_they_do_uncompiled(animator: Animator) -> None:
+    compiled = Animator(str(tiny_checkpoint()), device="cpu", compiled="eager")
+    for settings in (RUN, replace(RUN, motion="none", frames=1), RUN):
+        expected, found = (each.animate(settings).latents for each in (animator, compiled))
+        assert (expected - found).abs().max() <= 1e-4
+    with pytest.raises(UsageError, match="did you mean 'inductor'"):
+        Animator(str(tiny_checkpoint()), device="cpu", compiled="inductr")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,14 +14,16 @@ from function_model import FunctionModel
 import suffice
 from suffice.answer.base_units import with_numbered_tables
 from suffice.answer.check_units import agrees
+from suffice.answer.thresholds import with_thresholds
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.sql.sparse import plan_sparsely
 from suffice.sql.statement import parse_one
+from suffice.sql.target import Target
 from suffice.sql.units.no_bound import NoBoundError
-from suffice.sql.units.unit_query import unit_query
+from suffice.sql.units.unit_query import UnitQuery
 
 FORMS = [
     "SELECT count(*) AS n FROM objects WHERE label = 'person'",
@@ -39,6 +42,12 @@ FORMS = [
     "SELECT sum(CASE WHEN label = 'car' THEN 2 ELSE 1 END) AS n FROM objects WHERE mood(frame) = 'glad'",
     "WITH o AS (SELECT * FROM objects) SELECT count(*) AS n FROM o WHERE score > 0.6",
     "SELECT count(DISTINCT frame) AS n FROM objects WHERE label = 'car'",
+    "SELECT max(score) AS most, min(score) FILTER (WHERE label = 'person') AS least FROM objects",
+    "SELECT median(score) AS m, count(*) AS n FROM objects",
+    "SELECT label, quantile_disc(score, 0.25) AS m, count(*) AS n FROM objects GROUP BY label",
+    "SELECT quantile_cont(score, 0.9) - median(score) FILTER (WHERE score < 0.9) AS spread FROM objects",
+    "SELECT percentile_cont(0.2) WITHIN GROUP (ORDER BY n) AS m FROM"
+    " (SELECT frame, count(*) AS n FROM objects GROUP BY frame) t",
 ]
 
 
@@ -50,7 +59,7 @@ def test_units_add_up_to_the_statement(statement: str) -> None:
     engine = con._engine
     bound = with_numbered_tables(engine, con._bind(parse_one(statement), Work()))
     plan = plan_sparsely(bound, engine.describe)
-    query = unit_query(plan, unit_looks(engine, plan.bound))
+    query, _ = with_thresholds(engine, plan, unit_looks(engine, plan.bound), Target(), 1, Work())
     sample = UnitSample(engine, query, Work())
     assert agrees(engine, query, sample.ask(np.arange(sample.size)))
     assert agrees(engine, query, sample.ask(np.arange(0, sample.size, 3)))
@@ -60,8 +69,9 @@ MIXED = [
     ("SELECT count(*) FROM (SELECT label FROM objects LIMIT 10) t", "LIMIT"),
     ("SELECT count(*) FROM (SELECT DISTINCT label FROM objects) t", "DISTINCT"),
     ("SELECT count(*) FROM (SELECT label FROM objects GROUP BY label) t", "aggregate"),
-    ("SELECT max(score) FROM objects", "max"),
-    ("SELECT median(score) FROM objects", "median"),
+    ("SELECT max(o.score) FROM frames_seen f, loose(f.frame) o", "max"),
+    ("SELECT median(o.score) FROM frames_seen f, loose(f.frame) o", "how many rows"),
+    ("SELECT median(o.score), avg(glance(f.frame)) FROM frames_seen f, things(f.frame) o", "beside a quantile"),
     ("SELECT count(DISTINCT label) FROM objects", "different values"),
     ("SELECT sum(count(*)) OVER () FROM objects GROUP BY label", "window|bound"),
     ("SELECT label, count(*) FROM objects GROUP BY label ORDER BY 2 LIMIT 1", "come first"),
@@ -178,6 +188,45 @@ def test_a_proxy_is_asked_of_all_and_is_no_part_of_the_budget() -> None:
     assert low <= con.sql("SELECT count(*) FROM objects").fetchone()[0] <= high
 
 
+def test_quantiles_and_extremes_take_part_of_the_units() -> None:
+    con, detector = town(600)
+    result = con.sql("SELECT median(score) AS m, max(score) AS most FROM objects WITHIN 8% CONFIDENCE 90%", seed=1)
+    ((m, most),), ends = result.fetchall(), result.guarantee.intervals
+    exact = town(600)[0].sql("SELECT median(score), max(score) FROM objects").fetchone()
+    for value, ((low, high),), truth in zip((m, most), (ends["m"], ends["most"]), exact, strict=True):
+        assert low <= truth <= high and abs(value - truth) <= 0.08 * truth
+    details = result.guarantee.details
+    assert detector.paid == details["pilot"] + details["drawn"] == result.guarantee.sampled < 300
+    nothing = "SELECT median(score) AS m, min(score) AS l FROM objects WHERE label = 'unicorn' BUDGET 60 CALLS"
+    assert town()[0].sql(nothing, seed=1).fetchall() == [(None, None)]
+
+
+def test_groups_that_may_be_missing_are_bounded() -> None:
+    con, _ = town(600)
+    result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label BUDGET 300 CALLS", seed=4)
+    most = result.guarantee.details["missed_group_units_max"]
+    assert 0 < most < 40 and f"at most {most:,} of 600 units" in result.guarantee.details["groups"]
+    loose = con.sql(
+        "SELECT label, count(*) AS n FROM frames_seen f, loose(f.frame) o GROUP BY label BUDGET 80 CALLS", seed=1
+    )
+    assert "any number of others may be missing" in loose.guarantee.details["groups"]
+
+
+def test_what_cannot_be_taken_apart_is_found_out_in_the_cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A taking apart that forgets a predicate would be a wrong answer with a guarantee; here it is made to."""
+    con, detector = town(120)
+    monkeypatch.setattr(UnitQuery, "contributions_sql", without_predicates)
+    result = con.sql("SELECT count(*) AS n FROM objects WHERE label = 'person' WITHIN 20%", seed=1)
+    assert result.guarantee.tier == "exact" and "taken apart" in result.guarantee.method and detector.paid == 120
+    assert result.fetchall() == town(120)[0].sql("SELECT count(*) FROM objects WHERE label = 'person'").fetchall()
+
+
+def without_predicates(query: UnitQuery, table: str, whole=UnitQuery.contributions_sql) -> str:
+    tree = query.tree.copy()
+    tree.set("where", None)
+    return whole(replace(query, tree=tree), table)
+
+
 def test_answers_stream_and_shrink() -> None:
     con, _ = town()
     question = "SELECT count(*) AS n FROM objects WITHIN 12%"
@@ -211,7 +260,7 @@ WRONG = [
     ("SELECT count(*) FROM objects BUDGET 3 CALLS", "at least 16"),
     ("SELECT count(*) FROM objects BUDGET 0 SECONDS", "more than 0"),
     ("SELECT count(*) FROM objects CONFIDENCE 95%", "add WITHIN"),
-    ("SELECT max(score) FROM objects BUDGET 100 CALLS", "without BUDGET"),
+    ("SELECT max(o.score) FROM frames_seen f, loose(f.frame) o BUDGET 100 CALLS", "without BUDGET"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY no_such_thing(frame)", "no_such_thing"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY NULL", "leave it out"),
 ]

@@ -89,3 +89,34 @@ def test_what_cannot_be_selected_says_what_can(statement: str, advice: str) -> N
     con, _ = town(300)
     with pytest.raises(UsageError, match=advice):
         con.sql(statement, seed=1)
+
+
+def test_a_limit_over_a_table_stops_when_it_has_its_rows() -> None:
+    """Without a PROXY the table is walked as it is stored, or in the order that the statement asks for."""
+    con, detector = town(400)
+    few = con.sql("SELECT frame FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame)) > 5 LIMIT 3")
+    assert len(few.fetchall()) == 3 and detector.paid < 60
+    con, detector = town(400)
+    last = con.sql("SELECT frame, label FROM objects WHERE label = 'car' ORDER BY frame DESC LIMIT 2 OFFSET 1")
+    assert last.fetchall() == [(387, "car"), (378, "car")] and detector.paid < 60
+    assert last.work.model_calls["things"].skipped == 400 - detector.paid
+    con, detector = town(60)
+    best = con.sql("SELECT frame, count(*) AS n FROM objects GROUP BY frame ORDER BY n DESC, frame LIMIT 1")
+    assert len(best.fetchall()) == 1 and detector.paid == 60  # every count is needed
+
+
+STREAMED = [
+    "SELECT count(*) AS n FROM objects WITHIN 20%",
+    "SELECT count(*) AS n FROM objects BUDGET 60 CALLS",
+    "SELECT median(score) AS m FROM objects WITHIN 15%",
+    "SELECT max(frame) FROM objects WITHIN 15%",
+    "SELECT frame FROM frames_seen WHERE mood(frame) = 'glad' RECALL 80% BUDGET 120 CALLS PROXY frame",
+    "SELECT frame FROM frames_seen WHERE mood(frame) = 'glad' LIMIT 2 PROXY frame",
+    "SELECT count(*) AS n FROM frames_seen",
+]
+
+
+@pytest.mark.parametrize("statement", STREAMED)
+def test_every_form_streams_and_ends_with_its_answer(statement: str) -> None:
+    *_, last = town()[0].stream(statement, seed=3)
+    assert sorted(last.fetchall()) == sorted(town()[0].sql(statement, seed=3).fetchall())

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from suffice.estimate.interval import Interval
-from suffice.estimate.martingale import Martingale, two_sided
+from suffice.estimate.martingale import Martingale, alone, together, two_sided
 from suffice.estimate.neyman import neyman
 from suffice.estimate.score_strata import score_strata
-from suffice.estimate.simultaneous import each_confidence, holm, together
+from suffice.estimate.simultaneous import each_confidence, holm
+from suffice.estimate.simultaneous import together as hold_together
 from suffice.estimate.spending import look_share
 from suffice.estimate.time_strata import time_strata
 
@@ -39,7 +40,7 @@ def test_spending_and_simultaneity() -> None:
     assert sum(look_share(k) for k in range(1, 100_000)) <= 1
     assert each_confidence(0.95, 5) == pytest.approx(0.99)
     parts = [Interval(0, 0, 1, 0.98, "m", "finite-sample", (), 1, None)] * 2
-    assert [part.confidence for part in together(parts)] == pytest.approx([0.96, 0.96])
+    assert [part.confidence for part in hold_together(parts)] == pytest.approx([0.96, 0.96])
     assert holm([0.01, 0.04, 0.03, 0.005], 0.05).tolist() == [True, False, False, True]
     assert holm([0.5, 0.9], 0.05).tolist() == [False, False]
     assert holm([0.001, 0.002], 0.05).tolist() == [True, True]
@@ -53,12 +54,41 @@ def test_the_engine_is_a_supermartingale_exactly() -> None:
     capital = []
     for a in permutations(parts[0], 2):
         for b in permutations(parts[1], 2):
-            bets = Martingale(0.05, 2)
             groups = [
                 two_sided(3, 0.0, np.array(draws), (0.0, 1.0), centre, 0.1)
                 for draws, centre in ((a, 0.3), (b, 0.6))
             ]  # fmt: skip
-            bets.round(np.zeros(2), groups, np.full(2, 0.5))
-            capital.append(np.exp(bets._gain[:, 0] - bets._stake[:, 0] * np.array([truth, -truth])))
+            bets = together(np.zeros(2), groups, np.full(2, 0.5), 2)
+            capital.append(np.exp(bets.gains(np.array([truth, -truth])).sum(axis=1)))
     assert (np.mean(capital, axis=0) <= 1).all()
     assert np.mean(capital) > 0.7
+
+
+def test_betting_on_one_group_is_a_supermartingale_exactly() -> None:
+    """Averaged over every order of four of six units, with predictions that are wrong, the capital is <= 1."""
+    from itertools import permutations
+
+    values, predictions = np.array([0.0, 0.0, 1.0, 0.2, 0.9, 0.4]), np.array([0.5, 0.1, 0.0, 0.3, 0.3, 0.2])
+    capital = []
+    for order in permutations(range(6), 4):
+        units = np.array(order)
+        residuals = (values - predictions)[units]
+        group = two_sided(6, float(predictions.sum()), residuals, (-0.5, 1.0), 0.1, 0.1)
+        bets = alone(np.zeros(2), group, np.full(2, 0.7))
+        capital.append(np.exp(bets.gains(np.array([1.0, -1.0]) * values.sum()).sum(axis=1)))
+    assert (np.mean(capital, axis=0) <= 1 + 1e-12).all()
+    assert np.mean(capital) > 0.7
+
+
+def test_the_bound_is_where_the_capital_crosses() -> None:
+    """`low` is rejected, a little above it is not; a sign statement says the same of zero."""
+    rng = np.random.default_rng(0)
+    draws = rng.permutation(np.arange(40) % 5 * 0.2)[:30]
+    group = two_sided(40, 0.0, draws, (0.0, 0.8), 0.4, 0.08)
+    bets, sign = Martingale(0.1, 2), Martingale(0.1, 2, is_sign=True)
+    for each in (bets, sign):
+        each.round(np.zeros(2), [group], np.full(2, 1.5))
+    low, made = bets.low, alone(np.zeros(2), group, np.full(2, 1.5))
+    for at, crosses in ((low, True), (low + 0.05, False)):
+        assert ((np.cumsum(made.gains(at), axis=1).max(axis=1) >= bets.log_ratio) == crosses).all()
+    assert (sign.low >= 0).tolist() == (low >= 0).tolist() == [True, False]

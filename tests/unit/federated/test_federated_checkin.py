@@ -13,7 +13,7 @@ from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
 from suffice.federated.checkin.root import advance, fold_here
 from suffice.federated.checkin.service import RefusedError, checked_update
-from suffice.federated.checkin.store import Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
 from suffice.federated.checkin.tree import Node, children, levels
 from suffice.federated.checkin.wire import partial_from_bytes, partial_to_bytes, weights_from_bytes, weights_to_bytes
@@ -86,7 +86,7 @@ def test_bytes_are_checked():
 
 
 def task_in(path, **change) -> Store:
-    store = Store(path)
+    store = open_store(path)
     options = {"target": 4, "fan_in": 2, "round_s": 10.0} | change
     store.create_task("t", TaskSettings(size=3, layout_digest="d", **options), np.zeros(3), 0.0)
     return store
@@ -121,7 +121,7 @@ def test_the_tree_publishes_what_a_flat_sum_would(tmp_path, fan_in, optimiser):
             assert not advance(store, "t", fold, 1.0)
             put(store, client, version)
         assert advance(store, "t", fold, 1.0)
-    weights = store.weights("t", 3, 3)
+    weights = weights_from_bytes(store.weights_bytes("t", 3), 3)
     if optimiser == "fedavg":
         assert weights == pytest.approx(3 * mean_of(range(11)), rel=1e-6)
     from suffice.federated.aggregate.optimisers import make_optimiser
@@ -140,7 +140,7 @@ def test_a_round_closes_on_its_deadline_with_enough_reports_and_waits_with_fewer
     put(store, 5)
     assert not advance(store, "t", fold, 20.0)
     assert advance(store, "t", fold, 21.5)
-    assert store.weights("t", 1, 3) == pytest.approx(mean_of([0, 5]))
+    assert weights_from_bytes(store.weights_bytes("t", 1), 3) == pytest.approx(mean_of([0, 5]))
 
 
 def header(data: bytes, **change) -> pb.UploadHeader:
@@ -177,7 +177,7 @@ def test_a_deployment_takes_the_settings_of_a_configuration(tmp_path):
     from suffice.federated.tasks import DigitsTask
 
     config = FederatedConfig(data_set="digits", clients=30, model="cnn_batchnorm", gradient_policy="fed-yogi", seed=4)
-    store = Store(tmp_path / "s")
+    store = open_store(tmp_path / "s")
     settings = create(store, "t", config)
     assert (settings.optimiser, settings.server_learning_rate, settings.population) == ("fedyogi", 0.03, 30)
     layout = Layout.of(DigitsTask(30, model="cnn_batchnorm").model(4))
@@ -188,3 +188,9 @@ def test_a_deployment_takes_the_settings_of_a_configuration(tmp_path):
     for change in ({"gradient_policy": "scaffold"}, {"mode": "async"}, {"robust": "median"}):
         with pytest.raises(SufficeError, match="folds in a tree"):
             create(store, "u", FederatedConfig(data_set="digits", clients=30, **change))
+    for change in ({"privacy": "central"}, {"compression": "topk:0.1"}, {"momentum": 0.9}, {"weight_decay": 0.1}):
+        with pytest.raises(SufficeError, match="simulated only"):
+            create(store, "u", FederatedConfig(data_set="digits", clients=30, **change))
+    for threshold in (50, 101):
+        with pytest.raises(SufficeError, match="more than half of num_participants"):
+            create(store, "u", FederatedConfig(data_set="digits", clients=30, secure_threshold=threshold))

@@ -10,8 +10,10 @@ import textwrap
 import pytest
 
 from suffice.errors import SufficeError
-from suffice.federated.pace import Choice, Controller, Profile, Timing, all_choices, pace_command, prune
-from suffice.federated.pace.process import give_way
+from suffice.federated.pace import Choice, Controller, Profile, Timing, all_choices, pace_command, prune, waits
+from suffice.federated.pace.place import place
+from suffice.federated.pace.process import ThreadUse, give_way
+from suffice.federated.pace.profile import disturbed
 from suffice.federated.pace.steps import create_counter, read_counter
 
 # One nicer than the tests: at idle priority a command gets nowhere while other tests keep the cores busy.
@@ -43,7 +45,7 @@ CHAIN = [profile(4, 0.25, 1.0), profile(2, 0.5, 1.0), profile(1, 1.0, 1.0)]
 def walk(inflations, **options):
     controller, cores = Controller(CHAIN, **options), []
     for second, value in enumerate(inflations):
-        cores.append(len(controller.observe(value, float(second)).choice.cores))
+        cores.append(len(controller.observe(value > 1.3, float(second)).choice.cores))
     return cores
 
 
@@ -66,7 +68,7 @@ def test_tries_become_rarer_while_they_fail():
     for second in range(400):
         busy_on_four = len(controller.current.choice.cores) == 4
         before = len(controller.current.choice.cores)
-        after = len(controller.observe(3.0 if busy_on_four else 1.0, float(second)).choice.cores)
+        after = len(controller.observe(busy_on_four, float(second)).choice.cores)
         tries += [second] if after > before else []
     gaps = [b - a for a, b in itertools.pairwise(tries)]
     assert gaps == sorted(gaps) and gaps[-1] >= 5 * gaps[0]
@@ -75,9 +77,37 @@ def test_tries_become_rarer_while_they_fail():
 def test_heat_steps_down_at_once_and_keeps_it_there():
     hot = {"now": True}
     controller = Controller(CHAIN, too_hot=lambda: hot["now"], retry_s=1.0)
-    assert [len(controller.observe(1.0, float(t)).choice.cores) for t in range(4)] == [2, 1, 1, 1]
+    assert [len(controller.observe(False, float(t)).choice.cores) for t in range(4)] == [2, 1, 1, 1]
     hot["now"] = False
-    assert [len(controller.observe(1.0, 10.0 + t).choice.cores) for t in range(3)][-1] == 4
+    assert [len(controller.observe(False, 10.0 + t).choice.cores) for t in range(3)][-1] == 4
+
+
+def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
+    known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, steps=100)
+    assert not disturbed(known._replace(step_s=0.012, delay=1.04), known)
+    assert disturbed(known._replace(delay=1.06), known)
+    assert disturbed(known._replace(step_s=0.014), known)
+    assert not disturbed(known._replace(step_s=9.0, steps=0), known), "a stretch without a step says nothing of steps"
+    crowded = known._replace(delay=2.0)
+    assert not disturbed(crowded, crowded), "threads that wait for each other are nobody else"
+
+
+def test_waiting_is_the_worst_threads_and_belongs_to_its_core():
+    before = {1: ThreadUse(5.0, 1.0, 0), 2: ThreadUse(2.0, 0.0, 0)}
+    after = {1: ThreadUse(6.0, 1.0, 0), 2: ThreadUse(2.8, 0.2, 1), 3: ThreadUse(0.01, 0.5, 1)}
+    assert waits.delay(before, after) == pytest.approx(1.25), "the third hardly ran"
+    assert waits.waited_s(before, after) == pytest.approx({0: 0.0, 1: 0.7})
+    assert waits.run_s(before, after) == pytest.approx(1.81)
+    assert waits.delay({}, {}) == 1.0
+
+
+def test_idle_work_goes_where_it_gives_way_and_merely_nice_work_where_it_is_alone():
+    one, capacity = Choice((0,), 1), {0: 1.0, 1: 1.0, 2: 0.4}
+    assert place(one, {}, capacity, yields_at_once=True) == one
+    assert place(one, {1: 0.1}, capacity, yields_at_once=True).cores == (1,)
+    assert place(one, {0: 0.1}, capacity, yields_at_once=True).cores == (0,)
+    assert place(one, {0: 0.1}, capacity, yields_at_once=False).cores == (1,), "never to a slower kind"
+    assert place(Choice((0, 1), 2), {1: 0.1}, capacity, yields_at_once=True).cores == (0, 1)
 
 
 SCRIPT = """

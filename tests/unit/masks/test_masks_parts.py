@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from suffice.errors import MediaError, SufficeError, UsageError
-from suffice.masks import api
+from suffice.masks import api, large
 from suffice.masks.ask import ask
 from suffice.masks.backend import Found
 from suffice.masks.combine import intersection, subtract, union
@@ -18,6 +21,7 @@ from suffice.masks.default.expected_iou import best_cut, expected_iou
 from suffice.masks.default.smooth import smooth
 from suffice.masks.default.tapped_mobilenet import with_outputs
 from suffice.masks.default.word_match import match_word
+from suffice.masks.embeddings import Embeddings
 from suffice.masks.found import Candidate
 from suffice.masks.handover import hand_over
 from suffice.masks.matting import trimap
@@ -27,6 +31,7 @@ from suffice.masks.promptable.automatic import crops, grid, stability
 from suffice.masks.semantic.semantic_map import SemanticMap
 from suffice.masks.settle_found import settle_found
 from suffice.masks.steps import parse_step, take_steps
+from suffice.media.mask_rle import decode_rle
 from suffice.models.detect import labels
 
 
@@ -122,9 +127,75 @@ def test_prompts_that_cannot_be(prompt, words):
         checked(prompt, 30, 20)
 
 
-def test_a_huge_picture_is_refused_with_the_limit():
-    with pytest.raises(MediaError, match="12000"):
-        ask(np.zeros((1, 20_000, 3), np.uint8), box_prompt((0, 0, 1, 1)), Oracle())
+def test_a_picture_of_too_many_pixels_is_refused_with_the_limit():
+    huge = np.broadcast_to(np.zeros(3, np.uint8), (20_000, 20_000, 3))
+    with pytest.raises(MediaError, match="89478485"):
+        ask(huge, box_prompt((0, 0, 1, 1)), Oracle())
+
+
+class Window:
+    """Looks at no more than a tile, and says how much it saw."""
+
+    name, version = "window", "1"
+
+    def __init__(self):
+        self.seen_hw = []
+
+    def encode(self, image):
+        self.seen_hw.append(image.shape[:2])
+        return image
+
+    def segment(self, encoded, things):
+        return [(Candidate(Oracle._of(encoded, thing), 0.9),) for thing in things]
+
+    def find(self, image, prompt):
+        """Boxes of what is not black, as long as it is not too small for the picture."""
+        labelled, _ = ndimage.label(image.any(axis=-1))
+        boxes = [(x.start, y.start, x.stop, y.stop) for y, x in ndimage.find_objects(labelled)]
+        seen = [box for box in boxes if box[2] - box[0] >= max(image.shape) / 50]
+        return [Found(tuple(map(float, box)), 0.9, "thing", "thing") for box in seen]
+
+
+def test_a_large_picture_is_looked_at_in_parts():
+    image = np.zeros((1500, 8000, 3), np.uint8)
+    image[500:600, 3990:4060] = 200
+    image[1400:1500, 7900:8000] = 90
+    image[100:1300, 1000:2400] = 30
+    segmenter = Window()
+    (clicked,) = ask(image, point_prompt(Point(4000, 550)), segmenter)
+    assert clicked.box_xyxy == (3990, 500, 4060, 600) and clicked.mask.shape == (1500, 8000)
+    (boxed,) = ask(image, box_prompt((1000, 100, 2400, 1300)), segmenter)
+    assert boxed.area == 1200 * 1400
+    assert max(max(hw) for hw in segmenter.seen_hw) <= 2800
+    found = ask(image, text_prompt("thing"), segmenter, segmenter)
+    assert sorted(thing.box_xyxy for thing in found) == [
+        (1000, 100, 2400, 1300), (3990, 500, 4060, 600), (7900, 1400, 8000, 1500),
+    ]  # fmt: skip
+    off = Prompt(things=(ThingPrompt(points=(Point(4000, 550), Point(10, 10, False))),))
+    assert ask(image, off, segmenter)[0].area == 7000
+
+
+@pytest.mark.parametrize("length", [1, 2048, 2049, 3000, 4097, 20_000])
+def test_tiles_cover_a_length_by_halves(length):
+    covered = np.zeros((length, 1), int)
+    for tile in large.tiles(length, 1):
+        covered[tile.y0 : tile.y1] += 1
+    assert covered.min() >= 1 and (length <= 4096 or np.median(covered) == 2)
+
+
+def test_pictures_are_encoded_side_by_side_and_each_once():
+    both_are_in = threading.Barrier(2, timeout=20)
+
+    class Slow(Oracle):
+        def encode(self, image):
+            both_are_in.wait()
+            return super().encode(image)
+
+    embeddings, slow = Embeddings(), Slow()
+    pictures = [np.full((4, 4, 3), value, np.uint8) for value in (1, 2, 1, 2)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda picture: embeddings.encode(slow, picture), pictures))
+    assert slow.encoded == embeddings.encoded_count == 2 and found[0] is found[2] and found[1] is found[3]
 
 
 def test_steps_are_taken_in_order():
@@ -246,41 +317,33 @@ def test_stability():
     assert stability(np.full((2, 2), -5, np.float32), 1.0) == 0.0
 
 
-def test_requests_as_data(mosaic):
-    asked = {
-        "things": [{"points": [[5, 5]], "label": "x"}, {"box_xyxy": [10, 10, 20, 20]}],
-        "texts": ["tile"],
-        "chosen": [1],
-    }
-    answer = api.predict(mosaic, asked, Oracle(), Tiles(), steps=["shrink=1"])
-    assert [each["label"] for each in answer["objects"]] == ["x", "", "tile"]
+def test_answers_as_data(mosaic):
+    prompt = Prompt((ThingPrompt((Point(5, 5),), label="x"), ThingPrompt(box_xyxy=(10, 10, 20, 20))), ("tile",),
+                    chosen=(1,))  # fmt: skip
+    answer = api.predict(mosaic, prompt, Oracle(), Tiles(), steps=[parse_step("shrink=1")], all_candidates=True)
+    assert answer["size_wh"] == [30, 20] and [each["label"] for each in answer["objects"]] == ["x", "", "tile"]
     assert all(each["area"] in (64, 72, 81) and len(each["candidates"]) == 1 for each in answer["objects"])
-    boxes = api.find(mosaic, {"texts": ["tile"]}, Tiles())["boxes"]
+    boxes = api.find(mosaic, text_prompt("tile"), Tiles())["boxes"]
     assert boxes[1] == {"number": 1, "box_xyxy": [10, 0, 20, 10], "score": 0.8, "label": "tile", "asked": "tile"}
-    grown = api.change(answer["objects"][0]["rle"], ["grow=1"])
-    assert grown["area"] > answer["objects"][0]["area"]
-    again = api.predict(mosaic, {"things": [{"rle": grown["rle"], "box_xyxy": [0, 0, 9, 9]}]}, Oracle())
-    assert again["objects"][0]["area"] == 100
+    with pytest.raises(UsageError, match="texts"):
+        api.find(mosaic, prompt_without_words(), Tiles())
+    shrunk = decode_rle(answer["objects"][0]["rle"])
+    assert api.change(shrunk, [parse_step("grow=1")])["area"] > answer["objects"][0]["area"]
     assert {"default", "hf", "onnx"} <= set(api.models()["segmenters"])
+
+
+def prompt_without_words():
+    return box_prompt((0, 0, 5, 5))
+
+
+def test_maps_as_data():
     semantic = SemanticMap(np.array([[0, 0], [1, 1]], np.int16), ("sky", "sea"))
     assert api.semantic(semantic)["areas"] == {"sky": 2, "sea": 2}
     assert api.category(semantic, "sea")["area"] == 2
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {"text": ["x"]},
-        {"things": [{"point": [1, 2]}]},
-        {"things": [{"points": [[1]]}]},
-        {"things": [3]},
-        {"chosen": "a"},
-        [],
-    ],
-)
-def test_requests_that_are_none(request_):
-    with pytest.raises(UsageError, match="prompt"):
-        api.prompt_from(request_)
+    three = np.array([[1, 0], [1, 1]], bool)
+    assert api.semantic(semantic, [three])["areas"] == {"sea": 3, "sky": 1}
+    assert api.semantic(semantic, [three], majority_min=0.9)["areas"] == {"sky": 2, "sea": 2}
+    assert api.category(semantic, "sea", masks=[three], steps=[parse_step("invert")])["area"] == 1
 
 
 def test_trimaps_are_certain_away_from_the_edge():

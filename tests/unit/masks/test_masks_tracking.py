@@ -153,3 +153,30 @@ def test_frames_are_not_held(monkeypatch):
         del each
         gc.collect()
         assert sum(ref() is not None for ref in alive) <= 3
+
+
+class Sees:
+    """Finds what the test says, frame by frame."""
+
+    name, version = "sees", "1"
+
+    def __init__(self, boxes):
+        self.boxes = iter(boxes)
+
+    def find(self, image, prompt):
+        return [Found(box, 0.9, "thing", "thing") for box in next(self.boxes)]
+
+
+def found_ids(boxes):
+    frames = [(t, np.zeros((120, 160, 3), np.uint8)) for t in range(len(boxes))]
+    asked = Follow(Prompt(texts=("thing",)))
+    return [{t.id: t.box_xyxy for t in each.things} for each in follow(frames, asked, Boxer(), Sees(boxes))]
+
+
+def test_a_found_thing_is_shown_from_its_first_frame_and_a_flicker_never():
+    stays, comes, flicker = (10, 10, 40, 60), (80, 20, 110, 70), (120, 80, 150, 110)
+    seen = found_ids([[stays, flicker], [stays], [stays, comes], [stays, comes], [stays, flicker]])
+    assert [sorted(each.values()) for each in seen] == [[stays], [stays], [stays, comes], [stays, comes], [stays]]
+    assert len({number for each in seen for number in each}) == 2
+    assert list(found_ids([[stays]])[0].values()) == [stays]
+    assert found_ids([]) == []

@@ -290,6 +290,12 @@ def test_a_rate_that_is_none_is_refused(fps: float) -> None:
         select_frames(index_video(io.BytesIO(write_clip_once())), fps=fps)
 
 
+@pytest.mark.parametrize("option", ["fps", "start_s", "end_s"])
+def test_a_text_is_no_number(option: str) -> None:
+    with pytest.raises(UsageError, match=f"{option} must be a number, not 'two'"):
+        select_frames(index_video(io.BytesIO(write_clip_once())), **{option: "two"})
+
+
 def test_indices_of_the_packaged_clip_rise() -> None:
     index = index_video(str(asset_path("pedestrians.mp4")))
     assert all(a < b for a, b in pairwise(index.pts))

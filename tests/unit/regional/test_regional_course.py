@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_diffusion import tiny_checkpoint  # noqa: E402
 
 from suffice.errors import UsageError  # noqa: E402
+from suffice.regional.course import StepPlan  # noqa: E402
 from suffice.regional.denoiser import opened  # noqa: E402
 from suffice.regional.fill.first_order import first_order  # noqa: E402
 from suffice.regional.fill.history import History  # noqa: E402
@@ -142,6 +143,19 @@ def test_a_budget_is_kept(fraction: float) -> None:
     assert all(score(standings[r], SkipSettings()) >= max(left, default=0) for r in chosen)
 
 
+def test_what_fill_in_foresees_is_no_change(model: Model) -> None:
+    """Noise along a line: it changes from the last, and not from what the line through two makes of that."""
+    changes = {}
+    for told in ("last", "fill"):
+        course = model.course(replace(ASKED, skip=SkipSettings(change_from=told)))
+        noise = torch.ones(1, course.grid.count, 4, course.grid.tile, course.grid.tile)
+        for time in (900.0, 800.0, 700.0):
+            plan = StepPlan(0, time, "whole", (), tuple(range(course.grid.count)))
+            course._remember(plan, noise * (1000 - time))
+        changes[told] = course.change.max()
+    assert changes["last"] == pytest.approx(0.5) and changes["fill"] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_first_order_follows_a_line_but_not_for_ever() -> None:
     noise = torch.arange(3.0).reshape(1, 3, 1, 1, 1)
     history = History.of(noise, 900.0)
@@ -190,6 +204,8 @@ def test_otsu_finds_the_gap() -> None:
         (replace(ASKED, steps=2, skip=SkipSettings(mode="auto")), "2 warm-up steps do not fit in 2"),
         (replace(ASKED, steps=20, skip=parse_skip("budget=0.1")), "not between 0.2 and 1"),
         (replace(ASKED, skip=SkipSettings(fill="second")), "none of zero_order"),
+        (replace(ASKED, skip=SkipSettings(change_from="lst")), "none of last, fill .did you mean 'last'"),
+        (replace(ASKED, frames=3, pictures=2), "3 frames of 2 pictures"),
     ],
 )
 def test_bad_requests_are_refused(model: Model, asked: RequestSettings, said: str) -> None:

@@ -165,16 +165,15 @@ def test_an_unsupported_layer_is_named_and_nothing_is_touched() -> None:
 
 
 def test_an_unsupported_layer_runs_whole_where_nothing_rests() -> None:
-    from suffice.regional.denoiser import opened_or_plain
     from suffice.regional.install import UnsupportedLayerError
 
     unet = tiny_unet()
     unet.conv_out.dilation, unet.conv_out.padding = (2, 2), (2, 2)
     old, _, condition = setting(unet)
-    with opened_or_plain(unet, None, skips=False) as denoiser:
+    with opened(unet, skips=False) as denoiser:
         dense = denoiser.dense(old, 500, condition, TileGrid(16, 16, 4), Cache())
     assert torch.equal(dense, plain(unet, old, 500, condition))
-    with pytest.raises(UnsupportedLayerError), opened_or_plain(unet, None, skips=True):
+    with pytest.raises(UnsupportedLayerError), opened(unet):
         pass
 
 
@@ -218,14 +217,16 @@ def test_controlnet_rests_with_the_unet() -> None:
     from tiny_diffusion import TEXT, tiny_controlnet
     from tiny_diffusion import tiny_unet as small_unet
 
-    from suffice.regional.denoiser import Control
-
     torch.manual_seed(0)
-    unet, control = small_unet().eval(), Control(tiny_controlnet().eval(), torch.rand(1, 3, 32, 32), 0.7)
-    latents, condition = torch.randn(2, 2, 4, 8, 8), Condition(torch.randn(2, 5, TEXT))
+    unet, control = small_unet().eval(), tiny_controlnet().eval()
+    latents = torch.randn(2, 2, 4, 8, 8)
+    condition = Condition(torch.randn(2, 5, TEXT), hint=torch.rand(1, 3, 32, 32), strength=0.7)
     grid, cache, every = TileGrid(8, 8, 2), Cache(), torch.arange(16)
     with torch.no_grad():
-        down, middle = control.told(latents[1], 100, condition)
+        hint = condition.hint.expand(2, -1, -1, -1)
+        down, middle = control(
+            latents[1], 100, condition.text, controlnet_cond=hint, conditioning_scale=0.7, return_dict=False
+        )
         expected = unet(
             latents[1], 100, condition.text, down_block_additional_residuals=down, mid_block_additional_residual=middle
         ).sample
@@ -237,4 +238,48 @@ def test_controlnet_rests_with_the_unet() -> None:
     assert (some - grid.cut(expected)[:, 3:7]).abs().max() <= CLOSE
     assert (dense - expected).abs().max() > 0.01
     assert (plain(unet, latents[1], 100, condition) - expected).abs().max() > 0.01
-    assert not any("forward" in module.__dict__ for module in control.network.modules())
+    assert not any("forward" in module.__dict__ for module in control.modules())
+
+
+@pytest.mark.parametrize("each_frame", [True, False])
+def test_motion_modules_rest_with_the_unet(each_frame: bool) -> None:
+    """Both ways in which their first norm looks at frames; the module is taken out again without trace."""
+    from tiny_diffusion import TEXT, tiny_adapter
+    from tiny_diffusion import tiny_unet as small_unet
+
+    from suffice.diffusion.motion.inject import injected
+    from suffice.diffusion.motion.kind import MotionKind
+    from suffice.diffusion.motion.load import Motion
+
+    torch.manual_seed(0)
+    unet, adapter = small_unet().eval(), tiny_adapter().eval()
+    motion = Motion("tiny", MotionKind("tiny", None, 8, 8, {}, norm_each_frame=each_frame), adapter)
+    latents, condition = torch.randn(2, 6, 4, 8, 8), Condition(torch.randn(6, 5, TEXT), frames=3)
+    with injected(unet, motion) as frames:
+        frames.count = 3
+        expected = plain(unet, latents[1], 100, condition)
+    grid, cache, every = TileGrid(8, 8, 2), Cache(), torch.arange(16)
+    with opened(unet, None, motion) as denoiser:
+        dense = denoiser.dense(latents[0], 500, condition, grid, cache)
+        sparse = grid.joined(denoiser.sparse(latents[1], 100, condition, grid, cache, every))
+        some = denoiser.sparse(latents[1], 100, condition, grid, cache, every[3:7])
+    assert (sparse - expected).abs().max() <= CLOSE
+    assert (some - grid.cut(expected)[:, 3:7]).abs().max() <= CLOSE
+    assert (dense - expected).abs().max() > 0.01
+    assert (plain(unet, latents[1], 100, condition) - expected).abs().max() > 1e-3  # the module does something
+    assert not any("forward" in m.__dict__ or m._forward_hooks for n in (unet, adapter) for m in n.modules())
+
+
+def test_a_motion_module_that_norms_all_frames_as_one_is_refused() -> None:
+    from tiny_diffusion import tiny_adapter
+    from tiny_diffusion import tiny_unet as small_unet
+
+    from suffice.diffusion.motion.kind import MotionKind
+    from suffice.diffusion.motion.load import Motion
+    from suffice.regional.install import UnsupportedLayerError
+
+    kind = MotionKind("tiny v1", None, 8, 8, {}, norm_over_frames=True)
+    unet, motion = small_unet().eval(), Motion("tiny", kind, tiny_adapter().eval())
+    with pytest.raises(UnsupportedLayerError, match="tiny v1 norms all frames"), opened(unet, None, motion):
+        pass
+    assert not any("forward" in m.__dict__ or m._forward_hooks for m in unet.modules())

@@ -6,6 +6,7 @@ import pytest
 
 from suffice.regional.schedule.board import Board
 from suffice.regional.schedule.cost import StepCost, fit
+from suffice.regional.schedule.owners import choose_owners
 from suffice.regional.schedule.policy import GapFilling, OneByOne
 from suffice.regional.schedule.simulate import simulate
 from suffice.regional.schedule.trace import TraceRequest, strips, synthetic_trace
@@ -30,13 +31,34 @@ def test_a_slow_worker_is_slow() -> None:
 @pytest.mark.parametrize("group", [2, 4, 8])
 def test_gaps_are_filled_under_backlog(group: int) -> None:
     trace = synthetic_trace(8 * group, group, active_fraction=0.4, every_s=0.0)
-    filled = simulate(trace, [1.0] * group, GapFilling(2 * group + 4), COST)
+    filled = simulate(trace, [1.0] * group, GapFilling(2 * group + 4, elastic=False), COST)
     one_by_one = simulate(trace, [1.0] * group, OneByOne(), COST)
     static = simulate(strips(trace), [1.0] * group, OneByOne(), COST)
     assert filled.utilisation >= 0.9
     assert filled.makespan_s < 0.75 * one_by_one.makespan_s
     assert filled.makespan_s < static.makespan_s
     assert sum(filled.busy_s) == pytest.approx(sum(one_by_one.busy_s))
+
+
+@pytest.mark.parametrize("group", [2, 4])
+def test_under_backlog_fewer_workers_share_a_request(group: int) -> None:
+    """Each fixed cost is paid once, nobody waits for anybody, and the last requests are shared by all again."""
+    trace = synthetic_trace(8 * group, group, active_fraction=0.4, every_s=0.0)
+    shared = simulate(trace, [1.0] * group, GapFilling(2 * group + 4, elastic=False), COST)
+    elastic = simulate(trace, [1.0] * group, GapFilling(2 * group + 4), COST)
+    assert elastic.utilisation >= 0.9 and elastic.makespan_s < 1.02 * shared.makespan_s
+    assert sum(elastic.busy_s) < sum(shared.busy_s)
+    alone = [simulate(trace[:1], [1.0] * group, GapFilling(elastic=e), COST) for e in (True, False)]
+    assert alone[0] == alone[1]
+
+
+def test_those_with_the_fewest_requests_own_the_next() -> None:
+    policy = GapFilling()
+    assert choose_owners(policy, range(4), {}) == (0, 1, 2, 3)
+    assert choose_owners(policy, range(4), {0: (0, 1)}) == (2, 3)
+    assert choose_owners(policy, range(4), {0: (0, 1), 1: (2,), 2: ()}) == (3,)
+    assert choose_owners(policy, range(4), {0: (0, 1)}, deadline_s=9.0) == (0, 1, 2, 3)
+    assert choose_owners(OneByOne(), range(4), {0: (0, 1), 1: (2,)}) == (0, 1, 2, 3)
 
 
 def test_a_deadline_goes_first() -> None:

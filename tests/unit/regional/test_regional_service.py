@@ -41,7 +41,7 @@ def model() -> Model:
 
 @pytest.fixture
 def service(model: Model) -> Iterator[Service]:
-    fleet = ThreadFleet([copy.deepcopy(model.unet)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks)])
     made = Service(model, Planner(fleet), waiting_max=2)
     yield made
     made.stop()
@@ -166,7 +166,9 @@ def test_the_command_repaints_a_mask(tmp_path: Path) -> None:
         (["--out", "x.gif"], "ends in .png"),
         (["--out", "x.png", "--skip", "aut"], "did you mean 'auto'"),
         (["--out", "x.png", "--exchange", "stail"], "did you mean 'stale'"),
-        (["--out", "x.png", "--workers", "2", "--control", "edges:x.png"], "goes with one worker"),
+        (["--out", "x.png", "--frames", "4"], "there is no checkpoint"),
+        (["--out", "x.txt", "--frames", "4"], "clips are written as"),
+        (["--out", "x.gif", "--frames", "4", "--pictures", "2"], "4 frames of 2 pictures"),
     ],
 )
 def test_wrong_words_are_refused(words: list[str], said: str) -> None:

@@ -21,10 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tiny_diffusion import tiny_checkpoint  # noqa: E402
 
 from suffice.errors import UsageError  # noqa: E402
-from suffice.regional.denoiser import opened  # noqa: E402
+from suffice.regional.denoiser import Networks, opened  # noqa: E402
 from suffice.regional.local import LocalEngine  # noqa: E402
 from suffice.regional.model import Model, load  # noqa: E402
+from suffice.regional.schedule.policy import OneByOne  # noqa: E402
 from suffice.regional.settings import RequestSettings, SkipSettings  # noqa: E402
+from suffice.regional.tiles import TileGrid  # noqa: E402
 from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet, WorkerError  # noqa: E402
 from suffice.regional.workers.planner import Planner  # noqa: E402
 
@@ -55,7 +57,7 @@ def quick_handover() -> Iterator[None]:
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_workers_in_sync_equal_one_process(model: Model, alone: Any, ranks: int) -> None:
-    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(ranks)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(ranks)])
     course = model.course(ASKED)
     planner = Planner(fleet)
     planner.run([course])
@@ -70,7 +72,7 @@ def test_stale_parts_are_near_and_the_same_every_time(model: Model, alone: Any) 
     """What is one step old is another picture than what is new, but a near and a certain one."""
     pictures = []
     for _ in range(2):
-        fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+        fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
         course = model.course(ASKED)
         Planner(fleet, "stale").run([course])
         fleet.stop()
@@ -84,7 +86,7 @@ def test_workers_repaint_a_mask_as_one_process_does(model: Model) -> None:
     picture = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
     mask = np.zeros((32, 48), dtype=bool)
     mask[8:24, 8:32] = True
-    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
     alone, shared = (model.course(replace(ASKED, regions=3), picture=picture, mask=mask) for _ in range(2))
     Planner(fleet).run([shared])
     fleet.stop()
@@ -95,7 +97,7 @@ def test_workers_repaint_a_mask_as_one_process_does(model: Model) -> None:
 
 
 def test_requests_share_the_workers_and_a_resting_one_sends_nothing(model: Model, alone: Any) -> None:
-    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
     courses = [model.course(replace(ASKED, seed=seed)) for seed in (3, 4)]
     planner = Planner(fleet)
     planner.run(courses)
@@ -106,23 +108,53 @@ def test_requests_share_the_workers_and_a_resting_one_sends_nothing(model: Model
     assert planner.tally.bytes_sent == sum(planner.tally.bytes_by_step) and by_step
 
 
+def test_under_backlog_a_request_is_one_worker_s_and_the_last_is_shared_again(model: Model, alone: Any) -> None:
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
+    asked = replace(ASKED, steps=8, skip=replace(BUDGET, reset_every=2))
+    courses = [model.course(one) for one in (replace(asked, steps=5, seed=4), asked)]
+    planner, widths = Planner(fleet), []
+    first, second = (planner.submit(course) for course in courses)
+    while not second.course.finished:
+        planner.turn()
+        widths.append((first.course.finished, len(second.owners)))
+    fleet.stop()
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(asked))
+    assert (second.course.latents - one.latents).abs().max() <= 1e-4
+    assert (False, 1) in widths and (True, 2) in widths
+
+
+def test_strips_meet_once_only(model: Model, alone: Any) -> None:
+    """As DistriFusion runs: every worker its part of every step, on what the others computed a step before."""
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
+    whole = replace(ASKED, skip=SkipSettings(mode="off", warmup_steps=2))
+    course, planner = model.course(whole), Planner(fleet, "strips", OneByOne())
+    (running,) = planner.run([course])
+    fleet.stop()
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(whole))
+    apart = (course.latents - one.latents).abs()
+    assert not running.in_step and apart.max() > 1e-4 and apart.mean() < 0.1 * one.latents.abs().mean()
+
+
 def test_what_a_resting_worker_sends_is_nothing(model: Model) -> None:
     """Two ranks, one whole step, then steps in which only tiles of rank 0 run."""
     from suffice.regional.workers import messages as say
 
-    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
     planner, course = Planner(fleet), model.course(ASKED)
     text = course.condition.text.numpy()
     latents = course.latents.numpy()
     halves = (tuple(range(12)), tuple(range(12, 24)))
     for rank in (0, 1):
-        fleet.send(rank, say.Begin(0, 8, 12, 2, text, None, halves))
+        fleet.send(rank, say.Begin(0, TileGrid(8, 12, 2), say.Told(text), halves))
         fleet.send(rank, say.Step(0, 0, 900, latents, halves, True, True))
         fleet.send(rank, say.Step(0, 1, 800, latents, (halves[0], ()), True, False))
         fleet.send(rank, say.Step(0, 2, 700, latents, ((0,), halves[1]), True, False))
     heard: list[tuple[int, Any]] = []
     while len(heard) < 5:
         heard += fleet.poll(1.0)
+        assert all(isinstance(reply, say.Done) for _, reply in heard), heard
     fleet.stop()
     sent = {(rank, reply.step): reply.bytes_by_kind for rank, reply in heard}
     assert set(sent) == {(0, 0), (1, 0), (0, 1), (0, 2), (1, 2)}
@@ -136,7 +168,7 @@ def test_a_slow_worker_gets_less(model: Model) -> None:
 
     slow = copy.deepcopy(model.unet)
     slow.conv_in.register_forward_pre_hook(lambda *_: time.sleep(0.4))
-    fleet = ThreadFleet([copy.deepcopy(model.unet), slow])
+    fleet = ThreadFleet([model.networks, Networks(slow)])
     asked = replace(ASKED, skip=SkipSettings(mode="off", warmup_steps=2))
     course, planner = model.course(asked), Planner(fleet)
     (running,) = planner.run([course])
@@ -145,7 +177,7 @@ def test_a_slow_worker_gets_less(model: Model) -> None:
 
 
 def test_more_workers_than_regions_are_refused(model: Model) -> None:
-    fleet = ThreadFleet([copy.deepcopy(model.unet) for _ in range(2)])
+    fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
     with pytest.raises(UsageError, match="2 workers for 1 regions"):
         Planner(fleet).run([model.course(replace(ASKED, regions=1))])
     fleet.stop()
@@ -154,7 +186,7 @@ def test_more_workers_than_regions_are_refused(model: Model) -> None:
 def test_an_error_in_a_worker_is_told(model: Model) -> None:
     broken = copy.deepcopy(model.unet)
     broken.conv_out.register_forward_pre_hook(lambda *_: 1 / 0)
-    fleet = ThreadFleet([broken])
+    fleet = ThreadFleet([Networks(broken)])
     with pytest.raises(WorkerError, match="worker 0: ZeroDivisionError"):
         Planner(fleet).run([model.course(ASKED)])
     fleet.stop()
@@ -162,7 +194,7 @@ def test_an_error_in_a_worker_is_told(model: Model) -> None:
 
 def test_a_killed_worker_is_replaced_and_the_picture_is_the_same(model: Model, alone: Any) -> None:
     """Real processes; one is killed while the other waits for its part of a step, and once more, beyond the limit."""
-    fleet = ProcessFleet(2, model.parts.where, also=copy.deepcopy(model.unet))
+    fleet = ProcessFleet(2, model.recipe, also=copy.deepcopy(model.networks))
     try:
         assert fleet.ranks == (0, 1, 2)  # the planner works too
         planner, course, killed = Planner(fleet, lost_max=1), model.course(ASKED), []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,25 @@ def test_jobs_belong_to_who_asked(guarded: TestClient) -> None:
     assert guarded.get(f"/api/jobs/{mine}", headers=bearer("rules")).status_code == 200
 
 
+def ended(client: TestClient, job: dict) -> dict:
+    for _ in range(20):
+        if job["state"] in ("done", "failed", "cancelled"):
+            break
+        job = client.get(f"/api/jobs/{job['id']}", params={"wait_s": 30}).json()
+    return job
+
+
+def refusal(client: TestClient, path: str, body: dict) -> str:
+    """Why, whether the answer says it or the job that it became."""
+    answer = client.post(f"/api/{path}", json={**body, "wait_s": 30})
+    if answer.status_code == 202:
+        job = ended(client, answer.json())
+        assert job["state"] == "failed" and 400 <= job["status"] < 500, job
+        return str(job["error"])
+    assert 400 <= answer.status_code < 500, answer.text
+    return str(answer.json()["detail"])
+
+
 DARK = {"path": "dark.png"}
 MADE = {
     "animate": {"timeline": "a red circle", "frames": 2, "steps": 1, "format": "gif"},
@@ -173,11 +193,7 @@ MADE = {
 
 @pytest.mark.parametrize("path", MADE)
 def test_what_is_made_is_a_job_with_a_file(client: TestClient, folder: Path, path: str) -> None:
-    job = client.post(f"/api/{path}", json=MADE[path]).json()
-    for _ in range(10):
-        done = client.get(f"/api/jobs/{job['id']}", params={"wait_s": 30}).json()
-        if done["state"] in ("done", "failed"):
-            break
+    done = ended(client, client.post(f"/api/{path}", json=MADE[path]).json())
     assert done["state"] == "done", done
     if path == "federate":
         assert len(done["result"]["rounds"]) == 2
@@ -188,6 +204,32 @@ def test_what_is_made_is_a_job_with_a_file(client: TestClient, folder: Path, pat
     if path == "inpaint":
         painted = np.array(Image.open(io.BytesIO(made.content)).convert("RGB"))
         assert (painted[:, 40:] == 10).all() and (painted[:, :40] != 10).any()  # outside the mask not a bit
+
+
+def test_a_clip_that_is_cancelled_keeps_the_frames_that_are_ready(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import suffice.diffusion.animator as module
+
+    decoded, go_on = threading.Event(), threading.Event()
+
+    def slowly(vae: object, latents: object) -> Iterator[np.ndarray]:
+        yield from (np.full((64, 64, 3), grey, np.uint8) for grey in (0, 90))
+        decoded.set()
+        go_on.wait(60)
+        yield from (np.full((64, 64, 3), grey, np.uint8) for grey in (120, 180))
+
+    monkeypatch.setattr(module, "decode_latents", slowly)
+    job = client.post("/api/animate", json={**MADE["animate"], "frames": 4}).json()
+    assert decoded.wait(200)
+    client.delete(f"/api/jobs/{job['id']}")
+    go_on.set()
+    assert ended(client, job)["state"] == "cancelled"
+    with client.stream("GET", f"/api/jobs/{job['id']}/events") as stream:
+        events = [line for line in stream.iter_lines() if line.startswith(("event: ", "data: "))]
+    assert "event: preview" in events
+    kept = json.loads(events[events.index("event: kept") + 1].removeprefix("data: "))
+    assert Image.open(io.BytesIO(client.get(kept["url"]).content)).n_frames == 3
 
 
 @pytest.mark.parametrize(
@@ -203,8 +245,67 @@ def test_what_is_made_is_a_job_with_a_file(client: TestClient, folder: Path, pat
             {"source": {"path": "dark.png"}, "mask": {"size": [6, 8], "counts": [0, 24, 24]}, "prompt": ""},
             "mask",
         ),
+        ("masks", {"source": DARK, "texts": ["zxqv"]}, "knows nothing like"),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 5, 9]]}, "no area"),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 9, 9]], "steps": ["grwo=1"]}, "grow"),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 9, 9]], "model": "hf:/etc"}, "outside the folders"),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 9, 9]], "model": "hf:facebook/sam3"}, "there is no"),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 9, 9]], "model": "hf:" + "a" * 400}, "there is no"),
+        ("masks", {"source": {"path": "~nobody-of-this-name/a.png"}, "texts": ["cat"]}, "no path"),
+        ("masks", {"source": {"path": "a" * 400}, "texts": ["cat"]}, "a" * 100),
+        ("masks", {"source": DARK, "boxes": [[5, 5, 9, 9]], "model": "onnx:dark.png,../secret.csv"}, "outside"),
+        ("masks", {"source": DARK, "texts": ["cat"], "model": "else"}, "model"),
+        ("masks/boxes", {"source": DARK}, "texts"),
+        ("masks/batch", {"paths": ["../*"], "texts": ["cat"]}, "outside"),
+        ("masks/batch", {"paths": ["nothing*"], "texts": ["cat"]}, "matches no file"),
+        ("masks/batch", {"paths": ["*.png"], "texts": ["zxqv"]}, "knows nothing like"),
+        ("masks/video", {"path": "/etc/passwd", "texts": ["cat"]}, "outside"),
+        ("masks/video", {"path": "clip.mp4", "everything": True}, "not everything"),
+        ("masks/video", {"path": "clip.mp4", "texts": ["cat"], "start_s": 99}, "no frame"),
+        ("masks/semantic", {"source": DARK, "model": "hf:no/such"}, "there is no"),
+        ("masks/category", {"source": DARK, "model": "hf:../x", "include": "sky"}, "outside"),
+        ("masks/category", {"source": DARK, "model": "default", "include": "sky"}, "model"),
     ],
 )
 def test_what_cannot_be_made_says_why(client: TestClient, path: str, body: dict, problem: str) -> None:
-    answer = client.post(f"/api/{path}", json={**body, "wait_s": 30})
-    assert answer.status_code >= 400 and problem in answer.json()["detail"], answer.text
+    assert problem in refusal(client, path, body)
+
+
+def test_masks_of_a_folder_are_told_picture_by_picture(client: TestClient, folder: Path) -> None:
+    (folder / "deep").mkdir()
+    Image.fromarray(np.full((20, 30, 3), 90, np.uint8)).save(folder / "deep" / "small.png")
+    (folder / "broken.png").write_bytes((folder / "dark.png").read_bytes()[:60])
+    (folder / "out.png").symlink_to("/etc/hostname")
+    wish = {"boxes": [[40, 10, 60, 50]], "model": "default:fast", "steps": ["grow=1"]}
+    assert "outside" in refusal(client, "masks/batch", {**wish, "paths": ["."]})
+    (folder / "out.png").unlink()
+    job = ended(client, client.post("/api/masks/batch", json={**wish, "paths": [".", "dark.png"]}).json())
+    assert job["state"] == "done" and job["result"] == {"pictures": 4, "problems": 2}
+    with client.stream("GET", f"/api/jobs/{job['id']}/events") as stream:
+        lines = [line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: ")]
+    told = {Path(each["path"]).name: each for each in map(json.loads, lines) if "path" in each}
+    assert told["dark.png"]["objects"][0]["area"] > 0 and told["dark.png"]["size_wh"] == [80, 60]
+    assert "broken.png" in told["broken.png"]["problem"]
+    assert "outside a picture of 30 x 20" in told["small.png"]["problem"]
+
+
+def test_networks_of_ones_own_are_an_admins(guarded: TestClient) -> None:
+    asked = {"source": DARK, "paths": ["dark.png"], "path": "clip.mp4", "texts": ["cat"], "finder": "hf:nothing"}
+    for path in ("masks", "masks/boxes", "masks/batch", "masks/video"):
+        assert guarded.post(f"/api/{path}", json=asked, headers=bearer("runs")).status_code == 403
+        assert guarded.post(f"/api/{path}", json=asked, headers=bearer("reads")).status_code == 403
+    mapped = {"source": DARK, "model": "hf:nothing"}
+    assert guarded.post("/api/masks/semantic", json=mapped, headers=bearer("runs")).status_code == 403
+    allowed = guarded.post("/api/masks/boxes", json={**asked, "finder": "default"}, headers=bearer("runs"))
+    assert allowed.json() == {"boxes": []}
+
+
+def test_a_video_is_followed(client: TestClient) -> None:
+    asked = {"path": "clip.mp4", "boxes": [[2, 2, 20, 20]], "model": "default:fast"}
+    job = ended(client, client.post("/api/masks/video", json=asked).json())
+    assert job["state"] == "done", job
+    result = job["result"]
+    assert result["frames"] == 4 and result["objects"][0]["frames"] >= 1
+    assert client.get(result["url"]).headers["content-type"] == "video/mp4"
+    lines = client.get(result["tracks_url"]).text.splitlines()
+    assert [json.loads(line)["frame_index"] for line in lines] == [0, 1, 2, 3]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import io
 import struct
+import threading
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from serve_requests import bearer, png
 from starlette.testclient import TestClient
 
 from suffice.serve.app import create_app
 from suffice.serve.settings import Role, ServeSettings, is_loopback
+from suffice.serve.thumbnails import Thumbnails
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "reads ", "Reads", "\xe9"])
@@ -197,3 +202,42 @@ def test_a_full_queue_says_when(settings: ServeSettings) -> None:
 
 def test_roles_are_ordered() -> None:
     assert Role.READ < Role.RUN < Role.ADMIN
+
+
+def test_who_waits_holds_no_thread(settings: ServeSettings) -> None:
+    """More callers wait for a slow statement, and watch it, than there are threads; others are answered all along."""
+    app, go_on, waiters = create_app(replace(settings, lanes=1, queue_max=100)), threading.Event(), 120
+
+    async def all_of_it() -> None:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as client:
+            first = app.state.jobs.submit("wait", "", lambda job, lane: go_on.wait(50), owner=_owner_of_nobody())
+            waiting = [client.get(f"/api/jobs/{first.id}", params={"wait_s": 30}) for _ in range(waiters)]
+            watching = [client.get(f"/api/jobs/{first.id}/events") for _ in range(waiters)]
+            tasks = [asyncio.create_task(one) for one in (*waiting, *watching)]
+            await asyncio.sleep(0.2)
+            assert (await asyncio.wait_for(client.get("/api/files"), 20)).status_code == 200
+            assert not any(task.done() for task in tasks)
+            go_on.set()
+            answers = await asyncio.gather(*tasks)
+            assert [one.json()["state"] for one in answers[:waiters]] == ["done"] * waiters
+            assert all("event: done" in one.text for one in answers[waiters:])
+
+    asyncio.run(all_of_it())
+    app.state.jobs.close()
+
+
+def _owner_of_nobody() -> str:
+    return hashlib.sha256(b"").hexdigest()[:16]
+
+
+def test_thumbnails_are_made_once_and_bounded() -> None:
+    kept, made = Thumbnails(bytes_max=10), []
+
+    def make(name: str) -> bytes:
+        made.append(name)
+        return name.encode() * 4
+
+    for name in ("a", "b", "a", "c", "a", "b"):  # c drops b, which was used longest ago; then b drops c
+        assert kept.get(name, lambda name=name: make(name)) == name.encode() * 4
+    assert made == ["a", "b", "c", "b"]

@@ -6,18 +6,23 @@ import base64
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from function_model import FunctionModel
 from PIL import Image
 from serve_requests import bearer, png
 from starlette.testclient import TestClient
 
 import suffice
+from suffice.models.http.arrow_rows import MEDIA_TYPE, pack_rows
+from suffice.models.protocol import Column
 from suffice.models.registry import Registry
 from suffice.serve.service.app import create_service
 from suffice.serve.settings import Role, ServeSettings
@@ -133,34 +138,104 @@ def test_strangers_are_not_served(model: Noting) -> None:
         assert client.get("/models").status_code == 401 and client.get("/metrics").status_code == 401
 
 
-def test_sql_calls_it_over_http(tmp_path: Path) -> None:
-    """`CREATE MODEL … USING 'http:…'` against a real port of this machine."""
-    for name, level in (("a", 10), ("b", 200)):
-        Image.fromarray(np.full((16, 16, 3), level, np.uint8)).save(tmp_path / f"{name}.png")
-    registry = Registry()
-    bright = FunctionModel("bright", lambda image: [(int(image.mean()),)], ["IMAGE"], [("value", "INTEGER")])
-    registry.register("bright", lambda: bright)
-    config = uvicorn.Config(
-        create_service(ServeSettings(":memory:", ()), registry, ["bright"]), port=0, log_level="error"
-    )
-    server = uvicorn.Server(config)
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """The address of `app` on a real port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
         thread.join(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        with suffice.connect() as con:
-            con.sql(
-                f"CREATE MODEL bright USING 'http:http://127.0.0.1:{port}/models/bright'"
-                " (inputs => 'x0 IMAGE', outputs => 'value INTEGER', returns => 'scalar')"
-            )
-            rows = con.sql(f"SELECT bright(image) FROM images('{tmp_path}/*.png') ORDER BY path").fetchall()
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
-    assert [round(value / 10) for (value,) in rows] == [1, 20]
-    assert bright.paid == 2
+
+
+@pytest.mark.parametrize("columns", ["", " (inputs => 'x0 IMAGE', outputs => 'value INTEGER', returns => 'scalar')"])
+def test_sql_calls_it_over_http(tmp_path: Path, columns: str) -> None:
+    """`CREATE MODEL … USING 'http:…'`: with columns JPEGs go there; without, the service says its own and pixels go."""
+    noise = np.random.default_rng(0).integers(0, 255, (16, 20, 3), dtype=np.uint8)
+    for name, level in (("a", noise // 8), ("b", 250 - noise // 8)):
+        Image.fromarray(level).save(tmp_path / f"{name}.png")
+    registry = Registry()
+    bright = FunctionModel("bright", lambda image: [(int(image.astype(int).sum()),)], ["IMAGE"], [("value", "INTEGER")])
+    registry.register("bright", lambda: bright)
+    app = create_service(ServeSettings(":memory:", ()), registry, ["bright"])
+    with listening(app) as address, suffice.connect() as con:
+        con.sql(f"CREATE MODEL bright USING 'http:{address}/models/bright'{columns}")
+        rows = con.sql(f"SELECT bright(image) FROM images('{tmp_path}/*.png') ORDER BY path").fetchall()
+        if not columns:
+            con.sql(f"CREATE MODEL again USING 'http:{address}/models/bright'")
+            assert con.sql(f"SELECT again(image) FROM images('{tmp_path}/*.png') ORDER BY path").fetchall() == rows
+    exact = [int((noise // 8).sum(dtype=int)), int((250 - noise // 8).sum(dtype=int))]
+    if columns:  # a JPEG is near
+        assert [value for (value,) in rows] == pytest.approx(exact, rel=0.05)
+    else:
+        assert [value for (value,) in rows] == exact
+
+
+def test_what_is_no_service_is_told_so(tmp_path: Path) -> None:
+    app = create_service(ServeSettings(":memory:", (), tokens={"runs": Role.RUN}), Registry(), [])
+    with listening(app) as address, suffice.connect() as con:
+        with pytest.raises(suffice.ModelError, match="does not describe a model"):
+            con.sql(f"CREATE MODEL far USING 'http:{address}/health'")
+        with pytest.raises(suffice.ModelError, match="answered 401"):
+            con.sql(f"CREATE MODEL far USING 'http:{address}/models/bright'")
+        with pytest.raises(suffice.UsageError, match="option outputs is needed beside inputs"):
+            con.sql(f"CREATE MODEL far USING 'http:{address}/models/bright' (inputs => 'x IMAGE')")
+
+
+PIXELS = [Column("x0", "IMAGE")]
+
+
+def test_pixels_arrive_as_they_were(service: TestClient) -> None:
+    pictures = [np.full((3, 5, 3), level, np.uint8) for level in (7, 99)]
+    response = service.post(
+        "/models/bright", content=pack_rows(PIXELS, [(one,) for one in pictures]), headers={"content-type": MEDIA_TYPE}
+    )
+    assert response.json()["outputs"] == [[{"value": 7}], [{"value": 99}]]
+    numbers = pack_rows([Column("x0", "INTEGER")], [(4,), (-2,)])
+    response = service.post("/models/half", content=numbers, headers={"content-type": MEDIA_TYPE})
+    assert response.json()["outputs"] == [[{"value": 2.0}], {"error": "ValueError: below zero"}]
+
+
+def _lying_stream(**changed: Any) -> bytes:
+    """A picture whose bytes are not those of its size."""
+    value = {"height": 2, "width": 2, "rgb": bytes(12)} | changed
+    batch = pa.record_batch([pa.array([value])], names=["x0"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no stream",
+        pack_rows(PIXELS, [(np.zeros((2, 2, 3), np.uint8),)])[:-40],
+        pack_rows(PIXELS, [(np.zeros((2, 2, 3), np.uint8),)] * 257),
+        _lying_stream(rgb=bytes(11)),
+        _lying_stream(height=-1),
+        _lying_stream(height=1 << 40),
+        _lying_stream(rgb=None),
+        _lying_stream(height="2"),
+        pack_rows([Column("x0", "INTEGER")], [(4,)]),
+    ],
+)
+def test_streams_that_lie_are_refused(service: TestClient, body: bytes) -> None:
+    response = service.post("/models/bright", content=body, headers={"content-type": MEDIA_TYPE})
+    assert response.status_code in (400, 422) and response.headers["content-type"] == "application/problem+json"
+
+
+def test_an_image_file_is_an_input(service: TestClient) -> None:
+    for body, said in ((png(), [{"value": 0}]), (b"GIF89a, and no more", None)):
+        response = service.post("/models/bright", content=body, headers={"content-type": "image/png"})
+        (output,) = response.json()["outputs"]
+        assert output == said if said else "MediaError" in output["error"]
 
 
 def test_a_picture_goes_through(service: TestClient) -> None:

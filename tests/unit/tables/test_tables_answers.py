@@ -27,6 +27,14 @@ SAMPLED = [
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k HAVING count(*) > 50000 ORDER BY k",
     "SELECT k, sum(x) AS s FROM t WHERE d < 20 + 15 * k GROUP BY k ORDER BY s DESC LIMIT 2",
     "SELECT sum(x) AS s FROM t WHERE d < (SELECT avg(d) FROM dim)",
+    "SELECT sum(x) AS s FROM t WHERE d IN (SELECT d FROM dim WHERE name = 'n1')",
+    "SELECT k, count(*) AS n FROM t WHERE d NOT IN (SELECT d FROM dim WHERE d < 40) GROUP BY k ORDER BY k",
+    "SELECT sum(x) AS s FROM t WHERE EXISTS (SELECT 1 FROM dim WHERE dim.d = t.d AND dim.name = 'n0')",
+    "SELECT sum(x) AS s FROM t WHERE x > (SELECT avg(d) FROM dim WHERE dim.d <> t.d)",
+    "SELECT sum(x) AS s FROM t o WHERE d < (SELECT max(d) FROM dim WHERE dim.d % 5 = o.k)",
+    "SELECT median(x) AS m, quantile_disc(x, 0.9) AS q FROM t WHERE d < 50",
+    "SELECT k, percentile_cont(0.25) WITHIN GROUP (ORDER BY x DESC) AS p FROM t GROUP BY 1 ORDER BY 1 DESC",
+    "SELECT name, median(x) FILTER (WHERE k > 1) AS m FROM t JOIN dim ON t.d = dim.d GROUP BY name ORDER BY name",
 ]
 
 
@@ -47,6 +55,11 @@ def test_a_sample_answers_within_the_error(con: suffice.Connection, sql: str) ->
 EXACT = {
     "SELECT count(DISTINCT x) AS n FROM t": "DISTINCT",
     "SELECT max(x) FROM t": "MAX",
+    "SELECT median(x), count(*) FROM t": "beside a quantile",
+    "SELECT quantile_cont(x, [0.1, 0.9]) FROM t": "one share",
+    "SELECT median(x - 500) AS m FROM t": "more than",
+    "SELECT k, median(x) AS m FROM t GROUP BY k ORDER BY median(x)": "ORDER BY a quantile",
+    "SELECT median(DATE '2020-01-01' + d) FROM t": "TIMESTAMP has no relative error",
     "SELECT sum(x), min(x) FROM t": "MIN",
     "SELECT count(*) FROM t": "catalogue",
     "SELECT x FROM t WHERE k = 1 AND part = 0 AND d = 3 ORDER BY x": "no aggregate",
@@ -59,9 +72,15 @@ EXACT = {
     "SELECT k, sum(x) FROM t GROUP BY ROLLUP (k) ORDER BY k": "ROLLUP",
     "SELECT k, sum(x) AS s FROM t GROUP BY k ORDER BY s LIMIT 1": "ASC",
     "SELECT count(*) FROM dim WHERE d < 7": "small",
-    "SELECT sum(x) FROM t WHERE d IN (SELECT d FROM dim WHERE name = 'n1')": "subquery",
-    "SELECT sum(x) FROM t UNION ALL SELECT sum(d) FROM dim": "UNION",
-    "SELECT sum(x) AS s FROM t WHERE x > (SELECT avg(d) FROM dim WHERE dim.d <> t.d)": "",
+    "SELECT sum(y) AS s FROM v WHERE d IN (SELECT d FROM dim)": "beside a view",
+    "SELECT sum(x) FROM t WHERE d IN (SELECT d FROM dim ORDER BY d LIMIT 5)": "each time",
+    "SELECT sum(x) FROM t WHERE d < (SELECT any_value(d) FROM dim WHERE dim.d <= t.d)": "order of rows",
+    "SELECT sum(x) FROM t WHERE x > (SELECT avg(x) FROM t AS u WHERE u.d = t.d)": "too many to read whole",
+    "SELECT sum(x) FROM t WHERE EXISTS (SELECT 1 FROM dim WHERE random() < 2 AND dim.d = t.d)": "each time",
+    "SELECT corr(x, x) AS c FROM t WHERE d = 5000": "more than",
+    "SELECT sum(x) FROM t UNION SELECT sum(d) FROM dim": "UNION",
+    "SELECT sum(d) FROM dim UNION ALL SELECT max(x) FROM t": "no SELECT of UNION ALL",
+    "SELECT sum(x) FROM t UNION ALL SELECT sum(d) FROM dim ORDER BY 1": "ORDER BY",
     "SELECT part, x, count(*) FROM t GROUP BY part, x, d ORDER BY ALL": "groups",
 }
 
@@ -73,6 +92,36 @@ def test_what_has_no_bound_is_exact_and_says_why(con: suffice.Connection, sql: s
     assert result.guarantee.tier == "exact"
     assert EXACT[sql].lower() in result.guarantee.method.lower()
     assert result.fetchall() == con.sql(sql).fetchall()
+
+
+def test_a_correlation_is_bounded_by_the_bounds_of_its_moments(tmp_path: Path) -> None:
+    with suffice.connect(tmp_path / "c.duckdb", progress=False) as con:
+        con.sample_always = True
+        con.sql(
+            "CREATE TABLE c AS SELECT u - 0.5 AS x, CASE WHEN range % 9 > 0 THEN u * 2 - 1"
+            " + ((hash(range + 1) % 100)::INT - 50) / 80 END AS y"
+            " FROM (SELECT range, hash(range) % 1000 / 1000 AS u FROM range(600000))"
+        )
+        con.scramble("c")
+        result = con.sql("SELECT corr(x, y) AS r, covar_samp(y, x) AS c, stddev(x) AS s FROM c WITHIN 20%", seed=2)
+        assert result.guarantee is not None and result.guarantee.tier == "finite-sample", str(result.guarantee)
+        assert con.audit(result).held
+
+
+def test_each_select_of_a_union_all_is_bounded(con: suffice.Connection) -> None:
+    sql = (
+        "SELECT 'all' AS what, sum(x) AS s FROM t UNION ALL SELECT name, sum(x) FROM t JOIN dim ON t.d = dim.d"
+        " GROUP BY name UNION ALL SELECT 'few', max(d) FROM dim UNION ALL SELECT 'half', median(x) FROM t WHERE d < 50"
+    )
+    result, exact = con.sql(sql + " WITHIN 20%", seed=1), con.sql(sql)
+    assert result.guarantee is not None and result.guarantee.tier == "finite-sample", str(result.guarantee)
+    assert result.arrow().schema == exact.arrow().schema
+    assert (len(result), result.guarantee.confidence, result.guarantee.details["rows_exact"]) == (5, 0.95, 1)
+    assert result.guarantee.intervals["s"][3] == (99.0, 99.0) and ("few", 99) in result.fetchall()
+    audit = con.audit(result)
+    assert audit.held and len(audit.checked) == 5
+    twice = con.sql("SELECT sum(x) AS s FROM t UNION ALL SELECT sum(d) FROM t WITHIN 20%", seed=1)
+    assert con.audit(twice).held and len(con.audit(twice).checked) == 2
 
 
 def test_a_quoted_name_and_a_join_that_multiplies_rows(con: suffice.Connection) -> None:
@@ -271,3 +320,18 @@ def test_where_reading_everything_is_as_fast_it_is_read(con: suffice.Connection)
     assert result.guarantee is not None and "ms of one core" in result.guarantee.method
     assert budget.guarantee is not None and budget.guarantee.tier == "exact"
     assert result.fetchall() == budget.fetchall() == con.sql("SELECT sum(x) AS s FROM t").fetchall()
+
+
+def test_the_pace_of_the_machine_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from suffice.tables import pace
+
+    paces = []
+    for _ in range(2):
+        monkeypatch.setattr(pace, "_KNOWN", {})
+        with suffice.connect(tmp_path / "p.duckdb", progress=False) as con:
+            con.sql("CREATE TABLE IF NOT EXISTS p AS SELECT range AS x FROM range(1000)")
+            con.sql("SELECT sum(x) AS s FROM p WITHIN 5%")
+            paces += con.sql("SELECT value FROM suffice.meta WHERE name LIKE 'seconds per value%'").fetchall()
+            assert list(pace._KNOWN.values()) == [float(paces[-1][0])]
+        monkeypatch.setattr(pace, "_calibrate", lambda reader: pytest.fail("it was measured again"))
+    assert len(paces) == 2 and paces[0] == paces[1] and 0 < float(paces[0][0]) < 1e-6

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
-from suffice.answer.tables.compose import composed
+from suffice.answer.tables.compose import composed, estimates_table
 from suffice.answer.tables.cost import Cost, exact_cost, require_large
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.answer.tables.looks import Look, Looks
 from suffice.answer.tables.not_again import remember, require_new
+from suffice.answer.tables.quantile_looks import QuantileLook, QuantileLooks, QuantilePlan, plan_quantiles
+from suffice.answer.tables.remembered_plans import remembered_plan
 from suffice.answer.tables.sampling_plan import SamplingPlan, plan_sampling
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.aggregate.ranked import has_quantiles
 from suffice.sql.plan import Bound
 from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.target import Target
+from suffice.store.database import quote
 from suffice.store.explained import one_line
+from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, in_transaction, snapshot
+from suffice.tables.source import UnreadableLayoutError
 
 if TYPE_CHECKING:
     from suffice.answer.guaranteed import Answer
+
+Plan = SamplingPlan | QuantilePlan
 
 CONFIDENCE = 0.95
 """Where the statement does not say."""
@@ -88,19 +99,18 @@ def require_table_target(target: Target) -> None:
         raise UsageError(f"CONFIDENCE {100 * target.confidence:g}%: less than 50% promises nothing")
 
 
-def prepared(asking: Asking, reader: Reader) -> tuple[SamplingPlan, Cost]:
+def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     """The plan and the exact cost; raises :class:`NotSampledError` when sampling is out before anything is read."""
-    from sqlglot import exp
-
     tree = asking.bound.tree
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
+    planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
     if asking.engine.sample_always:
-        plan = plan_sampling(tree, reader)
-        return plan, exact_cost(reader, plan)
+        plan = remembered_plan(reader, tree, planned, lambda made: made.source)
+        return plan, exact_cost(reader, plan.drawing)
     require_new(reader, tree, asking.target.error_relative_max, asking.confidence)
-    plan = plan_sampling(tree, reader)
-    cost = exact_cost(reader, plan)
+    plan = remembered_plan(reader, tree, planned, lambda made: made.source)
+    cost = exact_cost(reader, plan.drawing)
     cost.require_worth_sampling(asking.target.budget_s)
     return plan, cost
 
@@ -123,38 +133,58 @@ def _sampled(asking: Asking) -> Iterator[Answer]:
     require_samplable(asking)
     try:
         with snapshot(asking.engine.database) as reader:
+            if isinstance(tree := asking.bound.tree, exp.Union):
+                from suffice.answer.tables.union_parts import union_answer
+
+                yield union_answer(asking, tree, reader)
+                return
             plan, _ = prepared(asking, reader)
             asking.work.spend("plan", time.perf_counter() - started)
-            yield from _looked(asking, plan, reader)
+            for looks, look, sql, order in rows_of_looks(asking, plan, reader):
+                yield answer_of(asking, looks, look, sql, order)
+    except UnreadableLayoutError as error:
+        raise NotSampledError(str(error)) from error
     except duckdb.Error as error:  # whatever is wrong with the statement, the exact one says it best
         raise NotSampledError(one_line(error)) from error
 
 
-def _looked(asking: Asking, plan: SamplingPlan, reader: Reader) -> Iterator[Answer]:
-    looks = Looks(
-        plan, reader, asking.seed, asking.target.error_relative_max, asking.confidence, asking.deadline_s,
-        every=asking.work.is_streamed,
-    )  # fmt: skip
-    started = time.perf_counter()
+def rows_of_looks(
+    asking: Asking, plan: Plan, reader: Reader
+) -> Iterator[tuple[Looks | QuantileLooks, Look | QuantileLook, str, list[int]]]:
+    """Looks with the SQL that gives their rows until the next one, and the group of each row."""
+    looks = looks_at(asking, plan, reader, every=asking.work.is_streamed)
+    started, before = time.perf_counter(), asking.work.rows_read
     try:
         for look in looks.run():
             asking.work.spend("sample", time.perf_counter() - started)
-            asking.work.rows_read = looks.rows_read
-            with composed(asking.engine.database, reader, looks, look) as (sql, order):
-                yield _answer(asking, looks, look, sql, order)
+            asking.work.rows_read = before + looks.rows_read
+            table = estimates_table(looks.groups, look.shown, look.estimates())
+            with composed(asking.engine.database, reader, plan.query, (plan.names, plan.types), table) as (sql, order):
+                yield looks, look, sql, order
             started = time.perf_counter()
     except NotSampledError as error:
         remember(reader, asking.bound.tree, asking.target.error_relative_max, asking.confidence, str(error))
-        asking.work.rows_read = looks.rows_read
+        asking.work.rows_read = before + looks.rows_read
         asking.work.spend("sample", time.perf_counter() - started)
         raise
 
 
-def _answer(asking: Asking, looks: Looks, look: Look, sql: str, order: list[int]) -> Answer:
+def looks_at(asking: Asking, plan: Plan, reader: Reader, *, every: bool = False) -> Looks | QuantileLooks:
+    """The looks that answer `plan`."""
+    limits = asking.target.error_relative_max, asking.confidence, asking.deadline_s
+    if isinstance(plan, QuantilePlan):
+        return QuantileLooks(plan, reader, asking.seed, *limits, every=every)
+    return Looks(plan, reader, asking.seed, *limits, every=every)
+
+
+def answer_of(
+    asking: Asking, looks: Looks | QuantileLooks, look: Look | QuantileLook, sql: str, order: list[int]
+) -> Answer:
+    """A look as an answer."""
     from suffice.answer.guaranteed import Answer
 
     plan, source = looks.plan, looks.plan.source
-    ends = {plan.names[i]: look.intervals[f] for i, f in plan.asked.values.items()}
+    ends = {plan.names[i]: found for i, found in look.ends().items()}
     details = {"looks": look.number, "decided": look.decided, "drawn_from": source.method, "rows_total": source.rows}
     if plan.query.keys:
         details["groups_missing_rows_max"] = look.unseen_units_max * source.rows_per_unit_max
@@ -162,9 +192,9 @@ def _answer(asking: Asking, looks: Looks, look: Look, sql: str, order: list[int]
         target=asking.guarantee_target(),
         confidence=asking.confidence,
         tier="finite-sample",
-        method="betting on sums of units (anytime-valid)",
+        method=looks.method,
         intervals={n: [(float(low[g]), float(high[g])) for g in order] for n, (low, high) in ends.items()},
-        sampled=looks.tally.units,
+        sampled=looks.units,
         population=source.units,
         seed=asking.seed,
         assumptions=(_FINITE, *source.assumptions),
@@ -194,8 +224,19 @@ def _exact(asking: Asking, reason: NotSampledError) -> Answer:
 
 def _rows_of_tables(asking: Asking) -> int:
     """Rows of the stored tables that the statement names, as the catalogue has them."""
-    from sqlglot import exp
-
     names = {table.name.lower() for table in asking.bound.tree.find_all(exp.Table)}
-    sizes = asking.engine.database.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()")
+    database = asking.engine.database
+    if database.lake is not None or database.clickhouse is not None:
+        return _rows_of_views(Reader(database, database.connection), names)
+    sizes = database.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()")
     return sum(int(str(size or 0)) for name, size in sizes if name in names)
+
+
+def _rows_of_views(reader: Reader, names: Iterable[str]) -> int:
+    import duckdb
+
+    rows = 0
+    for name in names:
+        with suppress(duckdb.Error):  # the name of a CTE
+            rows += rows_of(reader, quote(name))
+    return rows

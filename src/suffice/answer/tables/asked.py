@@ -41,12 +41,13 @@ def asked_of(query: Decomposed, types: Sequence[str]) -> Asked:
     """What a statement with result columns of `types` asks; raises :class:`NotSampledError` when its order has no
     bound."""
     values = {i: f for i, f in enumerate(query.outputs) if f is not None}
-    rounding = {i: _rounding(types[i]) for i in values}
+    rounding = {i: rounding_of(types[i]) for i in values}
     order, limit = _ranking(query)
     return Asked(values, rounding, having_differences(query), order, limit)
 
 
-def _rounding(type_name: str) -> float:
+def rounding_of(type_name: str) -> float:
+    """How much a result column of a type may round off."""
     if type_name in ("DOUBLE", "FLOAT"):
         return 0.0
     if type_name.startswith("DECIMAL"):

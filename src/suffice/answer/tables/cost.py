@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from suffice.answer.tables.sampling_plan import SamplingPlan
+from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
-LOOKS_S = 0.04
+LOOKS_S = 0.02
 """CPU seconds of two looks beyond the reading: planning, statistics, composing the rows."""
 
 _VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look
@@ -44,13 +44,13 @@ class Cost:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 
 
-def exact_cost(reader: Reader, plan: SamplingPlan) -> Cost:
-    """Of `plan`'s statement."""
-    columns = 1 + len({c.name.lower() for c in plan.statement.find_all(exp.Column)})
-    rows = plan.source.rows + plan.rows_whole
+def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
+    """Of `drawing`'s statement."""
+    columns = 1 + len({c.name.lower() for c in drawing.statement.find_all(exp.Column)})
+    rows = drawing.source.rows + drawing.rows_whole
     values = rows * columns
     each = columns * seconds_per_value(reader)
-    return Cost(rows, values, rows * each, plan.rows_whole * each, plan.source.rows_per_unit_max == 1)
+    return Cost(rows, values, rows * each, drawing.rows_whole * each, drawing.source.rows_per_unit_max == 1)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:

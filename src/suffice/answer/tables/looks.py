@@ -18,11 +18,11 @@ from suffice.answer.tables.decision import Intervals, is_within, shown_groups
 from suffice.answer.tables.formula_interval import formula_interval
 from suffice.answer.tables.needs import Needs
 from suffice.answer.tables.sampling_plan import SamplingPlan
-from suffice.answer.tables.tally import Part, Tally
+from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import DRAWN_ROWS, unit_query
+from suffice.sql.aggregate.unit_query import DRAWN_ROWS
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
 
@@ -55,6 +55,15 @@ class Look:
     decided: bool
     unseen_units_max: int
 
+    def estimates(self) -> list[Floats]:
+        """[groups] of each aggregate of the statement."""
+        aggregates = self.needs.plan.query.aggregates
+        return [formula.value_and_gradient(self.needs.totals)[0] for _, formula in aggregates]
+
+    def ends(self) -> dict[int, tuple[Floats, Floats]]:
+        """By SELECT position: (low, high) [groups]."""
+        return {i: self.intervals[formula] for i, formula in self.needs.plan.asked.values.items()}
+
 
 class Looks:
     """The looks at one statement.
@@ -64,6 +73,8 @@ class Looks:
         deadline_s: on `time.perf_counter`, None for none.
         every: whether looks that decide nothing are wanted as well.
     """
+
+    method = "betting on sums of units (anytime-valid)"
 
     def __init__(
         self,
@@ -83,9 +94,17 @@ class Looks:
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
-        query = unit_query(plan.statement, plan.query, plan.table, plan.pairs(), rows_are_units=plan.rows_are_units)
-        self._unit_sql = reader.written(query)
-        plan.source.start(seed, plan.columns())
+        plan.source.start(seed, plan.drawing.columns())
+
+    @property
+    def groups(self) -> Groups:
+        """Met so far."""
+        return self.tally.groups
+
+    @property
+    def units(self) -> int:
+        """Drawn so far."""
+        return self.tally.units
 
     def run(self) -> Iterator[Look]:
         """Looks, the last one decided (or what the budget bought); raises :class:`NotSampledError` when all must be
@@ -125,10 +144,10 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        table = self.reader.table(self._unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
+        table = self.reader.table(plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
-        self.rows_read += drawn.rows + plan.rows_whole
+        self.rows_read += drawn.rows + plan.drawing.rows_whole
         for part in self.tally.read(table, drawn.units):
             self._require_in_range(part)
             self.claims.take(part, self._aims() if self.tally.units else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from suffice.answer.tables.formula_interval import formula_interval
 from suffice.answer.tables.sampling_plan import SamplingPlan
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
@@ -12,6 +13,19 @@ from suffice.sql.aggregate.having import having_verdict
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+_SHRINKS = 30
+_LEEWAY = 1.1  # of a width, for what interval arithmetic adds to the sum of first-order shares
+
+
+def value_ends(estimate: Floats, rounding: float, error_relative_max: float | None) -> tuple[Floats, Floats]:
+    """Values [groups] between which the truth must lie for `estimate` [groups], rounded, to be within the error."""
+    if error_relative_max is None:
+        return np.full_like(estimate, -np.inf), np.full_like(estimate, np.inf)
+    size = np.abs(estimate)
+    near = (size + rounding) / (1 + error_relative_max)
+    far = np.maximum(size - rounding, 0.0) / (1 - error_relative_max)
+    return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
 
 
 class Needs:
@@ -33,12 +47,9 @@ class Needs:
 
     def value_ends(self, position: int) -> tuple[Floats, Floats]:
         """Values [groups] between which a SELECT item must lie for its rounded estimate to be within the error."""
-        if self.error is None:
-            return np.full((2, self.totals.shape[1]), [[-np.inf], [np.inf]])[0], np.full(self.totals.shape[1], np.inf)
-        estimate, rounding = self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position]
-        size = np.abs(estimate)
-        near, far = (size + rounding) / (1 + self.error), np.maximum(size - rounding, 0.0) / (1 - self.error)
-        return np.where(estimate > 0, near, -far), np.where(estimate > 0, far, -near)
+        return value_ends(
+            self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position], self.error
+        )
 
     def half_widths(self) -> Floats:
         """[fractions, groups] that decide everything; infinite where nothing depends on it."""
@@ -52,14 +63,34 @@ class Needs:
         return result
 
     def _shared(self, formula: Formula, width: Floats) -> list[tuple[Fraction, Floats]]:
-        """The half-width of a formula made of several pieces, in shares that add up to it (to first order)."""
-        gradient, pieces = self.values[formula][1], sorted(formula.pieces())
+        """The half-width of a formula made of several pieces, in shares: equal ones, to first order.
+
+        A piece that hardly matters at first (a mean near 0 in a variance) does further out, so those that add most
+        shrink until the interval made of all pieces is about as narrow as wanted.
+        """
+        pieces = sorted(formula.pieces())
+        owns = [own for p in pieces if (own := fraction_of(Formula(piece=p))) is not None]
+        value, gradient = self.values[formula]
+        totals = self.totals[pieces]
+        ends = np.maximum(np.abs(self.plan.low[pieces]), np.abs(self.plan.high[pieces]))
+
+        def joint(reach: Floats) -> Floats:
+            low, high = formula_interval(formula, owns, totals - reach, totals + reach)
+            return np.maximum(high - value, value - low)
+
         with np.errstate(all="ignore"):
-            return [
-                (own, width / (len(pieces) * np.abs(gradient[p])))
-                for p in pieces
-                if (own := fraction_of(Formula(piece=p))) is not None
-            ]
+            share = np.nan_to_num(width / len(pieces) / np.abs(gradient[pieces]), nan=np.inf)
+            reach = np.fmin(share, self.plan.source.units * ends[:, None])
+            for _ in range(_SHRINKS):
+                whole = joint(reach)
+                wide = np.isfinite(width) & ~(whole <= _LEEWAY * width)
+                if not wide.any():
+                    break
+                adds = np.array([whole - joint(np.where(np.arange(len(pieces))[:, None] == p, 0.0, reach))
+                                 for p in range(len(pieces))])  # fmt: skip
+                adds = np.where(np.isnan(adds), reach > 0.5 * np.abs(totals), adds)
+                reach = np.where(wide & (adds >= adds.max(axis=0) / 2), reach * 0.6, reach)
+        return list(zip(owns, np.where(np.isfinite(width), reach, np.inf), strict=True))
 
     def _half_width(self, formula: Formula) -> Floats:
         """[groups]"""

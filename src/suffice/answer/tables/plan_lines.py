@@ -7,10 +7,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.engine import Engine
-from suffice.answer.tables.answers import Asking, prepared, require_samplable, require_table_target, table_answers
+from suffice.answer.tables.answers import (
+    Asking,
+    Plan,
+    looks_at,
+    prepared,
+    require_samplable,
+    require_table_target,
+    table_answers,
+)
 from suffice.answer.tables.cost import Cost
-from suffice.answer.tables.looks import Looks
-from suffice.answer.tables.sampling_plan import SamplingPlan
 from suffice.answer.work import Work
 from suffice.sql.aggregate.from_tables import table_name_sql
 from suffice.sql.aggregate.not_sampled import NotSampledError
@@ -53,18 +59,18 @@ def _predicted(asking: Asking) -> list[str]:
         return [f"  exact: {one_line(error)}"]
 
 
-def _choice(asking: Asking, plan: SamplingPlan, cost: Cost, reader: Reader) -> Iterator[str]:
-    name, source = table_name_sql(plan.table, "duckdb"), plan.source
-    whole = stored_bytes(reader, name, plan.columns())
+def _choice(asking: Asking, plan: Plan, cost: Cost, reader: Reader) -> Iterator[str]:
+    name, source = table_name_sql(plan.drawing.table, "duckdb"), plan.source
+    whole = stored_bytes(reader, name, plan.drawing.columns())
     yield f"  sample {name}: {source.method}, {source.units:,} units of {source.rows:,} rows"
-    yield from [f"  read whole: {plan.rows_whole:,} rows of joined tables"] if plan.rows_whole else []
+    yield from [f"  read whole: {plan.drawing.rows_whole:,} rows of joined tables"] if plan.drawing.rows_whole else []
     if asking.target.error_relative_max is not None:
-        looks = Looks(plan, reader, asking.seed, asking.target.error_relative_max, asking.confidence)
+        looks = looks_at(asking, plan, reader)
         share = looks.predict() / source.units
         asking.work.rows_read += looks.rows_read
         yield (
             f"  predicted: {share:.2%} of {name}, about {share * source.rows:,.0f} rows{_bytes(share * whole)}"
-            f" (from a first draw of {looks.tally.units:,} units)"
+            f" (from a first draw of {looks.units:,} units)"
         )
     yield f"  exact plan: {cost.rows:,} rows{_bytes(whole)}, about {1e3 * cost.seconds:,.0f} ms"
 

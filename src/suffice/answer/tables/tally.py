@@ -37,6 +37,10 @@ class Groups:
         tuples = zip(*(column.to_pylist() for column in columns), strict=True)
         return np.array([self.index.setdefault(t, len(self.index)) for t in tuples], np.int64)
 
+    def number_all(self) -> None:
+        """The one group of a statement without keys is there, even where no row is."""
+        self.index.setdefault((), 0)
+
     def __len__(self) -> int:
         return len(self.index)
 

@@ -21,12 +21,18 @@ _USER_COMMENT = 0x9286
 _ASCII = b"ASCII\0\0\0"
 
 
-def write_clip(path: Path, frames: Iterable[Image], fps: float, settings: Settings) -> int:
+def write_clip(
+    path: Path,
+    frames: Iterable[Image],
+    fps: float,
+    settings: Settings,
+    until: type[BaseException] = KeyboardInterrupt,
+) -> int:
     """Write `frames` to `path`; returns how many.
 
     The format is that of the suffix: ``.mp4`` (H.264, yuv420p), ``.webm`` (VP9), ``.gif``, ``.webp``, ``.png``
     (animated when there is more than one frame); without a suffix, a folder of numbered PNGs. When the frames stop with
-    :class:`KeyboardInterrupt`, what came before is written, and then it is raised again.
+    `until`, what came before is written, and then it is raised again.
 
     Raises:
         UsageError: another suffix.
@@ -34,7 +40,7 @@ def write_clip(path: Path, frames: Iterable[Image], fps: float, settings: Settin
     """
     check_format(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = _UntilInterrupted(frames)
+    kept = _Until(frames, until)
     writer = _WRITERS[path.suffix.lower()]
     if path.suffix:
         partial = path.with_name(f".{path.name}.part{path.suffix}")
@@ -45,8 +51,8 @@ def write_clip(path: Path, frames: Iterable[Image], fps: float, settings: Settin
             partial.unlink(missing_ok=True)
     else:
         count = writer(path, _some(kept, path), fps, settings)
-    if kept.interrupted:
-        raise KeyboardInterrupt
+    if kept.reason:
+        raise kept.reason
     return count
 
 
@@ -57,17 +63,18 @@ def check_format(path: Path) -> None:
         raise UsageError(f"{path.name!r}: clips are written as {', '.join(known)}{nearest(path.suffix, known)}")
 
 
-class _UntilInterrupted:
-    """Frames until the user has enough; then they just end, and `interrupted` says why."""
+class _Until:
+    """Frames until somebody has enough; then they just end, and `reason` is what ended them."""
 
-    def __init__(self, frames: Iterable[Image]) -> None:
-        self._frames, self.interrupted = frames, False
+    def __init__(self, frames: Iterable[Image], until: type[BaseException]) -> None:
+        self._frames, self._until = frames, until
+        self.reason: BaseException | None = None
 
     def __iter__(self) -> Iterator[Image]:
         try:
             yield from self._frames
-        except KeyboardInterrupt:
-            self.interrupted = True
+        except self._until as reason:
+            self.reason = reason
 
 
 def _some(frames: Iterable[Image], path: Path) -> Iterator[Image]:

@@ -36,7 +36,7 @@ def injected(unet: Any, motion: Motion | None) -> Iterator[Frames]:
     try:
         if motion is not None:
             check_fits(unet, motion)
-            handles += [_hook(place, layer, motion, frames) for place, layer in _pairs(unet, motion.adapter)]
+            handles += [_hook(place, layer, motion, frames) for place, layer in motion_places(unet, motion.adapter)]
             if motion.kind.norm_over_frames:
                 handles += norm_over_frames(unet, frames)
         yield frames
@@ -64,7 +64,7 @@ def check_fits(unet: Any, motion: Motion) -> None:
         raise UsageError(f"{motion.where} has {layers} layers in its blocks, this UNet {resnets}")
 
 
-def _pairs(unet: Any, adapter: Any) -> Iterator[tuple[Any, Any]]:
+def motion_places(unet: Any, adapter: Any) -> Iterator[tuple[Any, Any]]:
     """Each motion layer with the module of the UNet after which it runs."""
     blocks = [*zip(unet.down_blocks, adapter.down_blocks, strict=True)]
     blocks += zip(unet.up_blocks, adapter.up_blocks, strict=True)

@@ -10,13 +10,19 @@ import grpc
 import numpy as np
 
 from suffice.errors import SufficeError
+from suffice.federated.aggregate.secure.fixed_point import Words
 from suffice.federated.arrays import Floats32
 from suffice.federated.checkin import federation_pb2 as pb
+from suffice.federated.checkin.refused import RefusedError
+from suffice.federated.checkin.secure_device import SecureDevice
+from suffice.federated.checkin.secure_round import words_of
 from suffice.federated.checkin.service import CHUNK_BYTES
 from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 from suffice.federated.devices.protocol import Trainer
 
 _Message = TypeVar("_Message")
+_ROUND_LOST = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED)
+"""The round went on without this device, is over, or took so long that its token is too old."""
 _PATH = "/suffice.federated.Federation/"
 
 
@@ -29,14 +35,24 @@ class Turn(NamedTuple):
 
 
 class FederationClient:
-    """Talks to any replica at `address`. `root_certificates` (PEM) turns TLS on."""
+    """Talks to any replica at `address`. `root_certificates` (PEM) turns TLS on; `own` (key, certificate chain; PEM) is
+    what the device shows to a replica that asks who it is: its certificate must be for the name `client`."""
 
-    def __init__(self, address: str, client: str, task: str, *, root_certificates: bytes | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        client: str,
+        task: str,
+        *,
+        root_certificates: bytes | None = None,
+        own: tuple[bytes, bytes] | None = None,
+    ) -> None:
         self._client, self._task = client, task
         if root_certificates is None:
             self._channel = grpc.insecure_channel(address)
         else:
-            self._channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(root_certificates))
+            credentials = grpc.ssl_channel_credentials(root_certificates, *(own or ()))
+            self._channel = grpc.secure_channel(address, credentials)
         call = self._channel
         self._check_in = call.unary_unary(
             _PATH + "CheckIn", pb.CheckInRequest.SerializeToString, pb.CheckInReply.FromString
@@ -44,6 +60,7 @@ class FederationClient:
         self._download = call.unary_stream(
             _PATH + "Download", pb.DownloadRequest.SerializeToString, pb.Chunk.FromString
         )
+        self._secure = call.unary_unary(_PATH + "Secure", pb.SecureStep.SerializeToString, pb.SecureOutcome.FromString)
         self._upload = call.stream_unary(_PATH + "Upload", pb.UploadPart.SerializeToString, pb.Receipt.FromString)
 
     def close(self) -> None:
@@ -56,13 +73,8 @@ class FederationClient:
             reply = self.check_in(layout_digest)
             if reply.WhichOneof("answer") == "come_back_in_s":
                 return Turn(None, reply.come_back_in_s)
-            assignment = reply.assignment
-            weights = self.download(assignment)
-            trainer.set_weights(weights)
-            loss = trainer.evaluate()
-            trainer.train_steps(assignment.local_steps, assignment.batch_size, assignment.learning_rate)
-            delta = trainer.get_weights() - weights
-            return Turn(self.upload(assignment.token, layout_digest, delta, trainer.samples, loss), 0.0)
+            work = self._work_under_masks if reply.assignment.secure_threshold else self._work
+            return Turn(work(reply.assignment, trainer, layout_digest), 0.0)
         except grpc.RpcError as error:
             raise SufficeError(f"{self._task}: {error.details()} ({error.code().name.lower()})") from None
 
@@ -79,13 +91,57 @@ class FederationClient:
     def upload(self, token: bytes, layout_digest: str, delta: Floats32, samples: int, loss: float) -> pb.Receipt:
         """Send an update; sending it again is harmless."""
         data = weights_to_bytes(np.asarray(delta))
-        header = pb.UploadHeader(
-            token=token,
-            layout_digest=layout_digest,
-            samples=samples,
-            loss_mean=loss,
-            sha256=hashlib.sha256(data).digest(),
-        )
+        header = pb.UploadHeader(token=token, layout_digest=layout_digest, samples=samples, loss_mean=loss)
+        return self._send(header, data)
+
+    def join_secure(self, assignment: pb.Assignment) -> SecureDevice:
+        """Become a member of a round whose updates are summed under masks; returns once the members are settled."""
+
+        def ask(step: str, body: bytes) -> pb.SecureOutcome:
+            request = pb.SecureStep(token=assignment.token, step=step, body=body)
+            return _typed(self._secure(request, timeout=30.0), pb.SecureOutcome)
+
+        device = SecureDevice(assignment.secure_threshold, ask)
+        device.join()
+        return device
+
+    def upload_masked(self, token: bytes, layout_digest: str, words: Words) -> pb.Receipt:
+        """Send an update under its masks; sending it again is harmless."""
+        header = pb.UploadHeader(token=token, layout_digest=layout_digest, masked=True)
+        return self._send(header, words.astype("<u8").tobytes())
+
+    def _work(self, assignment: pb.Assignment, trainer: Trainer, layout_digest: str) -> pb.Receipt:
+        delta, loss = self._trained(assignment, trainer)
+        return self.upload(assignment.token, layout_digest, delta, trainer.samples, loss)
+
+    def _work_under_masks(self, assignment: pb.Assignment, trainer: Trainer, layout_digest: str) -> pb.Receipt:
+        receipt = pb.Receipt()
+        try:
+            device = self.join_secure(assignment)
+            delta, loss = self._trained(assignment, trainer)
+            words = device.masked(words_of(delta, trainer.samples, loss))
+            receipt = self.upload_masked(assignment.token, layout_digest, words)
+            if receipt.accepted:
+                device.finish()
+        except RefusedError as refusal:
+            return pb.Receipt(accepted=False, reason=str(refusal))
+        except grpc.RpcError as error:
+            if error.code() not in _ROUND_LOST:
+                raise
+            if error.code() is not grpc.StatusCode.ABORTED or not receipt.accepted:
+                return pb.Receipt(accepted=False, reason=error.details())
+        return receipt
+
+    def _trained(self, assignment: pb.Assignment, trainer: Trainer) -> tuple[Floats32, float]:
+        """The update ``[P]``, and the loss of the model received."""
+        weights = self.download(assignment)
+        trainer.set_weights(weights)
+        loss = trainer.evaluate()
+        trainer.train_steps(assignment.local_steps, assignment.batch_size, assignment.learning_rate)
+        return trainer.get_weights() - weights, loss
+
+    def _send(self, header: pb.UploadHeader, data: bytes) -> pb.Receipt:
+        header.sha256 = hashlib.sha256(data).digest()
         return _typed(self._upload(_parts(header, data), timeout=600.0), pb.Receipt)
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from suffice.errors import UsageError
 from suffice.federated.checkin.client import FederationClient
-from suffice.federated.checkin.store import Store, TaskSettings
+from suffice.federated.checkin.stores import Store, TaskSettings
 from suffice.federated.config import FederatedConfig
 from suffice.federated.devices.pytorch import TorchTrainer
 from suffice.federated.layout import Layout
 from suffice.federated.simulation.parts import make_task, optimiser_name, server_rate
 
 _POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi")
+_SIMULATED_ONLY = ("privacy", "compression", "momentum", "weight_decay")
 _ASK_AGAIN_MAX_S = 2.0
 
 
@@ -28,6 +29,11 @@ def create(store: Store, name: str, config: FederatedConfig) -> TaskSettings:
     if config.gradient_policy not in _POLICIES or config.mode != "sync" or config.robust != "none":
         wanted = ", ".join(_POLICIES)
         raise UsageError(f"a deployment folds in a tree: mode sync, robust none, gradient_policy one of {wanted}")
+    for key in _SIMULATED_ONLY:
+        if getattr(config, key) != getattr(FederatedConfig, key):
+            raise UsageError(f"{key} {getattr(config, key)!r}: simulated only, a deployment would leave it out")
+    if config.secure_threshold and not config.num_participants / 2 < config.secure_threshold <= config.num_participants:
+        raise UsageError("secure_threshold must be more than half of num_participants, and not more than all")
     task = make_task(config)
     module = task.model(config.seed)
     layout = Layout.of(module)
@@ -46,22 +52,31 @@ def create(store: Store, name: str, config: FederatedConfig) -> TaskSettings:
         batch_size=config.batch_size,
         local_steps=config.local_steps or 5,
         statistics=_statistics(layout),
+        secure_threshold=config.secure_threshold,
+        secure_step_s=min(config.deadline_s / 4, 60.0),
     )
     store.create_task(name, settings, layout.flatten(module.state_dict()), time.time())
     return settings
 
 
 def join(
-    address: str, name: str, config: FederatedConfig, client: int, turns: int, *, certificates: bytes | None = None
+    address: str,
+    name: str,
+    config: FederatedConfig,
+    client: int,
+    turns: int,
+    *,
+    certificates: bytes | None = None,
+    own: tuple[bytes, bytes] | None = None,
 ) -> Iterator[bool]:
-    """Be device `client` of the task of `config`: check in, train and send until `turns` updates were taken.
+    """Be ``device-CLIENT`` of the task of `config`: check in, train and send until `turns` updates were taken.
 
     Yields True for an update that was taken, False for one that was refused or had been sent before.
     """
     task = make_task(config)
     data, module = task.gather(np.array([client])), task.model(config.seed)
     trainer, digest = TorchTrainer(module, data.x, data.y, task.loss), Layout.of(module).digest
-    device = FederationClient(address, f"device-{client}", name, root_certificates=certificates)
+    device = FederationClient(address, f"device-{client}", name, root_certificates=certificates, own=own)
     try:
         while turns > 0:
             receipt, wait_s = device.take_turn(trainer, digest)
@@ -71,6 +86,9 @@ def join(
             taken = receipt.accepted and not receipt.duplicate
             turns -= taken
             yield taken
+            if not taken:
+                # The round has what this device can give: the next one is worth waiting for.
+                time.sleep(_ASK_AGAIN_MAX_S / 4)
     finally:
         device.close()
 

@@ -24,29 +24,49 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*suffice/federated/checkin/federation.proto\x12\x11suffice.federated\"E\n\x0e\x43heckInRequest\x12\x0e\n\x06\x63lient\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x15\n\rlayout_digest\x18\x03 \x01(\t\"\x93\x01\n\nAssignment\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07weights\x18\x03 \x01(\x03\x12\x14\n\x0c\x65xpires_in_s\x18\x04 \x01(\x01\x12\x15\n\rlearning_rate\x18\x05 \x01(\x01\x12\x12\n\nbatch_size\x18\x06 \x01(\x03\x12\x13\n\x0blocal_steps\x18\x07 \x01(\x03\"g\n\x0c\x43heckInReply\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.suffice.federated.AssignmentH\x00\x12\x18\n\x0e\x63ome_back_in_s\x18\x02 \x01(\x01H\x00\x42\x08\n\x06\x61nswer\" \n\x0f\x44ownloadRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"h\n\x0cUploadHeader\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rlayout_digest\x18\x02 \x01(\t\x12\x0f\n\x07samples\x18\x03 \x01(\x03\x12\x11\n\tloss_mean\x18\x04 \x01(\x01\x12\x0e\n\x06sha256\x18\x05 \x01(\x0c\"W\n\nUploadPart\x12\x31\n\x06header\x18\x01 \x01(\x0b\x32\x1f.suffice.federated.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\">\n\x07Receipt\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x11\n\tduplicate\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t2\xee\x01\n\nFederation\x12M\n\x07\x43heckIn\x12!.suffice.federated.CheckInRequest\x1a\x1f.suffice.federated.CheckInReply\x12J\n\x08\x44ownload\x12\".suffice.federated.DownloadRequest\x1a\x18.suffice.federated.Chunk0\x01\x12\x45\n\x06Upload\x12\x1d.suffice.federated.UploadPart\x1a\x1a.suffice.federated.Receipt(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*suffice/federated/checkin/federation.proto\x12\x11suffice.federated\"E\n\x0e\x43heckInRequest\x12\x0e\n\x06\x63lient\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x15\n\rlayout_digest\x18\x03 \x01(\t\"\xad\x01\n\nAssignment\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07weights\x18\x03 \x01(\x03\x12\x14\n\x0c\x65xpires_in_s\x18\x04 \x01(\x01\x12\x15\n\rlearning_rate\x18\x05 \x01(\x01\x12\x12\n\nbatch_size\x18\x06 \x01(\x03\x12\x13\n\x0blocal_steps\x18\x07 \x01(\x03\x12\x18\n\x10secure_threshold\x18\x08 \x01(\x03\"g\n\x0c\x43heckInReply\x12\x33\n\nassignment\x18\x01 \x01(\x0b\x32\x1d.suffice.federated.AssignmentH\x00\x12\x18\n\x0e\x63ome_back_in_s\x18\x02 \x01(\x01H\x00\x42\x08\n\x06\x61nswer\" \n\x0f\x44ownloadRequest\x12\r\n\x05token\x18\x01 \x01(\x0c\"\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"x\n\x0cUploadHeader\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x15\n\rlayout_digest\x18\x02 \x01(\t\x12\x0f\n\x07samples\x18\x03 \x01(\x03\x12\x11\n\tloss_mean\x18\x04 \x01(\x01\x12\x0e\n\x06sha256\x18\x05 \x01(\x0c\x12\x0e\n\x06masked\x18\x06 \x01(\x08\"W\n\nUploadPart\x12\x31\n\x06header\x18\x01 \x01(\x0b\x32\x1f.suffice.federated.UploadHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\">\n\x07Receipt\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x11\n\tduplicate\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\"7\n\nSecureStep\x12\r\n\x05token\x18\x01 \x01(\x0c\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"D\n\rSecureOutcome\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\x16\n\x0e\x61sk_again_in_s\x18\x02 \x01(\x01\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"\x89\x01\n\x08Numbered\x12\x39\n\x07\x65ntries\x18\x01 \x03(\x0b\x32(.suffice.federated.Numbered.EntriesEntry\x12\x12\n\nown_number\x18\x02 \x01(\x05\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"\xe8\x01\n\x08Revealed\x12<\n\town_masks\x18\x01 \x03(\x0b\x32).suffice.federated.Revealed.OwnMasksEntry\x12<\n\tmask_keys\x18\x02 \x03(\x0b\x32).suffice.federated.Revealed.MaskKeysEntry\x1a/\n\rOwnMasksEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\x1a/\n\rMaskKeysEntry\x12\x0b\n\x03key\x18\x01 \x01(\x05\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\x32\xb9\x02\n\nFederation\x12M\n\x07\x43heckIn\x12!.suffice.federated.CheckInRequest\x1a\x1f.suffice.federated.CheckInReply\x12J\n\x08\x44ownload\x12\".suffice.federated.DownloadRequest\x1a\x18.suffice.federated.Chunk0\x01\x12\x45\n\x06Upload\x12\x1d.suffice.federated.UploadPart\x1a\x1a.suffice.federated.Receipt(\x01\x12I\n\x06Secure\x12\x1d.suffice.federated.SecureStep\x1a .suffice.federated.SecureOutcomeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'suffice.federated.checkin.federation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_NUMBERED_ENTRIESENTRY']._loaded_options = None
+  _globals['_NUMBERED_ENTRIESENTRY']._serialized_options = b'8\001'
+  _globals['_REVEALED_OWNMASKSENTRY']._loaded_options = None
+  _globals['_REVEALED_OWNMASKSENTRY']._serialized_options = b'8\001'
+  _globals['_REVEALED_MASKKEYSENTRY']._loaded_options = None
+  _globals['_REVEALED_MASKKEYSENTRY']._serialized_options = b'8\001'
   _globals['_CHECKINREQUEST']._serialized_start=65
   _globals['_CHECKINREQUEST']._serialized_end=134
   _globals['_ASSIGNMENT']._serialized_start=137
-  _globals['_ASSIGNMENT']._serialized_end=284
-  _globals['_CHECKINREPLY']._serialized_start=286
-  _globals['_CHECKINREPLY']._serialized_end=389
-  _globals['_DOWNLOADREQUEST']._serialized_start=391
-  _globals['_DOWNLOADREQUEST']._serialized_end=423
-  _globals['_CHUNK']._serialized_start=425
-  _globals['_CHUNK']._serialized_end=446
-  _globals['_UPLOADHEADER']._serialized_start=448
-  _globals['_UPLOADHEADER']._serialized_end=552
-  _globals['_UPLOADPART']._serialized_start=554
-  _globals['_UPLOADPART']._serialized_end=641
-  _globals['_RECEIPT']._serialized_start=643
-  _globals['_RECEIPT']._serialized_end=705
-  _globals['_FEDERATION']._serialized_start=708
-  _globals['_FEDERATION']._serialized_end=946
+  _globals['_ASSIGNMENT']._serialized_end=310
+  _globals['_CHECKINREPLY']._serialized_start=312
+  _globals['_CHECKINREPLY']._serialized_end=415
+  _globals['_DOWNLOADREQUEST']._serialized_start=417
+  _globals['_DOWNLOADREQUEST']._serialized_end=449
+  _globals['_CHUNK']._serialized_start=451
+  _globals['_CHUNK']._serialized_end=472
+  _globals['_UPLOADHEADER']._serialized_start=474
+  _globals['_UPLOADHEADER']._serialized_end=594
+  _globals['_UPLOADPART']._serialized_start=596
+  _globals['_UPLOADPART']._serialized_end=683
+  _globals['_RECEIPT']._serialized_start=685
+  _globals['_RECEIPT']._serialized_end=747
+  _globals['_SECURESTEP']._serialized_start=749
+  _globals['_SECURESTEP']._serialized_end=804
+  _globals['_SECUREOUTCOME']._serialized_start=806
+  _globals['_SECUREOUTCOME']._serialized_end=874
+  _globals['_NUMBERED']._serialized_start=877
+  _globals['_NUMBERED']._serialized_end=1014
+  _globals['_NUMBERED_ENTRIESENTRY']._serialized_start=968
+  _globals['_NUMBERED_ENTRIESENTRY']._serialized_end=1014
+  _globals['_REVEALED']._serialized_start=1017
+  _globals['_REVEALED']._serialized_end=1249
+  _globals['_REVEALED_OWNMASKSENTRY']._serialized_start=1153
+  _globals['_REVEALED_OWNMASKSENTRY']._serialized_end=1200
+  _globals['_REVEALED_MASKKEYSENTRY']._serialized_start=1202
+  _globals['_REVEALED_MASKKEYSENTRY']._serialized_end=1249
+  _globals['_FEDERATION']._serialized_start=1252
+  _globals['_FEDERATION']._serialized_end=1565
 # @@protoc_insertion_point(module_scope)

@@ -13,25 +13,26 @@ import numpy as np
 
 from suffice.federated.aggregate.partial import Partial, fold, partial_of
 from suffice.federated.aggregate.weightings import by_samples
-from suffice.federated.checkin.store import Store, StoredUpdate
+from suffice.federated.checkin.partials import get_partial, put_partial
+from suffice.federated.checkin.stores import Store, StoredUpdate, open_store
 from suffice.federated.checkin.tree import Node, children
 from suffice.federated.updates import Updates
 
 
 def fold_node(store: Store, task: str, version: int, node: Node, updates: int) -> None:
     """Fold `node` of the tree over `updates` updates, unless it is done."""
-    if store.partial(task, version, node) is not None:
+    if get_partial(store, task, version, node) is not None:
         return
     settings = store.settings(task)
     below = children(node, updates, settings.fan_in)
     if node.level == 0:
         parts = [_partial(update) for update in store.uploads(task, version, below, settings.size)]
     else:
-        found = [store.partial(task, version, Node(node.level - 1, index)) for index in below]
+        found = [get_partial(store, task, version, Node(node.level - 1, index)) for index in below]
         parts = [part for part in found if part is not None]
     if len(parts) != len(below):
         raise LookupError(f"{node} of version {version} needs {len(below)} children, found {len(parts)}")
-    store.put_partial(task, version, node, fold(parts, settings.size))
+    put_partial(store, task, version, node, fold(parts, settings.size))
 
 
 def _partial(update: StoredUpdate) -> Partial:
@@ -43,4 +44,4 @@ def _partial(update: StoredUpdate) -> Partial:
 if __name__ == "__main__":
     path, name, *numbers = sys.argv[1:]
     model_version, count, node_level, node_index = map(int, numbers)
-    fold_node(Store(path), name, model_version, Node(node_level, node_index), count)
+    fold_node(open_store(path), name, model_version, Node(node_level, node_index), count)

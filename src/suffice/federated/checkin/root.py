@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from suffice.errors import SufficeError
-from suffice.federated.aggregate.optimisers import make_optimiser
-from suffice.federated.arrays import Bools, State
 from suffice.federated.checkin.leaf import fold_node
-from suffice.federated.checkin.store import RoundStatus, Store, TaskSettings
+from suffice.federated.checkin.partials import folded, get_partial
+from suffice.federated.checkin.publish import publish
+from suffice.federated.checkin.secure_round import advance_secure
+from suffice.federated.checkin.stores import RoundStatus, Store, TaskSettings, open_store
 from suffice.federated.checkin.tree import Node, levels
 
 Fold = Callable[[list[Node], int, int], None]
@@ -34,8 +33,10 @@ def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
     is still open.
     """
     settings, status = store.settings(task), store.status(task)
+    if settings.secure_threshold:
+        return advance_secure(store, task, settings, status, now_s)
     if status.reports is None:
-        _fold_missing(store, task, status.version, fold, status.received, full_only=True)
+        _fold_missing(store, task, status.version, fold, status.placed, full_only=True)
         if not _due(settings, status, now_s):
             if now_s - status.opened_s >= settings.round_s:
                 store.extend_round(task, status.version, now_s)
@@ -44,7 +45,9 @@ def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
         status = store.status(task)
     reports = status.reports or 0
     _fold_missing(store, task, status.version, fold, reports, full_only=False)
-    _publish(store, task, settings, status.version, reports, now_s)
+    top = get_partial(store, task, status.version, Node(len(levels(reports, settings.fan_in)) - 1, 0))
+    if top is not None:
+        publish(store, task, settings, status.version, top, now_s)
     return True
 
 
@@ -90,10 +93,13 @@ def _fold_missing(store: Store, task: str, version: int, fold: Fold, updates: in
     for level, width in _levels(updates, fan_in, full_only):
         wanted = [Node(level, index) for index in range(width)]
         for _ in range(_ATTEMPTS):
-            done = store.folded(task, version)
+            done = folded(store, task, version)
             if not (missing := [node for node in wanted if node not in done]):
                 break
             fold(missing, version, updates)
+            if store.status(task).version > version:
+                # Another root was sooner, and has cleared away what would be folded here.
+                return
         else:
             raise SufficeError(f"{task} version {version}: {len(missing)} nodes of level {level} cannot be folded")
 
@@ -105,33 +111,13 @@ def _levels(updates: int, fan_in: int, full_only: bool) -> Iterator[tuple[int, i
         yield from enumerate(levels(updates, fan_in))
 
 
-def _publish(store: Store, task: str, settings: TaskSettings, version: int, reports: int, now_s: float) -> None:
-    top = store.partial(task, version, Node(len(levels(reports, settings.fan_in)) - 1, 0))
-    memory: State = store.memory(task, version)
-    if top is None or "weights" not in memory:
-        return
-    optimiser = make_optimiser(settings.optimiser, settings.server_learning_rate)
-    weights = memory.pop("weights").astype(np.float64)
-    if memory:
-        optimiser.restore(memory)
-    weights = optimiser.step(weights, top.mean, _trained(settings))
-    store.add_model(task, version + 1, weights, optimiser.state(), now_s)
-
-
-def _trained(settings: TaskSettings) -> Bools:
-    trained = np.ones(settings.size, dtype=bool)
-    for first, last in settings.statistics:
-        trained[first:last] = False
-    return trained
-
-
 def run_root(path: str | Path, task: str, workers: int = 2, until_version: int | None = None) -> Iterator[int]:
     """Bring `task` on for ever, or until the model `until_version` is out; yields each version as it is published.
 
     Any number of roots may run at once, and any of them may be killed: what one has done the others find done.
     """
-    store = Store(path)
-    fold = fold_in_processes(path, task, workers)
+    store = open_store(path)
+    fold = fold_in_processes(store.where, task, workers)
     while until_version is None or store.status(task).version < until_version:
         if advance(store, task, fold, time.time()):
             yield store.status(task).version

@@ -1,8 +1,8 @@
 """A replica: answers devices over gRPC and remembers nothing.
 
-python -m suffice.federated.checkin.service STORE PORT [KEY CERTIFICATES]
+python -m suffice.federated.checkin.service STORE PORT [KEY CERTIFICATES [CLIENT_AUTHORITY]]
 
-The signing secret (16 bytes or more) is read from stdin; KEY and CERTIFICATES are PEM files and turn TLS on.
+The signing secret (16 bytes or more) is read from stdin; the others are PEM files, as in :class:`Tls`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,16 @@ import numpy as np
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
-from suffice.federated.checkin.store import RoundStatus, Store, StoredUpdate, TaskSettings
+from suffice.federated.checkin.refused import RefusedError, RoundOverError
+from suffice.federated.checkin.secure_round import STEPS, is_full, masked_bytes, put_masked, take_step
+from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
 from suffice.federated.checkin.wire import weights_from_bytes
 
 CHUNK_BYTES = 1 << 20
 MESSAGE_BYTES_MAX = 2 << 20
 _STATUS_S = 0.2
+_SECURE_ASK_AGAIN_MAX_S = 0.5
 _NAME_MAX = 200
 
 
@@ -41,17 +44,17 @@ class Limits:
     calls: int = 2000
 
 
-class RefusedError(Exception):
-    """An upload that will not be used; the device is told why."""
-
-
 class Federation:
-    """The three calls of ``federation.proto``. `secret` signs tokens and must be the same on every replica."""
+    """The calls of ``federation.proto``. `secret` signs tokens and must be the same on every replica; with
+    `names_checked` a device may only use the name its certificate is for."""
 
-    def __init__(self, store: Store, secret: bytes, limits: Limits | None = None) -> None:
+    def __init__(
+        self, store: Store, secret: bytes, limits: Limits | None = None, *, names_checked: bool = False
+    ) -> None:
         if len(secret) < 16:
             raise SufficeError("the signing secret must have at least 16 bytes")
         self._store, self._secret, self._limits = store, secret, limits or Limits()
+        self._names_checked = names_checked
         self._writing = threading.Lock()
         self._known: dict[str, tuple[float, TaskSettings, RoundStatus]] = {}
 
@@ -59,6 +62,8 @@ class Federation:
         """Hand out a task, or say when to come back."""
         if not 0 < len(request.client) <= _NAME_MAX or len(request.task) > _NAME_MAX:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "client and task must be names of 1 to 200 letters")
+        if self._names_checked and request.client.encode() not in context.auth_context().get("x509_common_name", []):
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the certificate is for another name")
         try:
             settings, status = self._look(request.task)
         except SufficeError as error:
@@ -74,7 +79,7 @@ class Federation:
     async def download(self, request: pb.DownloadRequest, context: Any) -> AsyncIterator[pb.Chunk]:
         """The model the token is for, in chunks."""
         token = await self._token(request.token, context)
-        data = self._store.weights_bytes(token.task, token.version)
+        data = await asyncio.to_thread(self._store.weights_bytes, token.task, token.version)
         for first in range(0, len(data), CHUNK_BYTES):
             yield pb.Chunk(data=data[first : first + CHUNK_BYTES])
 
@@ -88,7 +93,7 @@ class Federation:
                 header = first.header  # type: ignore[union-attr]
                 token = await self._token(header.token, context)
                 settings = self._look(token.task)[0]
-                data = await _read(parts, 4 * settings.size)
+                data = await _read(parts, masked_bytes(settings) if settings.secure_threshold else 4 * settings.size)
         except TimeoutError:
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"an upload may take {self._limits.upload_s:g} s")
         except RefusedError as refusal:
@@ -101,15 +106,17 @@ class Federation:
             remaining_s = status.opened_s + settings.round_s - now_s if status.reports is None else 0.0
             drawn = (request.client, request.task, status.version, self._secret)
             return pb.CheckInReply(come_back_in_s=come_back_in_s(_pacing(settings), remaining_s, *drawn))
-        token = Token(request.client, request.task, status.version, now_s + settings.token_s)
+        lasts_s = settings.token_s + (len(STEPS) * settings.secure_step_s if settings.secure_threshold else 0.0)
+        token = Token(request.client, request.task, status.version, now_s + lasts_s)
         assignment = pb.Assignment(
             token=sign(token, self._secret),
             version=status.version,
             weights=settings.size,
-            expires_in_s=settings.token_s,
+            expires_in_s=lasts_s,
             learning_rate=settings.learning_rate,
             batch_size=settings.batch_size,
             local_steps=settings.local_steps,
+            secure_threshold=settings.secure_threshold,
         )
         return pb.CheckInReply(assignment=assignment)
 
@@ -118,16 +125,47 @@ class Federation:
             return False
         return is_wanted(_pacing(settings), request.client, request.task, status.version, self._secret)
 
+    async def secure(self, request: pb.SecureStep, context: Any) -> pb.SecureOutcome:
+        """One device's part in a step of secure aggregation, and what came of the step."""
+        token = await self._token(request.token, context)
+        settings = self._look(token.task)[0]
+        try:
+            told = await asyncio.to_thread(self._take_step, token, settings, request)
+        except RoundOverError as refusal:
+            await context.abort(grpc.StatusCode.ABORTED, str(refusal))
+        except RefusedError as refusal:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(refusal))
+        if told is None:
+            return pb.SecureOutcome(ask_again_in_s=min(_SECURE_ASK_AGAIN_MAX_S, settings.secure_step_s / 20))
+        return pb.SecureOutcome(ready=True, body=told)
+
+    def _take_step(self, token: Token, settings: TaskSettings, request: pb.SecureStep) -> bytes | None:
+        if not settings.secure_threshold:
+            raise RefusedError("this task sums its updates without masks")
+        with self._writing:
+            return take_step(self._store, settings, token, request.step, request.body, time.time())
+
     def _keep(self, token: Token, settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> pb.Receipt:
         try:
-            update = checked_update(settings, header, data)
+            duplicate = self._add(token, settings, header, data)
         except RefusedError as refusal:
             return self._refuse(token, str(refusal))
+        return pb.Receipt(accepted=True, duplicate=duplicate)
+
+    def _add(self, token: Token, settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> bool:
+        """Store what arrived; True when it was there already."""
+        if header.masked != (settings.secure_threshold > 0):
+            raise RefusedError("this task takes updates under masks only, or none under masks")
+        if header.masked:
+            check_transfer(settings, header, data)
+            with self._writing:
+                return not put_masked(self._store, settings, token, data)
+        update = checked_update(settings, header, data)
         with self._writing:
             outcome = self._store.add_upload(token.task, token.version, token.update_id, update)
         if outcome == "closed":
-            return self._refuse(token, "the round is closed")
-        return pb.Receipt(accepted=True, duplicate=outcome == "duplicate")
+            raise RefusedError("the round is closed")
+        return outcome == "duplicate"
 
     def _refuse(self, token: Token, reason: str) -> pb.Receipt:
         with self._writing:
@@ -139,6 +177,8 @@ class Federation:
         at_s, settings, status = self._known.get(task, (-1.0, None, None))
         if settings is None or status is None or time.monotonic() - at_s >= age_max_s:
             settings, status = self._store.settings(task), self._store.status(task)
+            if settings.secure_threshold and is_full(self._store, task, status.version):
+                status = status._replace(received=settings.target)
             self._known[task] = (time.monotonic(), settings, status)
         return settings, status
 
@@ -163,12 +203,17 @@ async def _read(parts: AsyncIterator[pb.UploadPart], size_bytes: int) -> bytes:
     return bytes(data)
 
 
-def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> StoredUpdate:
-    """The update in an upload; raises :class:`RefusedError` with the reason when it must not be used."""
+def check_transfer(settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> None:
+    """Raises :class:`RefusedError` when an upload is of another model, or was damaged on the way."""
     if header.layout_digest != settings.layout_digest:
         raise RefusedError("a model of another shape")
     if hashlib.sha256(data).digest() != header.sha256:
         raise RefusedError("the checksum does not match")
+
+
+def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes) -> StoredUpdate:
+    """The update in an upload; raises :class:`RefusedError` with the reason when it must not be used."""
+    check_transfer(settings, header, data)
     if header.samples < 1 or not np.isfinite(header.loss_mean):
         raise RefusedError("no samples, or a loss that is not finite")
     if header.samples > settings.samples_max:
@@ -182,18 +227,30 @@ def checked_update(settings: TaskSettings, header: pb.UploadHeader, data: bytes)
     return StoredUpdate(header.samples, header.loss_mean, delta)
 
 
+@dataclass(frozen=True)
+class Tls:
+    """PEM: the replica's own `key` and `certificates`; with `client_authority`, devices must show a certificate that it
+    signed, for the name they check in under."""
+
+    key: bytes
+    certificates: bytes
+    client_authority: bytes | None = None
+
+
 async def start(
-    federation: Federation, address: str, *, tls: tuple[bytes, bytes] | None = None, limits: Limits | None = None
+    federation: Federation, address: str, *, tls: Tls | None = None, limits: Limits | None = None
 ) -> tuple[Any, int]:
-    """Serve on `address` (``host:port``; port 0 for a free one), with TLS when `tls` (key, certificate chain; PEM) is
-    given; returns the server and the port."""
+    """Serve on `address` (``host:port``; port 0 for a free one); returns the server and the port."""
     options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX), ("grpc.so_reuseport", 1)]
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=(limits or Limits()).calls)
     server.add_generic_rpc_handlers((_handlers(federation),))
     if tls is None:
         port = server.add_insecure_port(address)
     else:
-        port = server.add_secure_port(address, grpc.ssl_server_credentials([tls]))
+        known = tls.client_authority
+        pair = (tls.key, tls.certificates)
+        credentials = grpc.ssl_server_credentials([pair], known, require_client_auth=known is not None)
+        port = server.add_secure_port(address, credentials)
     await server.start()
     return server, port
 
@@ -206,6 +263,9 @@ def _handlers(federation: Federation) -> Any:
         "Download": grpc.unary_stream_rpc_method_handler(
             federation.download, pb.DownloadRequest.FromString, pb.Chunk.SerializeToString
         ),
+        "Secure": grpc.unary_unary_rpc_method_handler(
+            federation.secure, pb.SecureStep.FromString, pb.SecureOutcome.SerializeToString
+        ),
         "Upload": grpc.stream_unary_rpc_method_handler(
             federation.upload, pb.UploadPart.FromString, pb.Receipt.SerializeToString
         ),
@@ -213,21 +273,17 @@ def _handlers(federation: Federation) -> Any:
     return grpc.method_handlers_generic_handler("suffice.federated.Federation", calls)
 
 
-async def serve(path: str | Path, address: str, secret: bytes, tls: tuple[bytes, bytes] | None = None) -> None:
+async def serve(path: str | Path, address: str, secret: bytes, tls: Tls | None = None) -> None:
     """Answer devices until the process ends; prints the port once it listens."""
-    server, bound = await start(Federation(Store(path), secret), address, tls=tls)
+    names_checked = tls is not None and tls.client_authority is not None
+    server, bound = await start(Federation(open_store(path), secret, names_checked=names_checked), address, tls=tls)
     print(bound, flush=True)
     await server.wait_for_termination()
 
 
-def read_pair(key: str | Path, certificates: str | Path) -> tuple[bytes, bytes]:
-    """The two PEM files that turn TLS on."""
-    return Path(key).read_bytes(), Path(certificates).read_bytes()
-
-
-def _main(path: str, port: str, *tls: str) -> None:
-    pair = read_pair(tls[0], tls[1]) if tls else None
-    asyncio.run(serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), pair))
+def _main(path: str, port: str, *pem: str) -> None:
+    tls = Tls(*(Path(file).read_bytes() for file in pem)) if pem else None
+    asyncio.run(serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), tls))
 
 
 if __name__ == "__main__":

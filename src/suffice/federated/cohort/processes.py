@@ -28,17 +28,25 @@ def training_processes(cohort: Cohort, processes: int) -> Iterator[Train]:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _take_up, (cohort,)) as pool:
+        yield spread(processes, lambda _, *share: pool.submit(_train, *share).result)
 
-        def train(start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None) -> Iterator[Updates]:
-            shares = [slice(i, None, processes) for i in range(processes)]
-            jobs = [
-                pool.submit(_train, start, clients[share], key, None if correction is None else correction[share])
-                for share in shares
-            ]
-            for job in jobs:
-                yield from job.result()
 
-        yield train
+def spread(workers: int, submit: Callable[..., Callable[[], list[Updates]]]) -> Train:
+    """Training on `workers`: ``submit(worker, start, clients, key, correction)`` sets one off on its share of the
+    clients, and returns what waits for it."""
+
+    def train(
+        start: Floats, clients: Ints, key: tuple[int, int], correction: Floats32 | None = None
+    ) -> Iterator[Updates]:
+        shares = [slice(worker, None, workers) for worker in range(workers)]
+        waits = [
+            submit(worker, start, clients[share], key, None if correction is None else correction[share])
+            for worker, share in enumerate(shares)
+        ]
+        for wait in waits:
+            yield from wait()
+
+    return train
 
 
 def _take_up(cohort: Cohort) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 64 << 20
 _CHUNK_CLIENTS = 128
+
+
+class _Chunk(NamedTuple):
+    """Clients trained together: from where, on what, in which batches, by which key, with which correction."""
+
+    start: Floats
+    data: ClientData
+    plan: BatchPlan
+    clients: Ints
+    key: tuple[int, int]
+    correction: Floats32 | None
 
 
 @dataclass(frozen=True)
@@ -69,48 +80,32 @@ class Cohort:
         plan = plan_batches(clients, data.sizes, self.local, key)
         loss_mean, loss_rms, _ = self.evaluate(start, data)
         run = self._vmapped if self.method == "vmap" else self._looped
-        delta = run(start, data, plan, clients, key, correction)
+        delta = run(_Chunk(start, data, plan, clients, key, correction))
         return Updates(clients, delta, data.sizes, loss_mean, loss_rms, self.local.steps(data.sizes))
 
-    def _vmapped(
-        self,
-        start: Floats,
-        data: ClientData,
-        plan: BatchPlan,
-        clients: Ints,
-        key: tuple[int, int],
-        correction: Floats32 | None,
-    ) -> Floats32:
+    def _vmapped(self, chunk: _Chunk) -> Floats32:
         import torch
 
         self.module.train()
-        before = self.layout.unflatten(start)
-        extra = None if correction is None else self._named(correction)
-        x, y, mask = _batches(data, plan)
+        before = self.layout.unflatten(chunk.start)
+        extra = None if chunk.correction is None else self._named(chunk.correction)
+        x, y, mask = _batches(chunk.data, chunk.plan)
         after = train_vmapped(self.module, self.task.loss, before, x, y, mask, self.local, extra)
         moved = [(after[name] - before[name]).reshape(len(x), -1) for name in self.layout.names]
         delta: Floats32 = torch.cat(moved, dim=1).numpy()
         return delta
 
-    def _looped(
-        self,
-        start: Floats,
-        data: ClientData,
-        plan: BatchPlan,
-        clients: Ints,
-        key: tuple[int, int],
-        correction: Floats32 | None,
-    ) -> Floats32:
+    def _looped(self, chunk: _Chunk) -> Floats32:
         import torch
 
-        x, y, mask = _batches(data, plan)
+        x, y, mask = _batches(chunk.data, chunk.plan)
         delta = np.empty((len(x), self.layout.size), dtype=np.float32)
-        before = self.layout.unflatten(start)
+        before = self.layout.unflatten(chunk.start)
         received = self.layout.flatten(before)
-        extra = None if correction is None else self._named(correction)
-        for k, client in enumerate(clients):
+        extra = None if chunk.correction is None else self._named(chunk.correction)
+        for k, client in enumerate(chunk.clients):
             self.module.load_state_dict(before)
-            torch.manual_seed(hash((*key, int(client))) & 0x7FFFFFFF)
+            torch.manual_seed(hash((*chunk.key, int(client))) & 0x7FFFFFFF)
             own = None if extra is None else {name: value[k] for name, value in extra.items()}
             train_looped(self.module, self.task.loss, x[k], y[k], mask[k], self.local, own)
             delta[k] = self.layout.flatten(self.module.state_dict()) - received

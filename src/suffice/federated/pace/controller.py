@@ -9,17 +9,16 @@ from suffice.federated.pace.profile import Profile
 
 
 class Controller:
-    """Walks a chain of profiles, fastest first, by how much slower than profiled the work goes.
+    """Walks a chain of profiles, fastest first, by whether others are in the way.
 
-    Steps down after `patience` inflated observations in a row, or at once when `too_hot()` says so; tries one step up
-    after `retry_s`, twice as long after every try that fails, up to `retry_max_s`.
+    Steps down after `patience` disturbed observations in a row, or at once when `too_hot()` says so. Tries one step up
+    after `retry_s` once nobody is seen, twice as long after every try that fails, up to `retry_max_s`.
     """
 
     def __init__(
         self,
         chain: Sequence[Profile],
         *,
-        inflation_max: float = 1.3,
         patience: int = 3,
         retry_s: float = 5.0,
         retry_max_s: float = 300.0,
@@ -28,7 +27,7 @@ class Controller:
         if not chain:
             raise SufficeError("no way to run was profiled")
         self._chain, self._too_hot = list(chain), too_hot
-        self._inflation_max, self._patience = inflation_max, patience
+        self._patience = patience
         self._retry_first_s, self._retry_max_s = retry_s, retry_max_s
         self._place, self._strikes = 0, 0
         self._wait_s, self._retry_at_s, self._went_up_s = retry_s, 0.0, float("-inf")
@@ -38,10 +37,11 @@ class Controller:
         """The profile to run by."""
         return self._chain[self._place]
 
-    def observe(self, inflation: float, now_s: float) -> Profile:
-        """Take in how many times slower than profiled the last stretch was; returns what to run by next."""
+    def observe(self, disturbed: bool, now_s: float) -> Profile:
+        """Take in whether the last stretch was :func:`~suffice.federated.pace.profile.disturbed`; returns what to run
+        by next."""
         hot = self._too_hot()
-        self._strikes = self._strikes + 1 if inflation > self._inflation_max else 0
+        self._strikes = self._strikes + 1 if disturbed else 0
         if (hot or self._strikes >= self._patience) and self._place + 1 < len(self._chain):
             self._step_down(now_s)
         elif not hot and not self._strikes and self._place and now_s >= self._retry_at_s:

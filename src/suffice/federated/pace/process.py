@@ -11,11 +11,12 @@ from typing import NamedTuple
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
-class Usage(NamedTuple):
-    """Seconds the threads of a process tree have run, and have waited for a core, since they began."""
+class ThreadUse(NamedTuple):
+    """Seconds a thread has run, and has waited for a core, since it began; `core` is where it is now."""
 
     run_s: float
     wait_s: float
+    core: int
 
 
 def threads_of(pid: int) -> Iterator[Path]:
@@ -28,14 +29,15 @@ def threads_of(pid: int) -> Iterator[Path]:
                     yield from threads_of(int(child))
 
 
-def usage_of(pid: int) -> Usage:
-    """What the tree under `pid` has used; threads that have ended are no longer counted."""
-    run_ns = wait_ns = 0
+def threads_used(pid: int) -> dict[int, ThreadUse]:
+    """What each thread of the tree under `pid` has used, by thread id; those that have ended are not in it."""
+    found: dict[int, ThreadUse] = {}
     for task in threads_of(pid):
         with contextlib.suppress(OSError, ValueError):
-            run, wait, _ = (task / "schedstat").read_text().split()
-            run_ns, wait_ns = run_ns + int(run), wait_ns + int(wait)
-    return Usage(run_ns / 1e9, wait_ns / 1e9)
+            run_ns, wait_ns, _ = map(int, (task / "schedstat").read_text().split())
+            core = int((task / "stat").read_text().rpartition(")")[2].split()[36])
+            found[int(task.name)] = ThreadUse(run_ns / 1e9, wait_ns / 1e9, core)
+    return found
 
 
 def move_to(pid: int, cores: tuple[int, ...]) -> None:

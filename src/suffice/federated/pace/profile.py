@@ -15,7 +15,8 @@ class Profile(NamedTuple):
         step_s: seconds of wall clock for one unit of work (a training step, or a CPU-second when steps are not known).
         cost: for one unit of work: joules when the kernel lets us read the meter, else CPU-seconds as a proxy.
         steps: steps it was measured over; 0 when they are not known.
-        delay: time spent runnable over time spent running, 1 when nobody else wants the cores.
+        delay: of the thread that waited most, time spent runnable over time spent running; 1 when nobody else wants
+            the cores.
     """
 
     choice: Choice
@@ -33,6 +34,13 @@ def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profi
     """
     kept = [p for p in profiles if not any(_beats(other, p, tolerance) for other in profiles)]
     return sorted(kept, key=lambda p: (p.step_s, len(p.choice.cores)))
+
+
+def disturbed(now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3) -> bool:
+    """Whether somebody else is at work: a thread waited for its core (a twentieth of its time more than when it was
+    alone), or the steps take longer."""
+    slower = now.steps > 0 and known.steps > 0 and now.step_s > slower_max * known.step_s
+    return slower or now.delay > waiting_max * known.delay
 
 
 def _beats(a: Profile, b: Profile, tolerance: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import tempfile
 import time
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from suffice.errors import SufficeError
-from suffice.federated.pace.choice import Choice, all_choices
+from suffice.federated.pace import waits
+from suffice.federated.pace.choice import Choice, all_choices, core_capacity
 from suffice.federated.pace.controller import Controller
-from suffice.federated.pace.process import Usage, energy_j, give_way, move_to, usage_of
-from suffice.federated.pace.profile import Profile, prune
+from suffice.federated.pace.place import place
+from suffice.federated.pace.process import energy_j, give_way, move_to, threads_used
+from suffice.federated.pace.profile import Profile, disturbed, prune
 from suffice.federated.pace.steps import VARIABLE, ask_threads, create_counter, read_counter
 
 _STRETCHES = 20
@@ -45,8 +48,14 @@ class PaceReport:
 class _Reading(NamedTuple):
     time_s: float
     steps: int
-    used: Usage
+    threads: waits.Threads
     energy_j: float | None
+
+
+class _Stretch(NamedTuple):
+    profile: Profile
+    end_s: float
+    waited_s: dict[int, float]
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def pace_command(
         child = _start(command, counter, niceness, output)
         try:
             paced = _Paced(child, counter, timing or Timing())
-            return _supervise(paced, list(choices or all_choices()), too_hot)
+            return _supervise(paced, list(choices or all_choices()), too_hot, yields_at_once=niceness is None)
         finally:
             child.kill()
             child.wait()
@@ -122,7 +131,7 @@ class _Paced:
         ask_threads(self.counter, choice.threads)
         move_to(self.child.pid, choice.cores)
 
-    def stretch(self, choice: Choice, seconds: float) -> tuple[Profile, _Reading] | None:
+    def stretch(self, choice: Choice, seconds: float) -> _Stretch | None:
         """How the next `seconds` under `choice` went; None when the command ended, or did nothing."""
         self.run_by(choice)
         before = after = self.read()
@@ -130,36 +139,43 @@ class _Paced:
             # On a machine that others use up an idle process may not run at all for a while.
             self.pause(seconds)
             after = self.read()
-            if self.ended() or after.used.run_s > before.used.run_s:
+            if self.ended() or waits.run_s(before.threads, after.threads) > 0:
                 break
-        if self.ended() or after.used.run_s <= before.used.run_s:
+        if self.ended() or waits.run_s(before.threads, after.threads) <= 0:
             return None
-        return _between(choice, before, after), after
+        return _Stretch(_between(choice, before, after), after.time_s, waits.waited_s(before.threads, after.threads))
 
     def read(self) -> _Reading:
-        return _Reading(time.monotonic(), read_counter(self.counter), usage_of(self.child.pid), energy_j())
+        return _Reading(time.monotonic(), read_counter(self.counter), threads_used(self.child.pid), energy_j())
 
     def pause(self, seconds: float) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(seconds)
 
 
-def _supervise(paced: _Paced, choices: list[Choice], too_hot: Callable[[], bool]) -> PaceReport:
-    began_s = time.monotonic()
+def _supervise(
+    paced: _Paced, choices: list[Choice], too_hot: Callable[[], bool], *, yields_at_once: bool
+) -> PaceReport:
+    began_s, began_cpu_s = time.monotonic(), _children_cpu_s()
     _await_steps(paced)
     profiles = _profile(paced, choices)
     chain = prune(profiles)
     moves: list[tuple[float, Choice]] = []
-    cpu_s = paced.read().used.run_s
     if chain:
         controller = Controller(chain, too_hot=too_hot, retry_s=paced.timing.retry_s)
-        for at_s, choice, used_s in _watch(paced, controller):
-            cpu_s = max(cpu_s, used_s)
+        for at_s, choice in _watch(paced, controller, yields_at_once=yields_at_once):
             moves += [] if moves and moves[-1][1] == choice else [(at_s - began_s, choice)]
     exit_code = paced.child.wait()
     seconds, steps = time.monotonic() - began_s, read_counter(paced.counter)
     unit = "cpu_s (proxy)" if energy_j() is None else "joules"
+    cpu_s = _children_cpu_s() - began_cpu_s
     return PaceReport(exit_code, seconds, steps, cpu_s, tuple(profiles), tuple(chain), tuple(moves), unit)
+
+
+def _children_cpu_s() -> float:
+    """Processor seconds of the children that have ended, and of theirs: exact, however soon a command ends."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _await_steps(paced: _Paced) -> None:
@@ -177,36 +193,43 @@ def _profile(paced: _Paced, choices: list[Choice]) -> list[Profile]:
         paced.run_by(choice)
         paced.pause(paced.timing.profile_s / 8)
         found = paced.stretch(choice, paced.timing.profile_s * 3 / 8)
-        if found is not None and (choice not in best or found[0].step_s < best[choice].step_s):
-            best[choice] = found[0]
+        if found is not None and (choice not in best or found.profile.step_s < best[choice].step_s):
+            best[choice] = found.profile
     return [best[choice] for choice in choices if choice in best]
 
 
-def _watch(paced: _Paced, controller: Controller) -> Iterator[tuple[float, Choice, float]]:
-    """Run by the controller until the command ends; yields (moment, choice, CPU-seconds so far)."""
-    fastest: dict[Choice, Profile] = {}
+def _watch(paced: _Paced, controller: Controller, *, yields_at_once: bool) -> Iterator[tuple[float, Choice]]:
+    """Run by the controller until the command ends; yields (moment, choice) at every look."""
+    alone: dict[Choice, Profile] = {}
+    waited_s: dict[int, float] = {}
+    capacity = core_capacity()
     while not paced.ended():
-        choice = controller.current.choice
+        profile = controller.current
+        choice = place(profile.choice, waited_s, capacity, yields_at_once=yields_at_once)
         found = paced.stretch(choice, paced.timing.window_s)
-        yield time.monotonic(), choice, paced.read().used.run_s
+        yield time.monotonic(), choice
         if found is None:
             continue
-        now, reading = found
-        known = fastest.setdefault(choice, controller.current)
-        controller.observe(_slower(now, known), reading.time_s)
-        if now.steps and now.step_s < known.step_s:
-            # Profiled beside other work, a choice looked slower than it is.
-            fastest[choice] = now
+        waited_s = {core: waited_s.get(core, 0.0) / 2 + found.waited_s.get(core, 0.0) for core in capacity}
+        known = alone.get(profile.choice, profile)
+        controller.observe(disturbed(found.profile, known), found.end_s)
+        alone[profile.choice] = _quicker(known, found.profile)
 
 
-def _slower(now: Profile, known: Profile) -> float:
-    return now.step_s / known.step_s if now.steps and known.steps else now.delay / known.delay
+def _quicker(known: Profile, now: Profile) -> Profile:
+    """`known`, corrected where `now` did better: profiled beside other work, a choice looked slower than it is."""
+    faster = now.steps > 0 and now.step_s < known.step_s
+    return known._replace(
+        step_s=now.step_s if faster else known.step_s,
+        steps=now.steps if faster else known.steps,
+        delay=min(now.delay, known.delay),
+    )
 
 
 def _between(choice: Choice, before: _Reading, after: _Reading) -> Profile:
-    run_s = after.used.run_s - before.used.run_s
+    run_s = waits.run_s(before.threads, after.threads)
     steps = after.steps - before.steps
     units = steps or run_s
     spent = run_s if after.energy_j is None or before.energy_j is None else after.energy_j - before.energy_j
-    delay = 1.0 + (after.used.wait_s - before.used.wait_s) / run_s
+    delay = waits.delay(before.threads, after.threads)
     return Profile(choice, (after.time_s - before.time_s) / units, spent / units, delay, steps)

@@ -60,5 +60,5 @@ def resume(run: Run, arrays: State, notes: dict[str, object], path: str | Path) 
 
 def _settings(run: Run) -> dict[str, object]:
     """What must not change between the halves of a run: all but its length and how the host computes it."""
-    free = ("rounds", "processes", "threads", "method")
+    free = ("rounds", "processes", "threads", "method", "ray")
     return json.loads(json.dumps({k: v for k, v in asdict(run.config).items() if k not in free}))  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -12,7 +13,7 @@ from typing import cast
 import numpy as np
 
 from suffice.federated.aggregate import ControlVariates
-from suffice.federated.cohort import Cohort, choose_method, training_processes
+from suffice.federated.cohort import Cohort, Train, choose_method, training_processes
 from suffice.federated.cohort.local import Method
 from suffice.federated.config import FederatedConfig
 from suffice.federated.simulation import parts
@@ -50,7 +51,7 @@ def simulate(
     run = assemble(config, checkpoint, task)
     run.began_s += began_s - time.perf_counter()
     before = int(run.counts.sum())
-    with training_processes(run.cohort, config.processes) as run.train:
+    with _training(run.cohort, config) as run.train:
         while run.server.version < config.rounds:
             (synchronous_round if config.mode == "sync" else buffered_step)(run)
             if on_round is not None:
@@ -89,6 +90,14 @@ def assemble(config: FederatedConfig, checkpoint: str | Path | None = None, task
     if saved is not None and checkpoint is not None:
         resume(run, *saved, checkpoint)
     return run
+
+
+def _training(cohort: Cohort, config: FederatedConfig) -> AbstractContextManager[Train]:
+    if not config.ray:
+        return training_processes(cohort, config.processes)
+    from suffice.federated.cohort.machines import training_machines
+
+    return training_machines(cohort, config.processes, config.ray)
 
 
 def _method(config: FederatedConfig, task: Task, notes: dict[str, object]) -> Method:

@@ -1,14 +1,15 @@
-"""``hf:FOLDER_OR_ID`` as a finder: Grounding DINO, OWL-ViT and OWLv2 through transformers."""
+"""``hf:FOLDER_OR_ID`` as a finder: Grounding DINO, OWL-ViT, OWLv2 and SAM 3 through transformers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from suffice.errors import UsageError
-from suffice.masks.backend import Found
+from suffice.masks.backend import Finder, Found
 from suffice.masks.default.finder import words_of
 from suffice.masks.prompt import Prompt
-from suffice.models.huggingface.checkpoint import find_checkpoint
+from suffice.masks.promptable import sam3_finder
+from suffice.models.huggingface.checkpoint import Checkpoint, find_checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
 from suffice.models.huggingface.object_detection import in_float
 from suffice.models.huggingface.pretrained import load_network
@@ -22,21 +23,31 @@ BOX_SCORE_MIN = {"grounding-dino": 0.3, "mm-grounding-dino": 0.3, "owlvit": 0.1,
 TEXT_SCORE_MIN = 0.25
 
 
-class CheckpointFinder:
-    """Boxes for words by an open-vocabulary detector, with its own scores and the words it ties to each box.
+def checkpoint_finder(folder_or_id: str) -> Finder:
+    """The finder that fits a checkpoint.
 
     Args:
         folder_or_id: a folder in transformers' layout, or ``owner/name`` on the hub.
-    """
 
-    def __init__(self, folder_or_id: str) -> None:
-        self.checkpoint = find_checkpoint(folder_or_id)
-        self.kind = str(self.checkpoint.config.get("model_type"))
-        if self.kind not in PROCESSORS:
-            known = ", ".join(PROCESSORS)
-            raise UsageError(
-                f"{self.checkpoint.where} is of the family {self.kind!r}, not one that finds words ({known})"
-            )
+    Raises:
+        UsageError: it is of a family that does not find words.
+    """
+    checkpoint = find_checkpoint(folder_or_id)
+    kind = str(checkpoint.config.get("model_type"))
+    if kind in sam3_finder.KINDS:
+        return sam3_finder.Sam3Finder(checkpoint)
+    if kind in PROCESSORS:
+        return CheckpointFinder(checkpoint)
+    known = ", ".join([*PROCESSORS, *sam3_finder.KINDS])
+    raise UsageError(f"{checkpoint.where} is of the family {kind!r}, not one that finds words ({known})")
+
+
+class CheckpointFinder:
+    """Boxes for words by an open-vocabulary detector, with its own scores and the words it ties to each box."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.kind = str(checkpoint.config["model_type"])
         self.name = self.checkpoint.where
         self.version = f"{self.checkpoint.version}-{CODE_REVISION}"
         self._processor = Lazy(lambda: _load_processor(self.checkpoint))

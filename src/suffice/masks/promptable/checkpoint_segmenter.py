@@ -14,7 +14,7 @@ from suffice.masks.found import Candidate
 from suffice.masks.prompt import ThingPrompt
 from suffice.masks.promptable.automatic import AutomaticSettings, generate
 from suffice.masks.promptable.canvas import Canvas, canvas_of, draw, mask_logits, restored
-from suffice.masks.promptable.families import family_of, side_of
+from suffice.masks.promptable.families import MEMORIES, family_of, side_of
 from suffice.media.mask_crop import mask_box
 from suffice.models.huggingface.checkpoint import find_checkpoint
 from suffice.models.huggingface.hf_settings import HuggingFaceSettings
@@ -52,7 +52,7 @@ class CheckpointSegmenter:
     def __init__(self, folder_or_id: str, automatic: AutomaticSettings | None = None) -> None:
         self.locator = folder_or_id
         self.checkpoint = find_checkpoint(folder_or_id)
-        self.has_memory = self.checkpoint.config.get("model_type") in ("sam2_video", "edgetam_video")
+        self.has_memory = self.checkpoint.config.get("model_type") in MEMORIES
         self.family = family_of(self.checkpoint.where, self.checkpoint.config)
         processor = self.checkpoint.read_json("preprocessor_config.json")
         self.side = side_of(self.checkpoint.config, processor, self.family)

@@ -32,7 +32,7 @@ class Family:
 
 _SAM2 = Family("Sam2Model", "stretch", 1024, "list")
 _EDGETAM = Family("EdgeTamModel", "stretch", 1024, "list")
-_SAM3 = Family("Sam3TrackerModel", "stretch", 1008, "list", HALF_MEAN, HALF_STD)
+SAM3 = Family("Sam3TrackerModel", "stretch", 1008, "list", HALF_MEAN, HALF_STD)
 FAMILIES: dict[str, Family] = {
     "sam": Family("SamModel", "pad", 1024, "one"),
     "sam_hq": Family("SamHQModel", "pad", 1024, "with_intermediate"),
@@ -40,9 +40,9 @@ FAMILIES: dict[str, Family] = {
     "sam2_video": _SAM2,
     "edgetam": _EDGETAM,
     "edgetam_video": _EDGETAM,
-    "sam3_tracker": _SAM3,
-    "sam3_tracker_video": _SAM3,
-    "sam3_video": _SAM3,
+    "sam3_tracker": SAM3,
+    "sam3_tracker_video": SAM3,
+    "sam3_video": SAM3,
 }
 """transformers' ``model_type`` to the family; MobileSAM-like checkpoints in its layout are ``sam``."""
 
@@ -59,6 +59,15 @@ _OTHERS = {
 }
 
 
+MEMORIES: dict[str, tuple[str, str]] = {
+    "sam2_video": ("Sam2VideoModel", "Sam2VideoInferenceSession"),
+    "edgetam_video": ("EdgeTamVideoModel", "EdgeTamVideoInferenceSession"),
+    "sam3_tracker_video": ("Sam3TrackerVideoModel", "Sam3TrackerVideoInferenceSession"),
+    "sam3_video": ("Sam3TrackerVideoModel", "Sam3TrackerVideoInferenceSession"),
+}
+"""``model_type`` to transformers' classes for a network with a memory and for what it remembers of one video."""
+
+
 def family_of(where: str, config: Mapping[str, Any]) -> Family:
     """The family of a checkpoint's ``config.json``; raises :class:`UsageError` that says which other one it is of."""
     kind = str(config.get("model_type", ""))
@@ -72,10 +81,17 @@ def family_of(where: str, config: Mapping[str, Any]) -> Family:
 
 
 def side_of(config: Mapping[str, Any], processor: Mapping[str, Any], family: Family) -> int:
-    """The side of the square: what the prompt encoder was built for, else what the processor says."""
+    """The side of the square: what the prompt encoder was built for, else the backbone, else what the processor says.
+
+    SAM 3's checkpoint for video holds a detector and a tracker, which see the same square.
+    """
+    config = config.get("tracker_config") or config
     prompts = config.get("prompt_encoder_config") or {}
     size = processor.get("size") or {}
     size = size if isinstance(size, Mapping) else {}
     vision = config.get("vision_config") or {}
-    found = prompts.get("image_size") or vision.get("image_size") or size.get("longest_edge") or size.get("height")
+    backbone = vision.get("backbone_config") or {}
+    built_for = prompts.get("image_size") or vision.get("image_size") or backbone.get("image_size")
+    built_for = max(built_for) if isinstance(built_for, list) else built_for
+    found = built_for or size.get("longest_edge") or size.get("height")
     return int(found or family.side)

@@ -1,4 +1,4 @@
-"""Things followed by a network with a memory (SAM 2, EdgeTAM) through a video of any length."""
+"""Things followed by a network with a memory (SAM 2, SAM 3, EdgeTAM) through a video of any length."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from suffice.masks.ask import box_inside
 from suffice.masks.backend import Finder
 from suffice.masks.found import Candidate, FoundThing
 from suffice.masks.prompt import Prompt, ThingPrompt
-from suffice.masks.promptable.canvas import IMAGENET_MEAN, IMAGENET_STD, Canvas, canvas_of, draw
+from suffice.masks.promptable.canvas import Canvas, canvas_of, draw
 from suffice.masks.promptable.checkpoint_segmenter import torch_bilinear
+from suffice.masks.promptable.families import MEMORIES, family_of
 from suffice.masks.settle_found import settle_found
 from suffice.masks.tracking.follow import Follow, FrameThings, Numbered
 from suffice.media.mask_crop import mask_box
@@ -25,7 +26,6 @@ from suffice.models.lazy import Lazy
 from suffice.models.nms import iou
 from suffice.models.protocol import Image
 
-NETWORKS = {"sam2_video": "Sam2VideoModel", "edgetam_video": "EdgeTamVideoModel", "sam2": "Sam2VideoModel"}
 SEARCH_EVERY = 8
 KNOWN_IOU_MIN = 0.3
 
@@ -43,17 +43,19 @@ class VideoSession:
     """A video checkpoint. Of the frames behind, only as many are kept as its memory looks back on.
 
     Args:
-        folder_or_id: a SAM 2 or EdgeTAM video checkpoint.
+        folder_or_id: a SAM 2, SAM 3 or EdgeTAM video checkpoint.
         search_every: every so many frames, words are looked for again, and what is not followed yet is from then on.
     """
 
     def __init__(self, folder_or_id: str, search_every: int = SEARCH_EVERY) -> None:
         self.checkpoint = find_checkpoint(folder_or_id)
         kind = str(self.checkpoint.config.get("model_type"))
-        if kind not in NETWORKS:
+        if kind not in MEMORIES:
             raise UsageError(f"{self.checkpoint.where} is of the family {kind!r}, which has no memory for video")
         self.search_every = search_every
-        self._network = Lazy(lambda: load_network(self.checkpoint, HuggingFaceSettings(), NETWORKS[kind]))
+        self.family = family_of(self.checkpoint.where, self.checkpoint.config)
+        network, self._session = MEMORIES[kind]
+        self._network = Lazy(lambda: load_network(self.checkpoint, HuggingFaceSettings(), network))
         self.kept_frames_max = 0
 
     def follow(
@@ -84,13 +86,10 @@ class VideoSession:
         return canvas_of(image.shape[0], image.shape[1], side, "stretch")
 
     def _begin(self, image: Image) -> Any:
-        from transformers.models.edgetam_video.modeling_edgetam_video import EdgeTamVideoInferenceSession
-        from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+        import transformers
 
         loaded = self._network()
-        is_edge = type(loaded.network).__name__.startswith("EdgeTam")
-        kind = EdgeTamVideoInferenceSession if is_edge else Sam2VideoInferenceSession
-        return kind(
+        return getattr(transformers, self._session)(
             video_height=image.shape[0],
             video_width=image.shape[1],
             inference_device=loaded.device,
@@ -126,7 +125,7 @@ class VideoSession:
         import torch
 
         loaded = self._network()
-        pixels = loaded.tensors({"pixels": draw(image, canvas, IMAGENET_MEAN, IMAGENET_STD)})["pixels"]
+        pixels = loaded.tensors({"pixels": draw(image, canvas, self.family.mean, self.family.std)})["pixels"]
         with torch.inference_mode():
             # Given as a frame, not by its index: else the length of the video so far sets what memory is used.
             outputs = loaded.network(inference_session=session, frame_idx=step, frame=pixels)

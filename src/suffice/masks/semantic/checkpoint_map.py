@@ -21,6 +21,7 @@ NETWORKS = {
     "oneformer": "AutoModelForUniversalSegmentation",
     "eomt": "AutoModelForUniversalSegmentation",
 }
+TASK_TOKENS = 77
 
 
 class CheckpointMap:
@@ -50,7 +51,7 @@ class CheckpointMap:
         arrays = dict(processor(images=[image], input_data_format="channels_last", return_tensors="np", **self._task()))
         offsets = arrays.pop("patch_offsets", None)  # EoMT cuts a wide picture in squares, and wants to know where
         extra = {} if offsets is None else {"patch_offsets": [torch.as_tensor(each) for each in offsets]}
-        tensors = {name: each for name, each in arrays.items() if isinstance(each, np.ndarray)}
+        tensors = {name: np.asarray(each) for name, each in arrays.items() if not isinstance(each, list)}
         with torch.inference_mode():
             outputs = loaded.network(**loaded.tensors(tensors), **extra)
         (ids,) = processor.post_process_semantic_segmentation(outputs, target_sizes=[image.shape[:2]])
@@ -66,4 +67,5 @@ class CheckpointMap:
         if self.kind != "oneformer":
             return processor
         _, transformers = import_torch(self.checkpoint.where)
-        return transformers.OneFormerProcessor(processor, load_tokenizer(self.checkpoint))
+        length = int(self.checkpoint.config.get("task_seq_len", TASK_TOKENS))
+        return transformers.OneFormerProcessor(processor, load_tokenizer(self.checkpoint), task_seq_length=length)

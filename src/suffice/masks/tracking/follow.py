@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from suffice.masks.ask import box_inside
 from suffice.masks.backend import Finder, Found, Segmenter
@@ -55,19 +56,44 @@ def follow(
 ) -> Iterator[FrameThings]:
     """`frames` one by one, in any order that is one in time (backwards too); two of them are held at once.
 
-    A found thing is tracked by its boxes. A prompted one that no word finds again goes where its patch went, and is
-    lost when nothing there is like it.
+    A found thing is tracked by its boxes. A frame is answered when the next one was looked at: a thing that is seen
+    there again is shown from its first box on, a flicker never. A prompted one that no word finds again goes where its
+    patch went, and is lost when nothing there is like it.
     """
     tracker = Tracker(asked.settings)
-    before: Image | None = None
+    held: _Held | None = None
     is_first = True
     for frame_index, image in frames:
         seen = tracker.update(_found(image, asked.prompt, finder, asked.settings))
-        seen += _carried(tracker, before, image)
-        prompted = [*_at_start(asked.prompt, is_first), *asked.prompted.get(frame_index, ())]
-        things = _segmented(image, tracker, seen, prompted, segmenter)
-        yield FrameThings(frame_index, image, things)
-        before, is_first = image, False
+        if held is not None:
+            yield held.settled(segmenter, [track for track, _ in held.unsure if tracker.is_sure(track)])
+            seen += _carried(tracker, held.image, image)
+        prompted = [*_at_start(asked.prompt, held is None), *asked.prompted.get(frame_index, ())]
+        is_first = held is None
+        held = _answered(frame_index, image, tracker, seen, prompted, segmenter)
+    if held is not None:
+        yield held.settled(segmenter, [track for track, _ in held.unsure if is_first])
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """A frame with what is sure in it, and the tracks, with their boxes here, that the next frame decides on."""
+
+    frame_index: int
+    image: Image
+    encoded: Any
+    things: list[FoundThing]
+    unsure: list[tuple[Track, ThingPrompt]]
+
+    def settled(self, segmenter: Segmenter, confirmed: Sequence[Track]) -> FrameThings:
+        """With the `confirmed` ones of the unsure."""
+        late = [(track, prompt) for track, prompt in self.unsure if any(track is each for each in confirmed)]
+        answers = segmenter.segment(self.encoded, [prompt for _, prompt in late]) if late else []
+        things = [
+            FoundThing(track.id, track.label, candidates, best_of(candidates), prompt.label_score)
+            for (track, prompt), candidates in zip(late, answers, strict=True)
+        ]
+        return FrameThings(self.frame_index, self.image, sorted([*self.things, *things], key=lambda each: each.id))
 
 
 def _at_start(prompt: Prompt, is_first: bool) -> list[Numbered]:
@@ -83,12 +109,11 @@ def _found(image: Image, prompt: Prompt, finder: Finder | None, settings: TrackS
     return [replace(found, box_xyxy=box_inside(found.box_xyxy, width, height)) for found in settled]
 
 
-def _carried(tracker: Tracker, before: Image | None, image: Image) -> list[Track]:
+def _carried(tracker: Tracker, before: Image, image: Image) -> list[Track]:
     """Prompted tracks that no box was matched to, moved with their patch."""
     carried = []
-    for track in [t for t in tracker.tracks if t.is_prompted and t.missed == 1 and before is not None]:
+    for track in [t for t in tracker.tracks if t.is_prompted and t.missed == 1]:
         box = track.found.box_xyxy
-        assert before is not None
         shift = shift_of(before, box, image)
         if shift.likeness >= LIKENESS_MIN:
             moved = (box[0] + shift.x, box[1] + shift.y, box[2] + shift.x, box[3] + shift.y)
@@ -98,28 +123,33 @@ def _carried(tracker: Tracker, before: Image | None, image: Image) -> list[Track
     return carried
 
 
-def _segmented(
+def _answered(
+    frame_index: int,
     image: Image,
     tracker: Tracker,
     seen: Sequence[Track],
     prompted: Sequence[Numbered],
     segmenter: Segmenter,
-) -> list[FoundThing]:
+) -> _Held:
     """The things of a frame by id; a prompt in this frame goes before what tracking says of its id."""
-    asked = {t.id: ThingPrompt(box_xyxy=t.found.box_xyxy, label=t.label, label_score=t.found.score) for t in seen}
+    unsure = [(track, _as_prompt(track)) for track in tracker.unsure()]
+    asked = {track.id: _as_prompt(track) for track in seen}
     for each in prompted:
         asked[each.id] = each.thing
-    if not asked:
-        return []
-    encoded = segmenter.encode(image)
-    answers = segmenter.segment(encoded, [asked[number] for number in sorted(asked)])
+    encoded = segmenter.encode(image) if asked or unsure else None
+    answers = segmenter.segment(encoded, [asked[number] for number in sorted(asked)]) if asked else []
     things = []
     for number, candidates in zip(sorted(asked), answers, strict=True):
         scored = next((t.found.score for t in seen if t.id == number and not t.is_prompted), None)
         things.append(FoundThing(number, asked[number].label, candidates, best_of(candidates), scored))
     for each in prompted:
         _begin(tracker, each, next(thing for thing in things if thing.id == each.id))
-    return things
+    return _Held(frame_index, image, encoded, things, unsure)
+
+
+def _as_prompt(track: Track) -> ThingPrompt:
+    """Its box in the frame it was last seen in."""
+    return ThingPrompt(box_xyxy=track.found.box_xyxy, label=track.label, label_score=track.found.score)
 
 
 def _begin(tracker: Tracker, each: Numbered, thing: FoundThing) -> None:

@@ -18,7 +18,7 @@ class TrackSettings:
         sure_score: boxes at or above it are matched first and may begin a track.
         iou_min: least overlap with where a thing was expected, for sure boxes.
         iou_min_unsure: the same for the others, which only go on with a track.
-        hits_min: a track is shown from its so many-th box on, so that a flicker gets no id.
+        hits_min: a track is sure from its so many-th box on, so that a flicker gets no id.
         patience: frames for which a thing that is not seen keeps its id.
     """
 
@@ -66,7 +66,15 @@ class Tracker:
         for each in fresh:
             self.begin(each)
         self.tracks = [t for t in self.tracks if t.missed <= self._patience(t)]
-        return [t for t in self.tracks if not t.missed and (t.is_prompted or t.hits >= self.settings.hits_min)]
+        return [t for t in self.tracks if not t.missed and self.is_sure(t)]
+
+    def unsure(self) -> list[Track]:
+        """The tracks seen in the last frame that may be a flicker yet."""
+        return [t for t in self.tracks if not t.missed and not self.is_sure(t)]
+
+    def is_sure(self, track: Track) -> bool:
+        """Whether it was prompted, or seen often enough."""
+        return track.is_prompted or track.hits >= self.settings.hits_min
 
     def begin(self, found: Found, track_id: int | None = None) -> Track:
         """A new track; with an id of the caller's choice it is shown at once and replaces any of that id."""
@@ -95,5 +103,4 @@ class Tracker:
 
     def _patience(self, track: Track) -> int:
         """A track that was never shown is not waited for."""
-        is_new = track.hits < self.settings.hits_min and not track.is_prompted
-        return 1 if is_new else self.settings.patience
+        return self.settings.patience if self.is_sure(track) else 1

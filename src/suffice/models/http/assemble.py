@@ -65,7 +65,7 @@ def assemble(
         cost_s=1.0,
         price=prices.of(1, expected),
     )
-    return HttpModel(signature, _client(name, endpoint, options, prices), exchange)
+    return HttpModel(signature, client_of(name, endpoint, options, prices), exchange)
 
 
 _PRICES = ("price_per_input", "price_per_million_input_tokens", "price_per_million_output_tokens")
@@ -76,7 +76,8 @@ def _check_cap(name: str, options: Mapping[str, Any], prices: Prices) -> None:
         raise UsageError(f"{name}: max_price needs a price, such as price_per_input => 0.001")
 
 
-def _client(name: str, endpoint: Endpoint, options: Mapping[str, Any], prices: Prices) -> HttpClient:
+def client_of(name: str, endpoint: Endpoint, options: Mapping[str, Any], prices: Prices) -> HttpClient:
+    """What speaks to `endpoint`, as fast, as often and as long as `options` allow."""
     tokens_per_minute = options.get("tokens_per_minute")
     return HttpClient(
         name=name,

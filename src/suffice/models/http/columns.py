@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from suffice.errors import ModelError, UsageError, nearest
-from suffice.models.http.template import plain
+from suffice.models.plain import plain
 from suffice.models.protocol import IMAGE, Column, Row
 
 _BITS = {"TINYINT": 8, "SMALLINT": 16, "INTEGER": 32, "INT": 32, "BIGINT": 64}
@@ -89,8 +89,8 @@ def from_json(name: str, type_: str, value: Any) -> Any:
     """A JSON value as the Python value of a column type; raises :class:`ModelError`."""
     if type_ == "JSON":
         return json.dumps(plain(value))
-    if type_.endswith("[]") and isinstance(value, list):
-        return [from_json(name, type_[:-2], item) for item in value]
+    if type_.endswith("]") and isinstance(value, list):
+        return [from_json(name, type_.rpartition("[")[0], item) for item in value]
     wanted = _PYTHON_TYPE.get(_JSON_TYPE.get(type_, ""), ())
     if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
         raise ModelError(f"{name} is {json.dumps(value)[:80]}, not {type_}")

@@ -35,7 +35,7 @@ class RejectedError(ModelError):
 
 
 class Request(NamedTuple):
-    """A request for `inputs` inputs; `body` is a JSON value, or the bytes of a JPEG."""
+    """A request for `inputs` inputs; `body` is a JSON value, or bytes: a JPEG's unless a header says otherwise."""
 
     body: Any
     inputs: int = 1

@@ -1,6 +1,7 @@
 """``http:URL``: any JSON endpoint, by templates; without templates, the shape of suffice's own model service.
 
-That shape: ``{"inputs": [{column: value, …}, …]}`` goes there (a picture is its JPEG in base64), and
+Without any columns the service is asked for them (:mod:`suffice.models.http.service_model`). With columns, its shape is
+what is spoken: ``{"inputs": [{column: value, …}, …]}`` goes there (a picture is its JPEG in base64), and
 ``{"outputs": [[{column: value, …}, …] or {"error": "why"}, …]}`` comes back, one element an input.
 """
 
@@ -12,20 +13,23 @@ from typing import Any
 
 from suffice.errors import ModelError, UsageError
 from suffice.models.http.assemble import Columns, Endpoint, assemble
-from suffice.models.http.columns import from_json, input_columns, parse_columns, row_of
+from suffice.models.http.columns import from_json, input_columns, parse_columns
 from suffice.models.http.http_client import Request, need_http_extra
 from suffice.models.http.http_model import Exchange, HttpModel
 from suffice.models.http.jpeg import encode_jpeg
 from suffice.models.http.keys import bearer
 from suffice.models.http.options import COMMON, MAX_SIDE_PX
-from suffice.models.http.template import fields_of, fill_json, parts_of_json, plain
+from suffice.models.http.service_exchange import ServiceExchange
+from suffice.models.http.service_model import service_model
+from suffice.models.http.template import fields_of, fill_json, parts_of_json
 from suffice.models.options import Option, one_of, parsed_json, read_options
+from suffice.models.plain import plain
 from suffice.models.protocol import IMAGE, Column, Row
 
 REVISION = 1
 OPTIONS = {
     "inputs": Option(kind=str),
-    "outputs": Option(kind=str, in_version=True, required=True),
+    "outputs": Option(kind=str, in_version=True),
     "request": Option(kind=str, in_version=True),
     "rows": Option(kind=str, in_version=True),
     "returns": Option("rows", kind=one_of(("rows", "scalar")), in_version=True),
@@ -47,6 +51,10 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     need_http_extra()
     where = f"model {name}"
     known = read_options(where, OPTIONS, options)
+    headers = {**(known["headers"] or {}), **(bearer(known["api_key_env"]) if known["api_key_env"] else {})}
+    url = "http:" + locator if locator.startswith("//") else locator
+    if _asks_service(where, known):
+        return service_model(name, url, headers, known, OPTIONS)
     template = None if known["request"] is None else parsed_json(f"{where}: request", known["request"])
     outputs = parse_columns(f"{where}: outputs", known["outputs"], ("JSON",))
     fields = fields_of(parts_of_json(f"{where}: request", template))
@@ -57,12 +65,10 @@ def runner(name: str, locator: str, **options: Any) -> HttpModel:
     exchange: Exchange
     if template is None:
         known["batch_size"] = known["batch_size"] or 8
-        exchange = ServiceExchange(arguments, tuple(columns.outputs))
+        exchange = ServiceExchange(tuple(columns.outputs), arguments.named, lambda pieces: {"inputs": list(pieces)})
     else:
         paths = [(column, _path(where, path or column.name)) for column, path in outputs]
         exchange = MappedExchange(arguments, template, _path(where, known["rows"] or "@"), paths)
-    headers = {**(known["headers"] or {}), **(bearer(known["api_key_env"]) if known["api_key_env"] else {})}
-    url = "http:" + locator if locator.startswith("//") else locator
     endpoint = Endpoint("http", REVISION, url, headers=headers, method=known["method"])
     return assemble(name, endpoint, columns, exchange, known, OPTIONS)
 
@@ -80,31 +86,6 @@ class Arguments:
             name: encode_jpeg(value, self.max_side_px).base64 if type_ == IMAGE else plain(value)
             for (name, type_), value in zip(self.columns, inputs, strict=True)
         }
-
-
-@dataclass(frozen=True)
-class ServiceExchange:
-    """The shape of suffice's own model service."""
-
-    arguments: Arguments
-    outputs: tuple[Column, ...]
-
-    def piece(self, *inputs: Any) -> dict[str, Any]:
-        return self.arguments.named(inputs)
-
-    def request(self, pieces: Sequence[dict[str, Any]]) -> Request:
-        return Request({"inputs": list(pieces)}, len(pieces))
-
-    def usage(self, answer: Any) -> None:
-        return None
-
-    def split(self, answer: Any, count: int) -> Any:
-        return answer["outputs"]
-
-    def rows(self, part: Any, piece: Any) -> list[Row]:
-        if isinstance(part, dict):
-            raise ModelError(str(part["error"]))
-        return [row_of(item, self.outputs, nullable=True) for item in part]
 
 
 @dataclass(frozen=True)
@@ -140,6 +121,16 @@ class MappedExchange:
         if all(value is None for _, value in values):
             raise ModelError(f"no output column is found in the row {str(item)[:80]}")
         return tuple(None if value is None else from_json(name, type_, value) for (name, type_), value in values)
+
+
+def _asks_service(where: str, options: dict[str, Any]) -> bool:
+    """Whether nothing is said of columns, so that the service has to say it."""
+    if options["outputs"] is not None:
+        return False
+    given = [name for name in ("inputs", "request", "rows", "max_side_px") if options[name] is not None]
+    if given:
+        raise UsageError(f"{where}: option outputs is needed beside {given[0]}, such as outputs => 'label VARCHAR'")
+    return True
 
 
 def _check(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import string
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from suffice.errors import UsageError
+from suffice.models.plain import plain
 
 
 class Part(NamedTuple):
@@ -58,18 +58,6 @@ def fill_json(template: Any, values: Mapping[str, Any]) -> Any:
     if len(parts) == 1 and parts[0].is_field:
         return values[parts[0].text]
     return "".join(as_text(values[part.text]) if part.is_field else part.text for part in parts)
-
-
-def plain(value: Any) -> Any:
-    """A column value as JSON can carry it."""
-    value = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
 
 
 def as_text(value: Any) -> str:

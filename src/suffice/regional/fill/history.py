@@ -26,10 +26,7 @@ class History:
         times = torch.full((noise.shape[1],), float(time), device=noise.device)
         return cls(noise.clone(), noise.clone(), times, times.clone())
 
-    def update(self, tiles: Tensor, noise: Tensor, time: float) -> Tensor:
-        """Take in the prediction of some tiles; returns ``|new - old| / |old|`` of each."""
-        old = self.last[:, tiles]
-        change = (noise - old).abs().mean((0, 2, 3, 4)) / old.abs().mean((0, 2, 3, 4)).clamp_min(1e-12)
-        self.before[:, tiles], self.before_time[tiles] = old, self.last_time[tiles]
+    def update(self, tiles: Tensor, noise: Tensor, time: float) -> None:
+        """Take in the prediction of some tiles."""
+        self.before[:, tiles], self.before_time[tiles] = self.last[:, tiles], self.last_time[tiles]
         self.last[:, tiles], self.last_time[tiles] = noise, float(time)
-        return change

@@ -21,12 +21,17 @@ def group_norm(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
     if frame.active is None:
         frame.cache.tensors[layer] = dense_moments(maps, frame.grid.scaled(maps.shape[2]), module.num_groups)
         return type(module).forward(module, maps)
+    table = renewed_moments(module, frame, layer, maps)
+    return normalised(module, maps, *merged(table, maps[0].numel() // module.num_groups))
+
+
+def renewed_moments(module: Any, frame: Frame, layer: str, maps: Tensor) -> Tensor:
+    """The moments of every tile ``[b, tiles, groups, 2]``, those of the active ones new."""
     fresh = tile_moments(maps, frame.batch, module.num_groups)
     table = frame.kept(layer, (frame.batch, frame.grid.count, module.num_groups, 2), fresh)
     table[:, frame.active] = fresh
     frame.exchange.moments(layer, table)
-    mean, variance = merged(table, maps[0].numel() // module.num_groups)
-    return normalised(module, maps, mean, variance)
+    return table
 
 
 def tile_moments(maps: Tensor, batch: int, groups: int) -> Tensor:

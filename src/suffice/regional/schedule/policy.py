@@ -16,20 +16,32 @@ class Policy(Protocol):
         """`running`: the requests that have begun and are not finished, oldest first."""
         ...
 
+    def width(self, workers: int, requests: int, deadline_s: float = float("inf")) -> int:
+        """How many of `workers` share a request while `requests` are open."""
+        ...
+
 
 @dataclass(frozen=True)
 class GapFilling:
     """By deadline, then the longest remaining path; between equals this request, then another, then a warm-up.
 
-    in_flight_max: requests that have caches at one time; a warm-up of a further one waits.
+    in_flight_max: requests that have caches at one time; a warm-up of a further one waits. elastic: under backlog fewer
+    workers share a request without a deadline, down to one, which waits for nobody; else all always do.
     """
 
     in_flight_max: int = 8
+    elastic: bool = True
 
     def choose(self, worker: int, ready: Sequence[Unit], last: int | None, running: Sequence[int]) -> Unit | None:
         """See :class:`Policy`."""
         open_to = [one for one in ready if one.request in running or len(running) < self.in_flight_max]
         return min(open_to, key=lambda one: _order(one, last), default=None)
+
+    def width(self, workers: int, requests: int, deadline_s: float = float("inf")) -> int:
+        """See :class:`Policy`."""
+        if not self.elastic or deadline_s < float("inf"):
+            return workers
+        return max(1, workers // min(requests, self.in_flight_max))
 
 
 def _order(unit: Unit, last: int | None) -> tuple[float, int, float, int]:
@@ -45,3 +57,7 @@ class OneByOne:
     def choose(self, worker: int, ready: Sequence[Unit], last: int | None, running: Sequence[int]) -> Unit | None:
         """See :class:`Policy`."""
         return next((one for one in ready if not running or one.request == running[0]), None)
+
+    def width(self, workers: int, requests: int, deadline_s: float = float("inf")) -> int:
+        """See :class:`Policy`."""
+        return workers

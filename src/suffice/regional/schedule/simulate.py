@@ -14,6 +14,7 @@ from typing import Any
 
 from suffice.regional.schedule.board import Board
 from suffice.regional.schedule.cost import StepCost
+from suffice.regional.schedule.owners import choose_owners
 from suffice.regional.schedule.policy import Policy
 from suffice.regional.schedule.trace import TraceRequest
 from suffice.regional.schedule.unit import Unit
@@ -58,6 +59,8 @@ class Simulation:
         self._events: list[tuple[float, int, str, tuple[int, ...], tuple[int, int]]] = []
         self._order = 0
         self._met: dict[tuple[int, int], set[int]] = {}
+        self._owners: dict[int, tuple[int, ...]] = {}
+        self._planned: dict[tuple[int, int], list[float]] = {}
 
     def run(self) -> Outcome:
         """To the end of the last request."""
@@ -83,18 +86,29 @@ class Simulation:
     def _offer(self, number: int, step: int) -> None:
         request = self.trace[number]
         left = float(request.steps - step)
-        shares = request.shares[step]
+        shares = self._planned[number, step] = self._shares(number, step)
         takers = tuple(worker for worker, share in enumerate(shares) if share)
         unit = partial(Unit, number, step, deadline_s=request.deadline_s, left_s=left)
         if step < request.warmup_steps:
             self.board.put_up([unit(kind="warmup", seconds=self.cost.dense_s)])
         elif step in request.whole:
             longest = max(self.cost.seconds(share) for share in shares)
-            self.board.put_up([unit(kind="whole", workers=takers, together=True, seconds=longest)])
+            self.board.put_up([unit(kind="whole", workers=takers, together=len(takers) > 1, seconds=longest)])
         elif takers:
             self.board.put_up(unit(kind="some", workers=(w,), seconds=self.cost.seconds(shares[w])) for w in takers)
         else:
             self._advance(number, step)
+
+    def _shares(self, number: int, step: int) -> list[float]:
+        """What each worker runs: the trace's parts go to those that own the request, chosen anew at whole steps."""
+        request, workers = self.trace[number], range(len(self.speeds))
+        if number not in self._owners or step in request.whole:
+            others = {other: owners for other, owners in self._owners.items() if other != number}
+            self._owners[number] = choose_owners(self.board.policy, workers, others, request.deadline_s)
+        owners, shares = self._owners[number], [0.0] * len(self.speeds)
+        for part, share in enumerate(request.shares[step]):
+            shares[owners[part * len(owners) // len(self.speeds)]] += share
+        return shares
 
     def _advance(self, number: int, step: int) -> None:
         if step + 1 < self.trace[number].steps:
@@ -116,15 +130,14 @@ class Simulation:
             self._start(now, unit.workers, unit)
 
     def _start(self, now: float, workers: tuple[int, ...], unit: Unit) -> None:
-        request = self.trace[unit.request]
-        shares = [1.0 if unit.kind == "warmup" else request.shares[unit.step][worker] for worker in workers]
-        seconds = [self._seconds(unit, share) / self.speeds[w] for w, share in zip(workers, shares, strict=True)]
+        seconds = [self._seconds(unit, worker) / self.speeds[worker] for worker in workers]
         for worker, taken in zip(workers, seconds, strict=True):
             self.busy_s[worker] += taken
         self._at(now + max(seconds), "done", workers, (unit.request, unit.step))
 
-    def _seconds(self, unit: Unit, share: float) -> float:
-        return self.cost.dense_s if unit.kind == "warmup" or share >= 1 else self.cost.seconds(share)
+    def _seconds(self, unit: Unit, worker: int) -> float:
+        share = 1.0 if unit.kind == "warmup" else self._planned[unit.request, unit.step][worker]
+        return self.cost.dense_s if share >= 1 else self.cost.seconds(share)
 
     def _done(self, now: float, workers: tuple[int, ...], number: int, step: int) -> None:
         self._met.pop((number, step), None)
@@ -135,6 +148,7 @@ class Simulation:
             return
         if step + 1 == self.trace[number].steps:
             self.finished_s[number] = now
+            self._owners.pop(number, None)
             self.board.finish(number)
         else:
             self._advance(number, step)

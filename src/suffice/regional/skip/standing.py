@@ -9,8 +9,9 @@ from suffice.regional.settings import SkipSettings
 
 @dataclass
 class Standing:
-    """attention: share against an even spread (mean 1). change: |new - old| / |old| of its predicted noise when it last
-    ran, a step. rested_steps: steps it did not run in a row. tiles: its size."""
+    """attention: share against an even spread (mean 1). change: |new - before| / |before| of its predicted noise when
+    it last ran, a step (see ``change_from`` of the settings). rested_steps: steps it did not run in a row. tiles: its
+    size."""
 
     attention: float
     tiles: int

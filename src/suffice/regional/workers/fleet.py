@@ -7,10 +7,14 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.errors import SufficeError
 from suffice.regional.workers import messages as say
+
+if TYPE_CHECKING:
+    from suffice.regional.denoiser import Networks
+    from suffice.regional.model import Recipe
 
 
 class WorkerError(SufficeError):
@@ -39,13 +43,14 @@ class Fleet(Protocol):
 class ProcessFleet:
     """Worker processes over pipes; a process that starts them has the heavy imports done (``forkserver``).
 
-    The planner's own network works as a further, last rank on a thread when `also` gives it.
+    `recipe` says what they load. The planner's own networks work as a further, last rank on a thread when `also` gives
+    them.
     """
 
-    def __init__(self, count: int, model: str, device: str | None = None, also: Any = None) -> None:
+    def __init__(self, count: int, recipe: Recipe, device: str | None = None, also: Networks | None = None) -> None:
         self._context = mp.get_context("forkserver")
         self._context.set_forkserver_preload(["suffice.regional.workers.process"])
-        self._args = (model, device)
+        self._args = (recipe, device)
         self._lines: dict[int, Connection] = {}
         self._processes: dict[int, Any] = {}
         self._lost: set[int] = set()
@@ -106,10 +111,10 @@ class ProcessFleet:
 
 
 class ThreadFleet:
-    """Workers on threads of this process, each with a network of its own: the whole exchange, no start-up."""
+    """Workers on threads of this process, each with networks of its own: the whole exchange, no start-up."""
 
-    def __init__(self, networks: Sequence[Any]) -> None:
-        self._lines = {rank: on_thread(network) for rank, network in enumerate(networks)}
+    def __init__(self, networks: Sequence[Networks]) -> None:
+        self._lines = {rank: on_thread(one) for rank, one in enumerate(networks)}
 
     @property
     def ranks(self) -> Sequence[int]:
@@ -130,13 +135,13 @@ class ThreadFleet:
             line.send(say.Stop())
 
 
-def on_thread(network: Any, serve: Callable[..., None] | None = None) -> Connection:
-    """A worker on a thread of this process, on `network`, which nobody else may run meanwhile; the line to it."""
+def on_thread(networks: Networks, serve: Callable[..., None] | None = None) -> Connection:
+    """A worker on a thread of this process, on `networks`, which nobody else may run meanwhile; the line to it."""
     from suffice.regional.workers.worker import serve as serve_worker
 
     ours, theirs = mp.Pipe()
     target = serve or serve_worker
-    threading.Thread(target=target, args=(network, theirs, os.getpid()), daemon=True).start()
+    threading.Thread(target=target, args=(networks, theirs, os.getpid()), daemon=True).start()
     return ours
 
 

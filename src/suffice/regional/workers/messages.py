@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from suffice.regional.tiles import TileGrid
 
 Tiles = tuple[int, ...]
 
@@ -21,15 +24,23 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Told:
+    """A :class:`~suffice.regional.denoiser.Condition` as arrays."""
+
+    text: NDArray[Any]
+    added: dict[str, NDArray[Any]] | None = None
+    hint: NDArray[Any] | None = None
+    strength: float = 1.0
+    frames: int = 1
+
+
+@dataclass(frozen=True)
 class Begin:
-    """A request: shape of its latents, tile, what the prompt says, and which tiles each rank owns from `step` on."""
+    """A request: the tiles of its latents, what the networks are told, and which each rank owns from `step` on."""
 
     request: int
-    height: int
-    width: int
-    tile: int
-    text: NDArray[Any]
-    added: dict[str, NDArray[Any]] | None
+    grid: TileGrid
+    told: Told
     owned: tuple[Tiles, ...]
     step: int = 0
 
@@ -56,12 +67,8 @@ class Warm:
     time: Any
     latents: NDArray[Any]
     record: bool
-    height: int
-    width: int
-    tile: int
-    text: NDArray[Any]
-    added: dict[str, NDArray[Any]] | None
-    pictures: int
+    grid: TileGrid
+    told: Told
 
 
 @dataclass(frozen=True)

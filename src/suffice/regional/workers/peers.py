@@ -45,13 +45,14 @@ class PeerExchange:
     def __init__(self, mail: Mailbox, holding: Holding, request: int, step: int, sync: bool) -> None:
         self.mail, self.holding, self.request, self.step, self.sync = mail, holding, request, step, sync
         self.mine = holding.ran[step][mail.rank]
-        self.running = [peer for peer in mail.peers if holding.ran[step][peer]]
+        self.sharing = [peer for peer in mail.peers if holding.owned[peer]]
+        self.running = [peer for peer in self.sharing if holding.ran[step][peer]]
         self._waiting: dict[int, list[tuple[int, int, Tensor]]] = defaultdict(list)
 
     def catch_up(self) -> None:
         """Take in what others computed in earlier steps."""
         for step, tiles in self.holding.ran.items():
-            for peer in self.mail.peers:
+            for peer in self.sharing:
                 if step < self.step and tiles[peer]:
                     self.mail.wait_finished(self.request, step, peer)
         for key, payload in self.mail.take_older(self.request, self.step):
@@ -60,14 +61,14 @@ class PeerExchange:
 
     def finish(self) -> None:
         """Send what still waits, and that this was all."""
-        for peer in self.mail.peers:
+        for peer in self.sharing:
             self.mail.send(peer, self.request, self.step, self._waiting.pop(peer, []), last=True)
 
     def halo(self, layer: str, padded: Tensor, grid: TileGrid, halo: int) -> None:
         self.holding.halos[layer] = halo
         inner = padded[:, :, halo : halo + grid.height, halo : halo + grid.width]
         sources = []
-        for peer in self.mail.peers:
+        for peer in self.sharing:
             rows, columns = shared_cells(grid, self.mine, self.holding.owned[peer], halo)
             if len(rows):
                 self._send(peer, layer, HALO, inner[:, :, rows, columns])
@@ -79,12 +80,12 @@ class PeerExchange:
         import torch
 
         mine = list(self.mine)
-        for peer in self.mail.peers:
+        for peer in self.sharing:
             self._send(peer, layer, TOKENS, torch.stack([key[:, mine], value[:, mine]]))
         self._receive(layer, TOKENS, self.running)
 
     def moments(self, layer: str, table: Tensor) -> None:
-        for peer in self.mail.peers:
+        for peer in self.sharing:
             self._send(peer, layer, MOMENTS, table[:, list(self.mine)])
         self._receive(layer, MOMENTS, self.running)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suffice.regional.attention_maps import AttentionRecorder
 from suffice.regional.regions import share_out
 from suffice.regional.schedule.board import Board
+from suffice.regional.schedule.owners import choose_owners
 from suffice.regional.schedule.policy import GapFilling, Policy
 from suffice.regional.schedule.unit import Unit
 from suffice.regional.workers import messages as say
@@ -22,6 +23,7 @@ from suffice.regional.workers.fleet import Fleet, Lost, WorkerError
 
 if TYPE_CHECKING:
     from suffice.regional.course import Course, StepPlan
+    from suffice.regional.denoiser import Condition
 
 LOST_MAX = 3
 UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from which on regions are shared out anew
@@ -29,12 +31,15 @@ UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from wh
 
 @dataclass
 class Running:
-    """A request on its way. owned: tiles of each rank. parts: the noise that came back of the step that runs."""
+    """A request on its way. owned: tiles of each rank; owners: who has any. in_step: whether they wait for each other
+    in the step that runs. parts: the noise that came back of it."""
 
     number: int
     course: Course
     deadline_s: float = float("inf")
     owned: tuple[say.Tiles, ...] = ()
+    owners: tuple[int, ...] = ()
+    in_step: bool = True
     recorder: Any = None
     plan: StepPlan | None = None
     tiles: tuple[say.Tiles, ...] = ()
@@ -59,7 +64,11 @@ class Tally:
 
 
 class Planner:
-    """Runs courses on a fleet. exchange: ``sync`` or ``stale`` between whole steps (see ``workers/peers.py``)."""
+    """Runs courses on a fleet.
+
+    exchange (see ``workers/peers.py``): ``sync``; ``stale`` between whole steps; ``strips``, stale for good after the
+    first whole step, as DistriFusion runs.
+    """
 
     def __init__(
         self,
@@ -70,7 +79,7 @@ class Planner:
     ) -> None:
         import torch.distributed as dist
 
-        self.fleet, self.sync, self.lost_max = fleet, exchange == "sync", lost_max
+        self.fleet, self.exchange, self.lost_max = fleet, exchange, lost_max
         policy = policy or GapFilling()
         self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
@@ -118,8 +127,11 @@ class Planner:
         for rank, reply in heard:
             if isinstance(reply, say.Failed):
                 raise WorkerError(f"worker {rank}: {reply.message}")
-            if isinstance(reply, say.Done):
-                self._hear(rank, reply)
+        done = [self._hear(rank, reply) for rank, reply in heard if isinstance(reply, say.Done)]
+        self._hand_out()  # before the solvers take their time
+        for running in done:
+            if running is not None:
+                self._absorb(running)
 
     def _hand_out(self) -> None:
         for rank in self.fleet.ranks:
@@ -132,15 +144,9 @@ class Planner:
         latents = _array(course.network_input()[: len(course.latents)])
         step_time = _array(course.scheduler.timesteps[plan.step])
         if plan.kind == "warmup":
-            grid, told = course.grid, course.condition
-            text, added = _array(told.text), _arrays(told.added)
-            self.fleet.send(
-                rank,
-                say.Warm(
-                    running.number, plan.step, step_time, latents, course.recording, grid.height, grid.width,
-                    grid.tile, text, added, len(course.latents),
-                ),
-            )  # fmt: skip
+            told = _told(course.condition)
+            warm = say.Warm(running.number, plan.step, step_time, latents, course.recording, course.grid, told)
+            self.fleet.send(rank, warm)
             return
         self._step(running, rank, latents)
         running.parts.setdefault(rank, None)
@@ -149,8 +155,8 @@ class Planner:
         plan = running.plan
         assert plan is not None
         whole, time_step = plan.kind == "whole", _array(running.course.scheduler.timesteps[plan.step])
-        sync = self.sync or whole
-        self.fleet.send(rank, say.Step(running.number, plan.step, time_step, latents, running.tiles, sync, whole))
+        step = say.Step(running.number, plan.step, time_step, latents, running.tiles, running.in_step, whole)
+        self.fleet.send(rank, step)
 
     def _offer(self, running: Running) -> None:
         """Decide the next step of a request and put it up."""
@@ -159,8 +165,10 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        if not running.begun or (plan.kind == "whole" and self._uneven(running)):
+        afresh = not running.begun or (plan.kind == "whole" and self._better_shared(running))
+        if afresh:
             self._begin(running)
+        running.in_step = self.exchange == "sync" or (plan.kind == "whole" and (afresh or self.exchange == "stale"))
         if plan.kind == "whole":
             running.safe = running.course.snapshot()
         active = set(plan.tiles)
@@ -169,7 +177,7 @@ class Planner:
         self._tell_resting(running, takers)
         if not takers:
             self._absorb(running)
-        elif self.sync or plan.kind == "whole":
+        elif running.in_step and len(takers) > 1:
             self.board.put_up([self._unit(running, takers, True)])
         else:
             self.board.put_up([self._unit(running, (rank,), False) for rank in takers])
@@ -185,44 +193,49 @@ class Planner:
 
     def _tell_resting(self, running: Running, takers: Sequence[int]) -> None:
         """Who rests must know who ran, to make sense of what it is sent."""
-        for rank in self.fleet.ranks:
+        for rank in running.owners:
             if rank not in takers:
                 self._step(running, rank, _array(running.course.latents[:0]))
 
-    def _uneven(self, running: Running) -> bool:
-        """Whether some worker is so slow that sharing the regions out anew pays; a whole step makes that free."""
-        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in self.fleet.ranks]
+    def _better_shared(self, running: Running) -> bool:
+        """Whether another number of workers fits better by now, or one is so slow that sharing the regions out anew
+        pays; a whole step makes that free."""
+        if len(self._owners(running)) != len(running.owners):
+            return True
+        slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in running.owners]
         return min(slow_s) > 0 and max(slow_s) > UNEVEN * sum(slow_s) / len(slow_s)
 
-    def _speeds(self) -> list[float] | None:
-        """Of each rank, once all have been seen at work."""
-        if len(self._rank_tile_s) < len(self.fleet.ranks):
+    def _owners(self, running: Running) -> tuple[int, ...]:
+        others = {one.number: one.owners for one in self._requests.values() if one is not running}
+        return choose_owners(self.board.policy, self.fleet.ranks, others, running.deadline_s)
+
+    def _speeds(self, owners: Sequence[int]) -> list[float] | None:
+        """Of each owner, once all have been seen at work."""
+        if any(rank not in self._rank_tile_s for rank in owners):
             return None
-        return [1 / self._rank_tile_s[rank] for rank in self.fleet.ranks]
+        return [1 / self._rank_tile_s[rank] for rank in owners]
 
     def _begin(self, running: Running) -> None:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
-        shares = share_out(weights, len(self.fleet.ranks), self._speeds())
+        running.begun, running.owners = True, self._owners(running)
+        shares = share_out(weights, len(running.owners), self._speeds(running.owners))
         rest = _in_parts(course.grid.count, course.regions, len(shares))
-        running.owned = tuple(
-            tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
-            for share, more in zip(shares, rest, strict=True)
-        )
-        grid, told, running.begun = course.grid, course.condition, True
-        for rank in self.fleet.ranks:
-            text, added = _array(told.text), _arrays(told.added)
-            begin = say.Begin(
-                running.number, grid.height, grid.width, grid.tile, text, added, running.owned, course.step
-            )
+        owned = {
+            rank: tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
+            for rank, share, more in zip(running.owners, shares, rest, strict=True)
+        }
+        running.owned = tuple(owned.get(rank, ()) for rank in self.fleet.ranks)
+        begin = say.Begin(running.number, course.grid, _told(course.condition), running.owned, course.step)
+        for rank in running.owners:
             self.fleet.send(rank, begin)
 
-    def _hear(self, rank: int, reply: say.Done) -> None:
+    def _hear(self, rank: int, reply: say.Done) -> Running | None:
+        """Take a part in; its request, when that was the last part of a step."""
         running = self._requests[reply.request]
         self._count(rank, reply)
         running.parts[rank] = reply
-        if self.board.done(rank):
-            self._absorb(running)
+        return running if self.board.done(rank) else None
 
     def _count(self, rank: int, reply: say.Done) -> None:
         tally = self.tally
@@ -231,8 +244,6 @@ class Planner:
         self._tile_s = _smoothed(self._tile_s, each_s)
         self._rank_tile_s[rank] = _smoothed(self._rank_tile_s.get(rank, 0.0), each_s)
         tally.flops += reply.flops
-        if tiles == self._requests[reply.request].course.grid.count and not reply.attention:
-            tally.flops_dense = reply.flops
         tally.bytes_sent += reply.bytes_sent
         tally.busy_s[rank] = tally.busy_s.get(rank, 0.0) + reply.seconds - reply.waited_s
         for kind, sent in reply.bytes_by_kind.items():
@@ -241,7 +252,10 @@ class Planner:
     def _absorb(self, running: Running) -> None:
         plan, course = running.plan, running.course
         assert plan is not None
-        self.tally.bytes_by_step.append(sum(one.bytes_sent for one in running.parts.values() if one))
+        done = [one for one in running.parts.values() if one]
+        self.tally.bytes_by_step.append(sum(one.bytes_sent for one in done))
+        if plan.kind == "whole":
+            self.tally.flops_dense = sum(one.flops for one in done)
         course.absorb(plan, self._noise(running), running.recorder)
         self._stepped(running.number, plan)
         if course.finished:
@@ -339,5 +353,7 @@ def _array(tensor: Any) -> Any:
     return tensor.cpu().numpy() if not tensor.is_floating_point() else tensor.float().cpu().numpy()
 
 
-def _arrays(tensors: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if tensors is None else {name: _array(one) for name, one in tensors.items()}
+def _told(condition: Condition) -> say.Told:
+    added = None if condition.added is None else {name: _array(one) for name, one in condition.added.items()}
+    hint = None if condition.hint is None else _array(condition.hint)
+    return say.Told(_array(condition.text), added, hint, condition.strength, condition.frames)

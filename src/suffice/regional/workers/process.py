@@ -12,13 +12,13 @@ import torch
 import suffice.regional.workers.worker as worker
 
 
-def main(line: Any, model: str, device: str | None, threads: int) -> None:
-    """Load the network and serve until told to stop. Ctrl-C is the planner's business."""
-    from suffice.regional.model import load_unet
+def main(line: Any, recipe: Any, device: str | None, threads: int) -> None:
+    """Load the networks and serve until told to stop. Ctrl-C is the planner's business."""
+    from suffice.regional.model import load_networks
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
-    worker.serve(load_unet(model, device), line, os.getpid())
+    worker.serve(load_networks(recipe, device), line, os.getpid())
 
 
 __all__ = ["diffusers", "main"]

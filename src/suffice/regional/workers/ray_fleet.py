@@ -10,11 +10,14 @@ import os
 import queue
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
 from suffice.regional.workers import messages as say
 from suffice.regional.workers.fleet import Lost
+
+if TYPE_CHECKING:
+    from suffice.regional.model import Recipe
 
 HEAR_S = 5.0
 
@@ -22,14 +25,14 @@ HEAR_S = 5.0
 class ActorBody:
     """What runs inside an actor: the same worker as in a process, its line two queues."""
 
-    def __init__(self, model: str, device: str | None) -> None:
-        from suffice.regional.model import load_unet
+    def __init__(self, recipe: Recipe, device: str | None) -> None:
+        from suffice.regional.model import load_networks
         from suffice.regional.workers.worker import serve
 
         self._orders: queue.Queue[Any] = queue.Queue()
         self._said: queue.Queue[Any] = queue.Queue()
         line = _QueueLine(self._orders, self._said)
-        threading.Thread(target=serve, args=(load_unet(model, device), line, os.getpid()), daemon=True).start()
+        threading.Thread(target=serve, args=(load_networks(recipe, device), line, os.getpid()), daemon=True).start()
 
     def tell(self, message: Any) -> None:
         """An order."""
@@ -57,12 +60,12 @@ class _QueueLine:
 class RayFleet:
     """:class:`suffice.regional.workers.fleet.Fleet` of Ray actors. Raises :class:`UsageError` without Ray."""
 
-    def __init__(self, count: int, model: str, device: str | None = None) -> None:
+    def __init__(self, count: int, recipe: Recipe, device: str | None = None) -> None:
         try:
             import ray
         except ImportError:
             raise UsageError("--launch ray needs Ray: pip install 'suffice[ray]'") from None
-        self._ray, self._args = ray, (model, device)
+        self._ray, self._args = ray, (recipe, device)
         self._own = not ray.is_initialized()
         if self._own:
             ray.init(num_cpus=count + 1, include_dashboard=False, log_to_driver=False, configure_logging=False)

@@ -9,10 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from suffice.regional.attention_maps import AttentionRecorder
-from suffice.regional.denoiser import Condition, Denoiser, opened
-from suffice.regional.flops import FlopMeter
+from suffice.regional.denoiser import Condition, Denoiser, Networks, opened
+from suffice.regional.flops import FlopMeter, Pass
 from suffice.regional.frame import Cache
-from suffice.regional.tiles import TileGrid
 from suffice.regional.workers import messages as say
 from suffice.regional.workers.mailbox import Mailbox, PeerLostError
 from suffice.regional.workers.peers import Holding, PeerExchange
@@ -37,7 +36,7 @@ class Worker:
         self.mail: Mailbox | None = None
         self.holdings: dict[int, Holding] = {}
         self.conditions: dict[int, Condition] = {}
-        self.names = sorted(name for name, _ in denoiser.unet.named_modules())
+        self.names = denoiser.layer_names()
         self.layers = {name: number for number, name in enumerate(self.names)}
 
     def answer(self, message: Any) -> Any:
@@ -61,12 +60,12 @@ class Worker:
         return say.Aborted(message.epoch)
 
     def _begin(self, message: say.Begin) -> None:
-        grid = TileGrid(message.height, message.width, message.tile)
-        condition = self._condition(message.text, message.added)
-        self.conditions[message.request] = condition
+        condition = self.conditions[message.request] = self._condition(message.told)
         if self.mail is not None:
             self.mail.forget(message.request, message.step)
-        self.holdings[message.request] = Holding(grid, condition.batch, message.owned, Cache(), self.layers, self.names)
+        self.holdings[message.request] = Holding(
+            message.grid, condition.batch, message.owned, Cache(), self.layers, self.names
+        )
 
     def _end(self, message: say.End) -> None:
         self.holdings.pop(message.request, None)
@@ -75,15 +74,12 @@ class Worker:
             self.mail.forget(message.request)
 
     def _warm(self, message: say.Warm) -> say.Done:
-        started, condition = time.perf_counter(), self._condition(message.text, message.added)
-        grid = TileGrid(message.height, message.width, message.tile)
-        recorder = AttentionRecorder(message.pictures) if message.record else None
+        started, condition, grid = time.perf_counter(), self._condition(message.told), message.grid
+        recorder = AttentionRecorder(len(message.latents)) if message.record else None
         latents = self._latents(message.latents, condition)
         before = self.meter.executed
         noise = self.meter.run(
-            grid.count,
-            grid.count,
-            message.record,
+            Pass(grid, condition.batch, grid.count, message.record),
             lambda: self.denoiser.dense(latents, self._tensor(message.time), condition, grid, Cache(), recorder),
         )
         seen = (
@@ -120,9 +116,7 @@ class Worker:
         active = torch.tensor(mine, dtype=torch.long, device=latents.device)
         grid, cache, time_step = holding.grid, holding.cache, self._tensor(message.time)
         return self.meter.run(
-            grid.count,
-            len(mine),
-            False,
+            Pass(grid, condition.batch, len(mine)),
             lambda: self.denoiser.sparse(latents, time_step, condition, grid, cache, active, exchange, message.fresh),
         )
 
@@ -130,9 +124,10 @@ class Worker:
         latents = self._tensor(one_side).to(self.denoiser.unet.dtype)
         return latents.repeat(condition.batch // len(latents), 1, 1, 1)
 
-    def _condition(self, text: Any, added: dict[str, Any] | None) -> Condition:
-        more = None if added is None else {name: self._tensor(one) for name, one in added.items()}
-        return Condition(self._tensor(text), more)
+    def _condition(self, told: say.Told) -> Condition:
+        added = None if told.added is None else {name: self._tensor(one) for name, one in told.added.items()}
+        hint = None if told.hint is None else self._tensor(told.hint).to(self.denoiser.unet.dtype)
+        return Condition(self._tensor(told.text), added, hint, told.strength, told.frames)
 
     def _tensor(self, array: Any) -> Tensor:
         import torch
@@ -144,9 +139,9 @@ def _array(tensor: Tensor) -> Any:
     return tensor.float().cpu().numpy()
 
 
-def serve(unet: Any, line: Line, pid: int) -> None:
-    """Answer the planner until it says stop or hangs up. The denoiser may be shared by nobody else."""
-    with opened(unet) as denoiser:
+def serve(networks: Networks, line: Line, pid: int) -> None:
+    """Answer the planner until it says stop or hangs up. The networks may be shared by nobody else."""
+    with opened(*networks) as denoiser:
         worker = Worker(denoiser)
         orders: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=_listen, args=(line, orders, worker), daemon=True).start()

@@ -1,6 +1,6 @@
 """One file a part of the API; each has a `router`."""
 
-from suffice.serve.routes import health, jobs, made, making, masks, media, sql, store
+from suffice.serve.routes import health, jobs, made, making, mask_sets, masks, media, semantic, sql, store
 
 ROUTERS = (
     health.router,
@@ -9,6 +9,8 @@ ROUTERS = (
     media.router,
     store.router,
     masks.router,
+    mask_sets.router,
+    semantic.router,
     making.router,
     made.router,
 )

@@ -13,22 +13,22 @@ from suffice.serve.lanes import Lanes
 from suffice.serve.settings import ServeSettings
 
 
-def _settings(request: Request) -> ServeSettings:
+async def _settings(request: Request) -> ServeSettings:
     settings: ServeSettings = request.app.state.settings
     return settings
 
 
-def _lanes(request: Request) -> Lanes:
+async def _lanes(request: Request) -> Lanes:
     lanes: Lanes = request.app.state.lanes
     return lanes
 
 
-def _jobs(request: Request) -> Jobs:
+async def _jobs(request: Request) -> Jobs:
     jobs: Jobs = request.app.state.jobs
     return jobs
 
 
-def _owner(request: Request) -> str:
+async def _owner(request: Request) -> str:
     """Tells callers apart without keeping their tokens."""
     given = request.headers.get("authorization") or request.cookies.get(COOKIE, "")
     return hashlib.sha256(given.removeprefix("Bearer ").encode()).hexdigest()[:16]

@@ -30,21 +30,23 @@ class Desk:
     key: str | None
     response: Response
 
-    def take(self, kind: str, asked: str, wait_s: float, run: Callable[[Job, int], Any]) -> JobView:
+    async def take(self, kind: str, asked: str, wait_s: float, run: Callable[[Job, int], Any]) -> JobView:
         """Queue `run`: its end if that comes within `wait_s`, else 202 and its state.
 
         Raises:
             HttpError: the job failed within `wait_s`, the queue is full, or the key stands for another request.
         """
         job = self.jobs.submit(kind, asked, run, owner=self.owner, key=self.key)
-        if not job.wait(wait_s):
+        if not await job.wait(wait_s):
             self.response.status_code = 202
         elif job.error:
             raise HttpError(*job.error, {"Location": f"/api/jobs/{job.id}"})
         return view(job)
 
 
-def _desk(response: Response, lanes: Lanes_, jobs: Jobs_, owner: Owner, idempotency_key: IdempotencyKey = None) -> Desk:
+async def _desk(
+    response: Response, lanes: Lanes_, jobs: Jobs_, owner: Owner, idempotency_key: IdempotencyKey = None
+) -> Desk:
     return Desk(lanes, jobs, owner, idempotency_key, response)
 
 

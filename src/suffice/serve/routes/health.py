@@ -31,13 +31,13 @@ class Server(BaseModel):
 
 
 @router.get("/health")
-def health() -> Health:
+async def health() -> Health:
     """Answers while the server lives; needs no token and says nothing of what it holds."""
     return Health(status="ok", version=suffice.__version__)
 
 
 @router.get("/server")
-def server(settings: Settings_, jobs: Jobs_, role: Annotated[Role, READER]) -> Server:
+async def server(settings: Settings_, jobs: Jobs_, role: Annotated[Role, READER]) -> Server:
     """The caller's role, the target and the roots."""
     from suffice.store.database import without_password
 

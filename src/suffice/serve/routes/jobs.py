@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from suffice.answer.result import Result
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import READER
 from suffice.serve.jobs import ENDED, Job, Jobs, State
 from suffice.serve.problems import HttpError
@@ -67,14 +67,14 @@ def view(job: Job) -> JobView:
 
 
 @router.get("")
-def list_jobs(jobs: Jobs_, owner: Owner, role: Annotated[Role, READER]) -> JobList:
+async def list_jobs(jobs: Jobs_, owner: Owner, role: Annotated[Role, READER]) -> JobList:
     """The last jobs, newest first: one's own, an admin sees all."""
     seen = [job for job in jobs if job.owner == owner or role >= Role.ADMIN]
     return JobList(jobs=[view(job).model_copy(update={"result": None}) for job in seen], waiting=jobs.waiting)
 
 
 @router.get("/{job_id}")
-def get_job(
+async def get_job(
     job_id: JobId,
     jobs: Jobs_,
     owner: Owner,
@@ -83,12 +83,12 @@ def get_job(
 ) -> JobView:
     """A job's state and, when it is done, its result."""
     job = own_job(jobs, job_id, owner, role)
-    job.wait(wait_s)
+    await job.wait(wait_s)
     return view(job)
 
 
 @router.delete("/{job_id}", status_code=202)
-def cancel_job(job_id: JobId, jobs: Jobs_, owner: Owner, role: Annotated[Role, READER]) -> JobView:
+async def cancel_job(job_id: JobId, jobs: Jobs_, owner: Owner, role: Annotated[Role, READER]) -> JobView:
     """Ask a job to stop; what it has computed is kept."""
     job = own_job(jobs, job_id, owner, role)
     jobs.cancel(job)
@@ -117,7 +117,7 @@ def job_rows(
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Events until the job ends."}},
 )
-def job_events(
+async def job_events(
     job_id: JobId,
     jobs: Jobs_,
     owner: Owner,
@@ -137,9 +137,9 @@ def own_job(jobs: Jobs, job_id: str, owner: str, role: Role) -> Job:
     return job
 
 
-def _stream(job: Job, after: int) -> Iterator[str]:
+async def _stream(job: Job, after: int) -> AsyncIterator[str]:
     while True:
-        events = job.since(after, HEARTBEAT_S)
+        events = await job.since(after, HEARTBEAT_S)
         for event in events:
             after = event.number
             yield f"id: {event.number}\nevent: {event.kind}\ndata: {json.dumps(event.data)}\n\n"

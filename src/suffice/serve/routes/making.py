@@ -10,9 +10,9 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import RUNNER
-from suffice.serve.jobs import Job
+from suffice.serve.jobs import CancelledError, Job
 from suffice.serve.lanes import Lanes
 from suffice.serve.made import made_path, made_url
 from suffice.serve.routes.desk import RUNNING, Desk, Desk_
@@ -74,33 +74,33 @@ class Federate(BaseModel):
 
 
 @router.post("/inpaint", responses=RUNNING)
-def inpaint(asked: Inpaint, desk: Desk_) -> JobView:
+async def inpaint(asked: Inpaint, desk: Desk_) -> JobView:
     """Paint what the mask shows anew."""
-    return _take(desk, "inpaint", asked, _inpaint)
+    return await _take(desk, "inpaint", asked, _inpaint)
 
 
 @router.post("/animate", responses=RUNNING)
-def animate(asked: Animate, desk: Desk_) -> JobView:
+async def animate(asked: Animate, desk: Desk_) -> JobView:
     """Make a clip from a timeline."""
-    return _take(desk, "animate", asked, _animate)
+    return await _take(desk, "animate", asked, _animate)
 
 
 @router.post("/regional", responses=RUNNING)
-def regional(asked: Regional, desk: Desk_) -> JobView:
+async def regional(asked: Regional, desk: Desk_) -> JobView:
     """Draw a picture over regions, and a map of which regions ran at which step."""
-    return _take(desk, "regional", asked, _regional)
+    return await _take(desk, "regional", asked, _regional)
 
 
 @router.post("/federate", responses=RUNNING)
-def federate(asked: Federate, desk: Desk_) -> JobView:
+async def federate(asked: Federate, desk: Desk_) -> JobView:
     """Simulate a federated run; every round is an event."""
-    return _take(desk, "federate", asked, _federate)
+    return await _take(desk, "federate", asked, _federate)
 
 
-def _take(desk: Desk, kind: str, asked: Any, make: Callable[[Job, Any, Lanes], dict[str, Any]]) -> JobView:
+async def _take(desk: Desk, kind: str, asked: Any, make: Callable[[Job, Any, Lanes], dict[str, Any]]) -> JobView:
     """Queue `make`; a job is named by its request without what is large or does not change it."""
     named = asked.model_dump_json(exclude={"source": {"data"}, "wait_s": True})
-    return desk.take(kind, named, asked.wait_s, lambda job, lane: job.result(make(job, asked, desk.lanes)))
+    return await desk.take(kind, named, asked.wait_s, lambda job, lane: job.result(make(job, asked, desk.lanes)))
 
 
 def _animate(job: Job, asked: Animate, lanes: Lanes) -> dict[str, Any]:
@@ -121,21 +121,49 @@ def _inpaint(job: Job, asked: Inpaint, lanes: Lanes) -> dict[str, Any]:
 
 
 def _make(job: Job, settings: dict[str, Any], out: Path) -> dict[str, Any]:
-    """A clip or picture by the packaged weights; steps and frames are told as they are done."""
+    """A clip or picture by the packaged weights; steps, previews and frames are told as they are done.
+
+    Stopped while frames are decoded, those that are ready are kept: an event ``kept`` says where.
+    """
     from suffice.diffusion.animator import Animator
     from suffice.diffusion.clip.write import write_clip
+    from suffice.diffusion.preview import Previews
     from suffice.diffusion.settings import settings_from
 
     wanted = settings_from(settings)
-    clip = Animator(wanted.model).animate(wanted, lambda done, of, latents: job.progress("steps", done, of))
+    animator = Animator(wanted.model)
+    previews = Previews(animator.parts.vae, lambda frame: job.say("preview", {"jpeg": _jpeg(frame)}))
+
+    def on_step(done: int, of: int, latents: Any) -> None:
+        job.progress("steps", done, of)
+        previews(done, of, latents)
+
+    clip = animator.animate(wanted, on_step)
 
     def told() -> Any:
         for number, frame in enumerate(clip.frames, 1):
-            job.progress("frames", number, clip.count)
             yield frame
+            job.progress("frames", number, clip.count)
 
-    count = write_clip(out, told(), clip.fps, clip.settings.as_json())
+    try:
+        count = write_clip(out, told(), clip.fps, clip.settings.as_json(), until=CancelledError)
+    except CancelledError:
+        if out.is_file():
+            job.say("kept", {"url": made_url(out)})
+        raise
     return {"url": made_url(out), "frames": count, "settings": clip.settings.as_json()}
+
+
+def _jpeg(frame: Any) -> str:
+    """As base64."""
+    import base64
+    import io
+
+    import PIL.Image
+
+    file = io.BytesIO()
+    PIL.Image.fromarray(frame).save(file, "JPEG", quality=80)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _regional(job: Job, asked: Regional, lanes: Lanes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query, UploadFile
 from fastapi.responses import FileResponse, Response
@@ -17,6 +17,9 @@ from suffice.serve.callers import READER, RUNNER
 from suffice.serve.problems import HttpError
 from suffice.serve.routes.context import Lanes_, Settings_
 from suffice.serve.sources import Source
+
+if TYPE_CHECKING:
+    from suffice.models.protocol import Image
 
 router = APIRouter(prefix="/api", tags=["media"])
 
@@ -46,14 +49,22 @@ def image(
     label: Annotated[str, Query(max_length=80)] = "",
 ) -> Response:
     """A picture as JPEG, its longer side at most `max_px`, with a box drawn in when one is given."""
+    connection = lanes.get()
+    connection.path(ref)  # still there, and inside the roots
+    made = lanes.thumbnails.get(
+        (ref, max_px, box, label), lambda: _thumbnail(connection.image(ref), max_px, box, label)
+    )
+    return Response(made, media_type="image/jpeg", headers=_FOREVER)
+
+
+def _thumbnail(pixels: Image, max_px: int, box: str | None, label: str) -> bytes:
     from suffice.media.write import draw_boxes, encode_jpeg, thumbnail
 
-    pixels = lanes.get().image(ref)
     small = thumbnail(pixels, max_px)
     if box:
         scale = small.shape[1] / pixels.shape[1]
         small = draw_boxes(small, [[float(edge) * scale for edge in box.split(",")]], [label])
-    return Response(encode_jpeg(small), media_type="image/jpeg", headers=_FOREVER)
+    return encode_jpeg(small)
 
 
 @router.get(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from suffice.serve.callers import READER
 from suffice.serve.jobs import Job
@@ -28,14 +29,14 @@ class Statement(BaseModel):
 
 
 @router.post("/sql", responses=RUNNING)
-def ask(statement: Statement, desk: Desk_, role: Annotated[Role, READER]) -> JobView:
+async def ask(statement: Statement, desk: Desk_, role: Annotated[Role, READER]) -> JobView:
     """Run a statement. The answer is a job: done within `wait_s`, or to be watched under ``/api/jobs``."""
-    check_statement(statement.query, role)
+    await run_in_threadpool(check_statement, statement.query, role)
 
     def run(job: Job, lane: int) -> Any:
         return desk.lanes.ask(job, lane, statement.query, statement.seed, role)
 
-    return desk.take("sql", statement.query, statement.wait_s, run)
+    return await desk.take("sql", statement.query, statement.wait_s, run)
 
 
 class Words(BaseModel):

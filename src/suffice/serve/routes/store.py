@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from suffice.serve.as_json import plain
+from suffice.models.plain import plain
 from suffice.serve.callers import READER
 from suffice.serve.routes.context import Lanes_
 from suffice.serve.routes.media import Reference

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Request
-from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, Field
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 import suffice
 from suffice.errors import nearest
+from suffice.models.plain import plain
 from suffice.models.protocol import Signature
 from suffice.models.registry import Registry
-from suffice.serve.as_json import plain
 from suffice.serve.callers import READER, RUNNER
 from suffice.serve.limits import Limits
 from suffice.serve.problems import RESPONSES, HttpError, handle_problems
 from suffice.serve.service.batcher import Batcher, Outcome
-from suffice.serve.service.inputs import prepared_input
+from suffice.serve.service.inputs import BODIES, prepared_input, read_inputs
 from suffice.serve.service.metrics import ModelMetrics, exposition
 from suffice.serve.settings import ServeSettings
 
-INPUTS_MAX = 256
-
 router = APIRouter()
 
-
-class Inputs(BaseModel):
-    """Input rows, each an object of column to value; a picture is the base64 of an image file."""
-
-    inputs: list[dict[str, Any]] = Field(min_length=1, max_length=INPUTS_MAX)
+Name = Annotated[str, Path(max_length=200)]
 
 
 class Outputs(BaseModel):
@@ -89,14 +84,21 @@ def _batchers(request: Request) -> Mapping[str, Batcher]:
     return batchers
 
 
+def _batcher(request: Request, name: str) -> Batcher:
+    batchers = _batchers(request)
+    if name not in batchers:
+        raise HttpError(404, f"no model {name!r} is served here{nearest(name, batchers)}")
+    return batchers[name]
+
+
 @router.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Answers while the service lives."""
     return {"status": "ok", "version": suffice.__version__}
 
 
 @router.get("/metrics", dependencies=[READER], response_class=PlainTextResponse)
-def metrics(request: Request) -> PlainTextResponse:
+async def metrics(request: Request) -> PlainTextResponse:
     """Counts in Prometheus' text format."""
     batchers = _batchers(request)
     waiting = {name: one.waiting for name, one in batchers.items()}
@@ -105,18 +107,29 @@ def metrics(request: Request) -> PlainTextResponse:
 
 
 @router.get("/models", dependencies=[READER])
-def models(request: Request) -> ServedModels:
+async def models(request: Request) -> ServedModels:
     """What is served, with its columns."""
     return ServedModels(models=[_described(name, one) for name, one in _batchers(request).items()])
 
 
-@router.post("/models/{name}", dependencies=[RUNNER])
-async def predict(request: Request, name: Annotated[str, Path(max_length=200)], asked: Inputs) -> Outputs:
+@router.get("/models/{name}", dependencies=[READER])
+async def model(request: Request, name: Name) -> ServedModel:
+    """One model, with its columns."""
+    return _described(name, _batcher(request, name))
+
+
+@router.post(
+    "/models/{name}",
+    dependencies=[RUNNER],
+    openapi_extra={"requestBody": {"required": True, "content": BODIES}},
+    response_model=Outputs,
+)
+async def predict(request: Request, name: Name) -> Response:
     """Run a model on up to 256 inputs."""
-    batchers = _batchers(request)
-    if name not in batchers:
-        raise HttpError(404, f"no model {name!r} is served here{nearest(name, batchers)}")
-    return Outputs(outputs=await _predict(batchers[name], asked.inputs))
+    batcher = _batcher(request, name)
+    inputs = read_inputs(batcher.model.signature, request.headers.get("content-type", ""), await request.body())
+    outputs = await _predict(batcher, inputs)
+    return Response(json.dumps({"outputs": outputs}, allow_nan=False), media_type="application/json")
 
 
 async def _predict(batcher: Batcher, inputs: list[dict[str, Any]]) -> list[Any]:

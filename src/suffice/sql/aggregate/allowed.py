@@ -5,9 +5,12 @@ Anything not listed (window functions, volatile functions, functions we have not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlglot import exp
 
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.repeatable import is_repeatable
 
 _ALLOWED: tuple[type[exp.Expr], ...] = (
     # names, constants, types
@@ -28,13 +31,34 @@ _ALLOWED: tuple[type[exp.Expr], ...] = (
 
 AGGREGATES: tuple[type[exp.Expr], ...] = (
     exp.Sum, exp.Count, exp.Avg, exp.CountIf, exp.Variance, exp.VariancePop, exp.Stddev, exp.StddevSamp, exp.StddevPop,
+    exp.CovarPop, exp.CovarSamp, exp.Corr,
 )  # fmt: skip
 """Aggregates that are functions of sums over rows."""
 
 
+_SUBQUERIES = (exp.Subquery, exp.Exists)
+_UNSTEADY = (exp.Limit, exp.Fetch, exp.TableSample, exp.Window)
+_STEADY_AGGREGATES = (*AGGREGATES, exp.Min, exp.Max)
+
+
 def require_row_expression(expression: exp.Expr, clause: str) -> None:
     """Raise :class:`NotSampledError` unless `expression` (in `clause`, for the message) depends on its row alone."""
-    for node in expression.walk():
+    _require_allowed(expression.walk(), clause)
+
+
+def require_row_condition(condition: exp.Expr) -> None:
+    """The same for WHERE, where a subquery that reads whole tables says the same of a row in any sample."""
+    nodes = list(condition.walk(prune=lambda node: isinstance(node, _SUBQUERIES)))
+    for subquery in (node for node in nodes if isinstance(node, _SUBQUERIES)):
+        if subquery.find(*_UNSTEADY) or not is_repeatable(subquery):
+            raise NotSampledError("a subquery that may say something else each time")
+        if any(not isinstance(found, _STEADY_AGGREGATES) for found in subquery.find_all(exp.AggFunc)):
+            raise NotSampledError("a subquery whose aggregate depends on the order of rows")
+    _require_allowed((node for node in nodes if not isinstance(node, _SUBQUERIES)), "WHERE")
+
+
+def _require_allowed(nodes: Iterable[exp.Expr], clause: str) -> None:
+    for node in nodes:
         if isinstance(node, _ALLOWED):
             continue
         if isinstance(node, (exp.Subquery, exp.Select, exp.Exists)):

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlglot import exp
 
-Scalar = Callable[[str], tuple[Any, str]]
-"""SQL of a subquery to (its value as text or None, its DuckDB type); raises where it depends on the outer query."""
+Scalar = Callable[[str], tuple[Any, str] | None]
+"""SQL of a subquery to (its value as text or None, its DuckDB type); None where it does not run alone."""
 
 
 def constant_subqueries(statement: exp.Select, scalar: Scalar) -> exp.Select:
@@ -18,7 +18,10 @@ def constant_subqueries(statement: exp.Select, scalar: Scalar) -> exp.Select:
         for subquery in list(condition.find_all(exp.Subquery)) if condition else []:
             if isinstance(subquery.parent, (exp.In, exp.Exists)) or subquery.find_ancestor(exp.Subquery):
                 continue
-            value, kind = scalar(subquery.this.sql("duckdb"))
+            found = scalar(subquery.this.sql("duckdb"))
+            if found is None:
+                continue
+            value, kind = found
             constant = exp.Null() if value is None else exp.Literal.string(value)
             subquery.replace(exp.cast(constant, kind, dialect="duckdb"))
     return statement

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from suffice.sql.aggregate.allowed import AGGREGATES, require_row_expression
+from suffice.sql.aggregate.allowed import AGGREGATES, require_row_condition, require_row_expression
 from suffice.sql.aggregate.formula import Formula, Operator
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
@@ -69,7 +69,25 @@ class Decomposed:
         if isinstance(node, exp.Count):
             return self._count(value, condition)
         require_row_expression(value, _name(node))
+        if isinstance(node, (exp.CovarPop, exp.CovarSamp, exp.Corr)):
+            require_row_expression(node.expression, _name(node))
+            return self._joint_moments(node, value, node.expression, condition)
         return self._moments(node, value, condition)
+
+    def _joint_moments(self, node: exp.Expr, x: exp.Expr, y: exp.Expr, condition: exp.Expr | None) -> Formula:
+        """Over the rows where neither is NULL."""
+        both = [exp.Not(this=exp.Is(this=exp.paren(v.copy()), expression=exp.Null())) for v in (x, y)]
+        rows = exp.and_(*both) if condition is None else exp.and_(condition, *both)
+        doubles = [exp.cast(v.copy(), exp.DataType.Type.DOUBLE) for v in (x, y)]
+        count, (sum_x, sum_y) = self._sum(None, rows), (self._sum(v, rows) for v in doubles)
+
+        def scatter(i: int, j: int, product: Formula) -> Formula:
+            return self._sum(exp.Mul(this=doubles[i].copy(), expression=doubles[j].copy()), rows) - product / count
+
+        joint = scatter(0, 1, sum_x * sum_y)
+        if isinstance(node, exp.Corr):
+            return joint / (scatter(0, 0, sum_x * sum_x) * scatter(1, 1, sum_y * sum_y)).sqrt()
+        return joint / (count - Formula(constant=1.0) if isinstance(node, exp.CovarSamp) else count)
 
     def _moments(self, node: exp.Expr, value: exp.Expr, condition: exp.Expr | None) -> Formula:
         total = self._sum(value, condition)
@@ -113,13 +131,8 @@ _CLAUSES = {
 
 def decompose(statement: exp.Select) -> Decomposed:
     """Take `statement` apart; raises :class:`NotSampledError` when some part has no bound on a sample."""
-    for clause, name in _CLAUSES.items():
-        if statement.args.get(clause):
-            raise NotSampledError(f"{name} has no bound on a sample")
-    aliases = {i.alias.lower(): i.this for i in statement.expressions if isinstance(i, exp.Alias)}
-    query = Decomposed(_keys(statement, aliases))
-    if statement.args.get("where"):
-        require_row_expression(statement.args["where"].this, "WHERE")
+    aliases = _aliases(statement)
+    query = require_plain_clauses(statement, keys_of(statement))
     items = [_over_columns(item, query) for item in statement.expressions]
     if not query.aggregates:
         raise NotSampledError("there is no aggregate to bound")
@@ -127,7 +140,7 @@ def decompose(statement: exp.Select) -> Decomposed:
     query.outputs = [query.formula_of(i, "SELECT") if _has_aggregate(i) else None for i in items]
     for item, output in zip(items, query.outputs, strict=True):
         if output is None:
-            _require_key(item)
+            require_key(item)
     if having := statement.args.get("having"):
         final = final.having(_over_columns(_resolved(having.this, aliases), query))
     if order := statement.args.get("order"):
@@ -138,7 +151,23 @@ def decompose(statement: exp.Select) -> Decomposed:
     return query
 
 
-def _keys(statement: exp.Select, aliases: dict[str, exp.Expr]) -> list[exp.Expr]:
+def require_plain_clauses(statement: exp.Select, keys: list[exp.Expr]) -> Decomposed:
+    """Nothing but `keys` yet; raises :class:`NotSampledError` for clauses that no sample bounds."""
+    for clause, name in _CLAUSES.items():
+        if statement.args.get(clause):
+            raise NotSampledError(f"{name} has no bound on a sample")
+    if statement.args.get("where"):
+        require_row_condition(statement.args["where"].this)
+    return Decomposed(keys)
+
+
+def _aliases(statement: exp.Select) -> dict[str, exp.Expr]:
+    return {i.alias.lower(): i.this for i in statement.expressions if isinstance(i, exp.Alias)}
+
+
+def keys_of(statement: exp.Select) -> list[exp.Expr]:
+    """What GROUP BY groups by, names and positions resolved."""
+    aliases = _aliases(statement)
     group = statement.args.get("group")
     if group is None:
         return []
@@ -183,7 +212,8 @@ def _has_aggregate(expression: exp.Expr) -> bool:
     return any(c.name.startswith("__a") for c in expression.find_all(exp.Column))
 
 
-def _require_key(expression: exp.Expr) -> None:
+def require_key(expression: exp.Expr) -> None:
+    """Raise :class:`NotSampledError` unless `expression` is made of key columns only."""
     for column in expression.find_all(exp.Column):
         if not column.name.startswith("__k"):
             raise NotSampledError(f"{column.sql()} is neither a group key nor an aggregate")

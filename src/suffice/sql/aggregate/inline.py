@@ -50,6 +50,8 @@ def _merge(outer: exp.Select, inner: exp.Select, alias: str) -> exp.Select:
         if not isinstance(item, exp.Star):
             require_row_expression(item, "a derived table")
             named[item.alias_or_name.lower()] = item.unalias()
+    if any(outer.args.get(c) and _has_subquery(outer.args[c]) for c in ("expressions", "where", "having")):
+        raise NotSampledError("a subquery beside a view or a derived table")
     has_star = any(isinstance(i, exp.Star) for i in inner.expressions)
 
     def replace(node: exp.Expr) -> exp.Expr:
@@ -74,6 +76,10 @@ def _merge(outer: exp.Select, inner: exp.Select, alias: str) -> exp.Select:
     merged.set("from_", inner.args["from_"].copy())
     merged.set("joins", [j.copy() for j in inner.args.get("joins") or []])
     return merged.where(inner.args["where"].this.copy()) if inner.args.get("where") else merged
+
+
+def _has_subquery(value: exp.Expr | list[exp.Expr]) -> bool:
+    return any(v.find(exp.Subquery, exp.Exists) for v in (value if isinstance(value, list) else [value]))
 
 
 def _named(item: exp.Expr) -> exp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlglot import exp
 
@@ -48,22 +48,35 @@ def unit_query(
     return result
 
 
-def _units(statement: exp.Select, query: Decomposed, table: exp.Table, rows_are_units: bool) -> exp.Select:
+def drawn_rows(
+    statement: exp.Select, keys: Sequence[exp.Expr], table: exp.Table, values: Sequence[exp.Expr]
+) -> exp.Select:
+    """The rows of `statement` with `table` replaced by :data:`DRAWN_ROWS`: ``__part``, ``__k{i}`` the keys, ``__u{i}``
+    the values."""
     name = exp.to_identifier(table_alias(table), quoted=True)
     source = statement.copy()
     for node in list(source.find_all(exp.Table)):
         if node.meta.get(SAMPLED, False):
             node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=name.copy())))
-    added = [exp.Column(this=exp.to_identifier(c), table=name.copy()) for c in (PART, UNIT)]
-    items: list[exp.Expr] = [exp.alias_(added[0].copy(), PART)]
-    items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(query.keys)]
-    value = _row_value if rows_are_units else _unit_value
-    items += [exp.alias_(value(piece), f"__u{i}") for i, piece in enumerate(query.pieces)]
+    items: list[exp.Expr] = [exp.alias_(_added(table, PART), PART)]
+    items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(keys)]
+    items += [exp.alias_(value, f"__u{i}") for i, value in enumerate(values)]
     result = exp.Select(expressions=items)
     for clause in ("from_", "joins", "where"):
         if source.args.get(clause):
             result.set(clause, source.args[clause])
+    return result
+
+
+def _added(table: exp.Table, column: str) -> exp.Column:
+    return exp.Column(this=exp.to_identifier(column), table=exp.to_identifier(table_alias(table), quoted=True))
+
+
+def _units(statement: exp.Select, query: Decomposed, table: exp.Table, rows_are_units: bool) -> exp.Select:
+    value = _row_value if rows_are_units else _unit_value
+    result = drawn_rows(statement, query.keys, table, [value(piece) for piece in query.pieces])
     if not rows_are_units:
+        added = [_added(table, column) for column in (PART, UNIT)]
         result.set("group", exp.Group(expressions=[*added, *(key.copy() for key in query.keys)]))
     return result
 

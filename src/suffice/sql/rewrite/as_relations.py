@@ -57,7 +57,9 @@ def as_relations(tree: exp.Expr, bound: Bound, describe: Describe) -> Relational
     for number, call in bound.calls.items():
         outputs = {column.name.lower(): "VARCHAR" for column in call.model.signature.outputs}
         schema.columns[f"{ROWS_PREFIX}{number}"] = outputs
-    for table in list(tree.find_all(exp.Table)):
+    tables = list(tree.find_all(exp.Table))
+    calls = [table for table in tables if isinstance(table.this, exp.Anonymous)]
+    for table in [*(table for table in tables if table not in calls), *reversed(calls)]:  # arguments before their call
         _relation(table, schema)
     tree = qualify(
         tree,

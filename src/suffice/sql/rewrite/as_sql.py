@@ -8,11 +8,13 @@ whose key is taken out of every ``*`` again. A whole blob is found by its number
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from suffice.models.protocol import IMAGE
 from suffice.sql.plan import BASE_PREFIX, MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, BoundCall, number_of
+from suffice.sql.rewrite.needs import Relation, relations_of
+from suffice.store.catalogue import MEDIA
 from suffice.store.database import quote
 
 if TYPE_CHECKING:
@@ -47,21 +49,21 @@ def need_sql(select: exp.Expr, bound: Bound, base_sql: Mapping[str, str]) -> str
 def _finish(tree: exp.Expr, bound: Bound) -> exp.Expr:
     from sqlglot import exp
 
+    for node in reversed(list(tree.find_all(exp.Anonymous))):  # innermost first: an argument may be a call
+        if (n := number_of(node.name, SCALAR_PREFIX)) is not None:
+            node.replace(_scalar(bound.calls[n], node.expressions, _number_beside(node, bound.calls[n], bound)))
     for table in tree.find_all(exp.Table):
         if number_of(table.name, MEDIA_PREFIX) is not None:
             _become_table(table, bound.media[table.name.lower()].table)
-    for node in reversed(list(tree.find_all(exp.Anonymous))):  # innermost first: an argument may be a call
-        if (n := number_of(node.name, SCALAR_PREFIX)) is not None:
-            node.replace(_scalar(bound.calls[n], node.expressions, _finds_by_number(node, bound)))
     return tree
 
 
 def _become_table(table: exp.Table, name: str) -> None:
     from sqlglot import exp
 
-    schema, _, bare = name.rpartition(".")
-    table.set("this", exp.to_identifier(bare))
-    table.set("db", exp.to_identifier(schema))
+    catalog, schema, bare = ([""] * 2 + name.split("."))[-3:]
+    for key, part in (("this", bare), ("db", schema), ("catalog", catalog)):
+        table.set(key, exp.to_identifier(part or None))
 
 
 def _become(table: exp.Table, sql: str) -> None:
@@ -113,7 +115,7 @@ Keys = list[tuple[str, str]]
 
 
 def _keys(table: exp.Table, bound: BoundCall, whole: Bound) -> Keys:
-    number = _finds_by_number(table.this, whole)
+    number = _number_beside(table.this, bound, whole)
     if number is not None:
         return [("__r.input_id", number)]
     return [(f"__i.a{i}", argument.sql("duckdb")) for i, argument in enumerate(table.this.expressions)]
@@ -197,24 +199,32 @@ def _matches(arguments: list[exp.Expr]) -> str:
     return " AND ".join(f"__i.a{i} = ({argument.sql('duckdb')})" for i, argument in enumerate(arguments)) or "true"
 
 
-def _finds_by_number(node: exp.Expr, bound: Bound) -> str | None:
-    """``f.blob_id`` when the one argument is the image of a media relation in the same FROM; else None."""
+def _number_beside(node: exp.Expr, bound: BoundCall, whole: Bound) -> str | None:
+    """:func:`blob_number` of a call where it is written, as SQL."""
     from sqlglot import exp
 
-    from suffice.sql.rewrite.needs import relations_of
-
     scope = node.find_ancestor(exp.Select)
-    arguments = node.expressions
-    if scope is None or len(arguments) != 1 or not isinstance(arguments[0], exp.Column):
+    number = None if scope is None else blob_number(bound, node.expressions, relations_of(scope), whole)
+    return None if number is None else number.sql("duckdb")
+
+
+def blob_number(
+    bound: BoundCall, arguments: Sequence[exp.Expr], relations: Sequence[Relation], whole: Bound
+) -> exp.Expr | None:
+    """``f.blob_id`` when the one argument is the image of a media relation among `relations`; else None."""
+    from sqlglot import exp
+
+    if not takes_whole_blobs(bound) or len(arguments) != 1 or not isinstance(arguments[0], exp.Column):
         return None
     column = arguments[0]
     if column.name.lower() != "image" or not column.table:
         return None
-    for relation in relations_of(scope):
+    for relation in relations:
         if relation.alias == column.table.lower() and isinstance(relation.node, exp.Table):
-            media = bound.media.get(relation.node.name.lower())
-            is_media = media is not None and "blob_id" in media.columns
-            return f"{quote(column.table)}.blob_id" if is_media else None
+            media = whole.media.get(relation.node.name.lower())
+            return (
+                exp.column("blob_id", table=column.args["table"].copy()) if media and media.function in MEDIA else None
+            )
     return None
 
 

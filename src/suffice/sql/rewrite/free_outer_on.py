@@ -2,15 +2,14 @@
 
 DuckDB looks up results by correlated subqueries, which such an ON does not allow. ``a LEFT JOIN b ON m(a.x, b.x)``
 reads as ``a LEFT JOIN LATERAL (SELECT * FROM b WHERE m(a.x, b.x)) b ON true``, a SEMI JOIN as EXISTS. In a RIGHT, FULL
-or ASOF join a call that reads one side becomes a column of that side; one that reads both sides of a RIGHT or FULL
-join becomes a list of pairs of row numbers beside the relations (:mod:`~suffice.sql.rewrite.paired_join`).
+or ASOF join a call that reads one side becomes a column of that side; one that reads both sides makes the join one
+over a list of pairs of row numbers (:mod:`~suffice.sql.rewrite.paired_join`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from suffice.errors import UsageError
 from suffice.sql.plan import SCALAR_PREFIX, number_of
 from suffice.sql.rewrite.on_as_column import calls_in, read_by, side_column, sides_of
 from suffice.sql.rewrite.paired_join import as_pairs
@@ -65,6 +64,4 @@ def _as_columns_or_pairs(join: exp.Join) -> None:
         side_column(join, calls[0], sides)
         sides = sides_of(join)
     if calls_in(join.args["on"]):
-        if join.method:
-            raise UsageError(f"a model of both sides in the ON of {join.method} JOIN: it may read one side only")
         as_pairs(join, sides)

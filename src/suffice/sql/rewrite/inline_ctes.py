@@ -48,5 +48,5 @@ def _refuse_models(clause: exp.With) -> None:
     for node in clause.find_all(exp.Anonymous):
         if node.name.lower().startswith("__"):
             raise UsageError(
-                "a model inside WITH RECURSIVE would have to run between the steps of the recursion: not supported"
+                "a model inside WITH RECURSIVE runs between the steps of the recursion: ask for the exact answer"
             )

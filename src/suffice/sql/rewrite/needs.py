@@ -45,7 +45,9 @@ class Need:
 
 
 @dataclass(frozen=True)
-class _Relation:
+class Relation:
+    """One relation of a FROM: its alias, lower case, and the join that adds it."""
+
     alias: str
     node: exp.Expr
     join: exp.Join | None
@@ -91,7 +93,14 @@ def _is_in_filter(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     holder = node.find_ancestor(exp.Where, exp.Join, exp.Select)
-    return not isinstance(holder, exp.Select)
+    return isinstance(holder, exp.Join) or _is_where(holder)
+
+
+def _is_where(node: exp.Expr | None) -> bool:
+    """A WHERE that takes rows away; that of an aggregate's FILTER only keeps them from the aggregate."""
+    from sqlglot import exp
+
+    return isinstance(node, exp.Where) and not isinstance(node.parent, exp.Filter)
 
 
 def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expr, ...]:
@@ -118,8 +127,11 @@ class Needs:
     def __init__(self, known: frozenset[int], *, guarded: bool = True) -> None:
         self._known, self._guarded = known, guarded
 
-    def of(self, site: Site) -> Need | None:
-        """The need, or None while the site's arguments hang on a call that is not known."""
+    def of(self, site: Site, *, surviving: bool = False) -> Need | None:
+        """The need, or None while the site's arguments hang on a call that is not known.
+
+        With `surviving` and the call itself known: those whose rows the predicates on it leave.
+        """
         from sqlglot import exp
 
         if self._is_grouped(site):
@@ -127,11 +139,11 @@ class Needs:
         if any(self.is_unknown(argument, site.scope) for argument in site.arguments):
             return None
         wanted = [exp.alias_(a.copy(), f"a{i}") for i, a in enumerate(site.arguments)]
-        select = self._rows(site.scope, wanted, site.node)
+        select = self._rows(site.scope, wanted, exp.Null() if surviving else site.node)
         if select is None:
             return None
         where = select.args.get("where")
-        guards = tuple(part.sql("duckdb") for part in where.this.flatten()) if where else ()
+        guards = tuple(part.sql("duckdb") for part in _conjuncts(where.this)) if where else ()
         return Need(select.distinct(copy=False), guards)
 
     def rows_that_matter(self, scope: exp.Select, wanted: Sequence[exp.Expr]) -> exp.Select | None:
@@ -167,7 +179,7 @@ class Needs:
         return self._in_outer(scope, select, outer) if outer else select
 
     def _conditions(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], node: exp.Expr
+        self, scope: exp.Select, relations: list[Relation], required: set[str], node: exp.Expr
     ) -> list[exp.Expr]:
         """Known conditions that every row which matters to `node` meets."""
         from sqlglot import exp
@@ -189,7 +201,7 @@ class Needs:
             conditions += [c for c in found if c.find(exp.AggFunc, exp.Window) is None]
         return [condition for condition in conditions if condition is not None]
 
-    def _plain_conjuncts(self, scope: exp.Select, relations: list[_Relation]) -> list[exp.Expr]:
+    def _plain_conjuncts(self, scope: exp.Select, relations: list[Relation]) -> list[exp.Expr]:
         where = scope.args.get("where")
         conjuncts = list(_conjuncts(where.this)) if where else []
         for relation in relations:
@@ -198,7 +210,7 @@ class Needs:
         return conjuncts
 
     def _kept(
-        self, scope: exp.Select, relations: list[_Relation], required: set[str], conditions: list[exp.Expr]
+        self, scope: exp.Select, relations: list[Relation], required: set[str], conditions: list[exp.Expr]
     ) -> set[str]:
         """The relations that provide the arguments, and those connected to them by a known condition."""
         usable = {r.alias: r for r in relations if not self._is_unknown_relation(r, scope)}
@@ -217,7 +229,7 @@ class Needs:
                 return kept
             kept |= more
 
-    def _add(self, select: exp.Select, relation: _Relation, scope: exp.Select, required: set[str]) -> None:
+    def _add(self, select: exp.Select, relation: Relation, scope: exp.Select, required: set[str]) -> None:
         from sqlglot import exp
 
         source = relation.node.copy()
@@ -257,7 +269,8 @@ class Needs:
     def _is_grouped(self, site: Site) -> bool:
         from sqlglot import exp
 
-        return any(a.find(exp.AggFunc, exp.Window) is not None for a in site.arguments)
+        collected = (node for a in site.arguments for node in a.find_all(exp.AggFunc, exp.Window))
+        return any(node.find_ancestor(exp.Select) is site.scope for node in collected)  # not in a subquery
 
     def _of_groups(self, site: Site) -> Need | None:
         """Arguments made of aggregates or windows: the scope itself, once all it reads is known."""
@@ -315,7 +328,7 @@ class Needs:
             around = around.find_ancestor(exp.Select)
         return False
 
-    def _is_unknown_relation(self, relation: _Relation, scope: exp.Select) -> bool:
+    def _is_unknown_relation(self, relation: Relation, scope: exp.Select) -> bool:
         from sqlglot import exp
 
         if any(self._is_unknown_call(node) for node in relation.node.find_all(exp.Table, exp.Anonymous)):
@@ -327,12 +340,12 @@ class Needs:
         )
 
 
-def relations_of(scope: exp.Select) -> list[_Relation]:
+def relations_of(scope: exp.Select) -> list[Relation]:
     """FROM and joins of a scope, in order."""
     source = scope.args.get("from_")
-    found = [_Relation(source.this.alias_or_name.lower(), source.this, None)] if source else []
+    found = [Relation(source.this.alias_or_name.lower(), source.this, None)] if source else []
     joins = scope.args.get("joins") or []
-    return found + [_Relation(join.this.alias_or_name.lower(), join.this, join) for join in joins]
+    return found + [Relation(join.this.alias_or_name.lower(), join.this, join) for join in joins]
 
 
 def is_volatile(node: exp.Func) -> bool:
@@ -348,7 +361,7 @@ def _tables(expression: exp.Expr) -> set[str]:
     return {column.table.lower() for column in expression.find_all(exp.Column) if column.table}
 
 
-def _dependencies(relation: _Relation) -> set[str]:
+def _dependencies(relation: Relation) -> set[str]:
     """Aliases that a lateral relation, or the ON of an outer join, reads."""
     needed = _tables(relation.node)
     if not relation.is_plain and relation.on is not None:
@@ -383,7 +396,7 @@ def _own_root(scope: exp.Select, node: exp.Expr) -> exp.Expr | None:
 
     current = node
     while current.parent is not None and current.parent is not scope:
-        if isinstance(current, exp.From | exp.Join | exp.Where):
+        if isinstance(current, exp.From | exp.Join) or _is_where(current):
             return None
         current = current.parent
     return None if isinstance(current, exp.From | exp.Join | exp.Where) or current is node else current

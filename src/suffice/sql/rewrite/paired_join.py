@@ -2,7 +2,8 @@
 
 ``WITH a' AS MATERIALIZED (SELECT *, row_number() OVER () AS n FROM a), b' …, pairs AS (SELECT a.n, b.n FROM a' a, b' b
 WHERE m(a.x, b.x)) … FROM a' a LEFT JOIN pairs ON pairs.a = a.n FULL JOIN b' b ON b.n = pairs.b``: a row of `a` without
-a pair stays once, with nothing on the other side, and so does one of `b`; RIGHT takes the former away.
+a pair stays once, with nothing on the other side, and so does one of `b`; RIGHT takes the former away. Of an ASOF join,
+the pairs of a row of `a` are the nearest one of those for which everything holds, as DuckDB has it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def as_pairs(join: exp.Join, sides: Sides) -> None:
-    """Rewrite a RIGHT or FULL join whose ON is a condition on pairs."""
+    """Rewrite a RIGHT, FULL or ASOF join whose ON is a condition on pairs."""
     from sqlglot import exp
 
     scope, on = join.parent, join.args["on"]
@@ -34,6 +35,9 @@ def as_pairs(join: exp.Join, sides: Sides) -> None:
     for table in tables[1:]:
         pairs.append("joins", exp.Join(this=table, kind="CROSS"))
     ctes.append(_cte(tag, pairs.where(on.copy(), copy=False)))
+    if join.method:
+        pairs.set("qualify", _nearest(on, right, [f"{n}n" for alias, n in numbered.items() if alias != right]))
+        join.set("method", None)
     for alias, name in numbered.items():
         hide(scope, alias, [f"{name}n"])
         relation = sides[alias]
@@ -43,7 +47,7 @@ def as_pairs(join: exp.Join, sides: Sides) -> None:
     _hide_from_star(scope, [f"{name}p" for name in numbered.values()])
     meets = {alias: _same(alias, name, tag, sides) for alias, name in numbered.items()}
     left = exp.and_(*(same for alias, same in meets.items() if alias != right), copy=False)
-    paired = exp.Join(this=_named(tag, tag), side="LEFT", on=left)
+    paired = exp.Join(this=_named(tag, tag), side="LEFT" if join.side else None, on=left)
     joins = scope.args["joins"]
     joins.insert(joins.index(join), paired)
     scope.set("joins", joins)
@@ -53,11 +57,29 @@ def as_pairs(join: exp.Join, sides: Sides) -> None:
 
 def _check(join: exp.Join, scope: exp.Select, sides: Sides, read: list[str]) -> None:
     before = scope.args["joins"][: scope.args["joins"].index(join)]
-    advice = f"a model of both sides in the ON of a {join.side} JOIN"
+    advice = f"a model of both sides in the ON of {join.method or 'a'} {join.side} JOIN".replace("  ", " ")
     if any(one.side or one.method for one in before):
         raise UsageError(f"{advice} after another outer join: join the first two in a subquery first")
     if any(is_lateral(sides[alias]) for alias in read):
         raise UsageError(f"{advice} where a relation is made row by row: put it into a view or subquery first")
+
+
+def _nearest(on: exp.Expr, right: str, rows: list[str]) -> exp.Expr:
+    """Of the pairs of each row before the join, the one whose side of the inequality is next to the other's."""
+    from sqlglot import exp
+
+    found = [part for part in on.flatten() if isinstance(part, exp.GT | exp.GTE | exp.LT | exp.LTE)]
+    if len(found) != 1:
+        raise UsageError(f"an ASOF JOIN has one inequality between its sides, not {len(found)}: {on.sql('duckdb')}")
+    smaller, greater = (found[0].this, found[0].expression)
+    if isinstance(found[0], exp.GT | exp.GTE):
+        smaller, greater = greater, smaller
+    is_smaller = right in {column.table.lower() for column in smaller.find_all(exp.Column)}
+    order = exp.Ordered(this=(smaller if is_smaller else greater).copy(), desc=is_smaller)
+    number = exp.Window(
+        this=exp.RowNumber(), partition_by=[exp.column(row) for row in rows], order=exp.Order(expressions=[order])
+    )
+    return exp.Qualify(this=exp.EQ(this=number, expression=exp.Literal.number(1)))
 
 
 def _numbered(relation: exp.Expr, name: str) -> exp.CTE:

@@ -7,9 +7,9 @@ arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.value_range import Ends, ValueRange, sum_range
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Piece:
-    """One aggregate of the rows of one unit and group, as SQL, and its range there. `is_whole`: an integer."""
+    """One aggregate of the rows of one unit and group, as SQL, and its range there. `is_whole`: an integer. `fold`: how
+    those of several units are put together."""
 
     sql: str
     low: float
     high: float
     is_whole: bool
+    fold: Literal["sum", "max", "min"] = "sum"
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,30 @@ class Quotient:
     rows_max: float = float("inf")
 
 
-Atom = Linear | Quotient
+@dataclass(frozen=True)
+class Quantile:
+    """The `share`-quantile of rows in `row_ends`: `rows` there are, `below` and `upto` each of the thresholds."""
+
+    share: float
+    rows: Linear
+    below: tuple[Linear, ...]
+    upto: tuple[Linear, ...]
+    thresholds: tuple[float, ...]
+    row_ends: Ends
+    rows_max: float
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The largest (else the least) value of a piece, over units that have `rows`."""
+
+    piece: int
+    rows: Linear
+    is_max: bool
+    ends: Ends
+
+
+Atom = Linear | Quotient | Quantile | Extreme
 
 
 @dataclass(frozen=True)
@@ -99,8 +124,11 @@ class Formulas:
     is_unit_key: Callable[[Sequence[exp.Expr], exp.Select], bool]
     has_all_units: bool = False
     """Whether every unit has a row, whatever the models say."""
+    grids: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """The thresholds of each quantile, by its SQL; none before they are chosen."""
     pieces: list[Piece] = field(default_factory=list)
     atoms: list[Atom] = field(default_factory=list)
+    quantiles: list[exp.Expr] = field(default_factory=list)
 
     def read(self, node: exp.Expr) -> Node:
         """The formula of an expression.
@@ -109,6 +137,8 @@ class Formulas:
             NoBoundError: part of it has no bound from a sample.
         """
         from sqlglot import exp
+
+        from suffice.sql.units.order_statistics import order_statistic
 
         for number, key in enumerate(self.keys):
             if key == node:
@@ -119,6 +149,8 @@ class Formulas:
             return self._atom(linear) if linear.factors else Constant(linear.constant)
         if (quotient := self._quotient(node)) is not None:
             return self._atom(quotient)
+        if (ranked := order_statistic(node, self)) is not None:
+            return self._atom(ranked)
         return self._operation(node)
 
     def _atom(self, atom: Atom) -> AtomNode:
@@ -148,7 +180,7 @@ class Formulas:
             return self.read(node.this)
         if isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.INTEGER_TYPES):
             return Operation("round", (self.read(node.this),))
-        raise NoBoundError(f"{_shown(node)} has no bound from a sample")
+        raise NoBoundError(f"{shown(node)} has no bound from a sample")
 
     def _quotient(self, node: exp.Expr) -> Quotient | None:
         from sqlglot import exp
@@ -252,7 +284,7 @@ class Formulas:
             return self._distinct(node, inner)
         is_count = not isinstance(inner, exp.Sum)
         ends = (0.0, self.rows_max) if is_count else sum_range(self.ranges.of(inner.this, self.scope), self.rows_max)
-        return self._add(node, ends, is_count)
+        return self.add(node, ends, is_count)
 
     def _distinct(self, node: exp.Expr, inner: exp.Expr) -> Linear | None:
         """COUNT(DISTINCT key of the unit) counts units; of anything else a sample says next to nothing."""
@@ -261,12 +293,13 @@ class Formulas:
         columns = inner.this.expressions
         if isinstance(inner, exp.Count) and self.is_unit_key(columns, self.scope):
             is_one = self.has_all_units and not isinstance(node, exp.Filter)
-            return self._add(node, (1.0 if is_one else 0.0, 1.0), True)
+            return self.add(node, (1.0 if is_one else 0.0, 1.0), True)
         raise NoBoundError(
-            f"{_shown(node)}: no sample bounds how many different values there are (Charikar et al., PODS 2000)"
+            f"{shown(node)}: no sample bounds how many different values there are (Charikar et al., PODS 2000)"
         )
 
-    def _add(self, node: exp.Expr, ends: Ends, is_whole: bool) -> Linear:
+    def add(self, node: exp.Expr, ends: Ends, is_whole: bool) -> Linear:
+        """A piece that adds up over units, as a linear atom of its own."""
         piece = Piece(f"coalesce({node.sql('duckdb')}, 0)::DOUBLE", *ends, is_whole)
         if piece not in self.pieces:
             self.pieces.append(piece)
@@ -277,7 +310,8 @@ def _times(a: float, b: float) -> float:
     return 0.0 if a == 0 or b == 0 else a * b
 
 
-def _shown(node: exp.Expr) -> str:
+def shown(node: exp.Expr) -> str:
+    """An expression as the user wrote it, more or less."""
     import re
 
     text = re.sub(r"\b(?:m\d+_)+", "", node.sql("duckdb", normalize_functions="lower"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from suffice.sql.plan import MEDIA_PREFIX, number_of
@@ -112,6 +112,7 @@ class Looks:
     stored: Stored
     rows: Callable[[str, str | None], float]
     is_key: Callable[[str, Sequence[str], str], bool]
+    grids: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def unit_query(plan: SparsePlan, looks: Looks) -> UnitQuery:
@@ -188,7 +189,7 @@ def empty_formulas(plan: SparsePlan, tree: exp.Select, looks: Looks, relation: s
 
     ranges = ValueRange(plan.bound.calls, looks.stored, rows, is_one_row)
     keys = tuple(each.copy() for each in group_keys(tree))
-    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key, has_all_units())
+    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key, has_all_units(), looks.grids)
 
 
 def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:

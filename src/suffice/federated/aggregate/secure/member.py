@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 
+KEY_BYTES = 32
+SEALED_BYTES = 2 * SHARE_BYTES + 16
+"""Length of a public key, and of what one member sends another: two shares, and ChaCha20-Poly1305's tag."""
+
+
 class PublicKeys(NamedTuple):
     """What a member shows everybody: one key for masks, one for sending shares."""
 

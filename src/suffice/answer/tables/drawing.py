@@ -1,0 +1,130 @@
+"""What is drawn from: a statement written out over base tables, and the one of them whose rows are sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from suffice.sql.aggregate.constant_subqueries import constant_subqueries
+from suffice.sql.aggregate.from_tables import FromTables, from_tables, table_alias, table_name_sql
+from suffice.sql.aggregate.inline import inline
+from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.sql.aggregate.unit_query import SAMPLED
+from suffice.sql.rewrite.inline_ctes import inline_ctes
+from suffice.tables.join_fanout import fanout
+from suffice.tables.open_source import open_source, rows_of, view_sql
+from suffice.tables.reader import Reader
+from suffice.tables.source import Source, UnreadableLayoutError
+
+WHOLE_SHARE_MAX = 0.35
+"""Rows of the tables read whole, as a share of the sampled table's; beyond it little would be saved."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Attributes:
+    statement: what to sample, views and derived tables written out, `table` marked in its FROM.
+    table, source: the node of FROM that is drawn from, and where its rows live.
+    joined_rows_max: the most joined rows of one row of `table`.
+    rows_whole: rows of the other tables, which each look reads whole.
+    """
+
+    statement: exp.Select
+    tables: FromTables
+    table: exp.Table
+    source: Source
+    joined_rows_max: int
+    rows_whole: int
+
+    def columns(self) -> list[str]:
+        """Columns of the sampled table that the statement names."""
+        named = {c.name.lower() for c in self.statement.find_all(exp.Column)}
+        return [n for n in self.tables.columns[table_alias(self.table).lower()] if n.lower() in named]
+
+
+def written_out(original: exp.Select, reader: Reader, require: Callable[[exp.Select], object]) -> exp.Select:
+    """`original` over base tables; `require` raises :class:`NotSampledError` for what cannot be sampled anyhow."""
+    plain = inline_ctes(original.copy())
+    assert isinstance(plain, exp.Select)
+    if plain.find(exp.Subquery):  # run subqueries only where all else can be sampled
+        require(inline(constant_subqueries(plain.copy(), lambda sql: ("0", "DOUBLE")), lambda t: view_sql(reader, t)))
+    constant = constant_subqueries(plain, lambda sql: _scalar(reader, sql))
+    return inline(constant, lambda t: view_sql(reader, t))
+
+
+def base_tables(statement: exp.Select, reader: Reader) -> FromTables:
+    """The tables in FROM; raises :class:`NotSampledError` when names in it are not clear."""
+    tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))
+    _require_clear_names(statement, tables)
+    return tables
+
+
+def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Drawing:
+    """Mark the largest table; raises :class:`NotSampledError` when none can be drawn from."""
+    sampled, rows_whole = _largest(tables, _rows_of_subqueries(statement, reader), reader)
+    table = tables.tables[sampled]
+    source = _source(table, reader)
+    table.meta[SAMPLED] = True
+    return Drawing(statement, tables, table, source, fanout(reader, statement, tables, sampled), rows_whole)
+
+
+def _scalar(reader: Reader, sql: str) -> tuple[str | None, str] | None:
+    """The one value of a query and its type; None for a query that depends on an outer one."""
+    import duckdb
+
+    query = f"SELECT (v)::VARCHAR, typeof(v) FROM (SELECT ({sql}) AS v)"
+    try:
+        reader.describe(query)
+    except duckdb.BinderException:
+        return None
+    return reader.rows(query)[0]
+
+
+def _rows_of_subqueries(statement: exp.Select, reader: Reader) -> int:
+    """Rows of the tables that subqueries in WHERE read whole."""
+    import duckdb
+
+    where = statement.args.get("where")
+    try:
+        return sum(rows_of(reader, table_name_sql(t, "duckdb")) for t in (where.find_all(exp.Table) if where else ()))
+    except duckdb.Error as error:
+        raise NotSampledError("a subquery over what is not a stored table") from error
+
+
+def _largest(tables: FromTables, rows_beside: int, reader: Reader) -> tuple[str, int]:
+    """(alias of the table to draw from, rows of all others and of `rows_beside`)."""
+    rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
+    candidates = [a for a in rows if a in tables.sampleable]
+    if not candidates:
+        raise NotSampledError("no side of the outer joins can be sampled")
+    sampled = max(candidates, key=lambda a: rows[a])
+    whole = sum(rows.values()) - rows[sampled] + rows_beside
+    if whole > WHOLE_SHARE_MAX * rows[sampled]:
+        raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
+    return sampled, whole
+
+
+def _source(table: exp.Table, reader: Reader) -> Source:
+    try:
+        return open_source(reader, table_name_sql(table, "duckdb"))
+    except UnreadableLayoutError as error:
+        raise NotSampledError(str(error)) from error
+
+
+def _require_clear_names(statement: exp.Select, tables: FromTables) -> None:
+    """A SELECT alias that is also a column would mean different things in different clauses."""
+    names = {n.lower() for names in tables.columns.values() for n in names}
+    for item in statement.expressions:
+        if not isinstance(item, exp.Alias) or item.alias.lower() not in names:
+            continue
+        if isinstance(item.this, exp.Column) and item.this.name.lower() == item.alias.lower():
+            continue
+        clauses = [statement.args.get(c) for c in ("group", "having", "where", "order")]
+        if any(_names(clause, item.alias) for clause in clauses if clause):
+            raise NotSampledError(f"{item.alias!r} is both a column and a name given in SELECT")
+
+
+def _names(clause: exp.Expr, name: str) -> bool:
+    return any(not c.table and c.name.lower() == name.lower() for c in clause.find_all(exp.Column))

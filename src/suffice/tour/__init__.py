@@ -1,0 +1,1 @@
+"""The whole loop on shipped data, one chapter a file, and the one page it leaves."""
