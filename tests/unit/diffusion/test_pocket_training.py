@@ -23,7 +23,7 @@ from suffice.diffusion.pocket.muon import is_matrix, orthogonalised
 from suffice.diffusion.pocket.noise import signal_and_noise, v_loss
 from suffice.diffusion.pocket.sample import one, two
 from suffice.diffusion.pocket.scene import COLOURS, KINDS, STILL
-from suffice.diffusion.pocket.stages import inpaint, lcm, motion_lora, text, unet
+from suffice.diffusion.pocket.stages import inpaint, lcm, motion, motion_lora, text, unet
 
 PLAN = Plan("toy", steps=12, rate=1e-2, seed=1, save_every=4)
 
@@ -149,6 +149,24 @@ def test_shares_and_overlaps() -> None:
     own = edges(np.round(picture * 255).astype(np.uint8))
     assert edge_iou(picture, own) == (1.0, 1.0)
     assert edge_iou(picture, lines) == (0.0, 0.0)
+
+
+def test_the_motion_stage_trains_the_very_weights_of_the_still_unet() -> None:
+    """One step of the loss on clips alone must change what the UNet does to stills."""
+    from diffusers import UNet2DConditionModel
+
+    from suffice.diffusion.pocket import configs
+    from suffice.diffusion.pocket.clip_latents import ClipLatents
+
+    torch.manual_seed(0)
+    still = UNet2DConditionModel(**configs.UNET)
+    moved = motion.sharing(still)
+    before = still.conv_in.weight.detach().clone()
+    clips = ClipLatents(torch.randn(3, 16, 4, 16, 16), torch.randn(3, 77, 96), torch.randn(77, 96))
+    motion.clip_loss(moved, clips, torch.Generator().manual_seed(1)).backward()
+    torch.optim.SGD(moved.parameters(), lr=0.1).step()
+    assert not torch.equal(still.conv_in.weight, before)
+    assert {id(weight) for weight in still.parameters()} <= {id(weight) for weight in moved.parameters()}
 
 
 def test_kept_latents_are_stale_when_an_encoder_is_newer(tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from numpy.random import Generator
 
 from suffice.diffusion.pocket.configs import FRAMES
-from suffice.diffusion.pocket.sample import background, pick, thing
+from suffice.diffusion.pocket.sample import BREADTHS, background, pick, thing
 from suffice.diffusion.pocket.scene import MOTIONS, SHAPES, STILL, Scene, Thing
 
 _TOWARDS = {"moving left": (-1, 0), "moving right": (1, 0), "moving up": (0, -1), "moving down": (0, 1)}
 _EDGE = 0.02
-_SMALL, _GREAT = 0.09, 0.23
 _TURN_DEG = 120.0
 
 
@@ -33,8 +32,9 @@ def _moved(rng: Generator, first: Thing, count: int) -> list[Thing]:
 
 
 def _resized(rng: Generator, first: Thing, count: int) -> list[Thing]:
-    x, y = (float(v) for v in rng.uniform(_GREAT + _EDGE, 1 - _GREAT - _EDGE, 2))
-    start, end = (_SMALL, _GREAT) if first.motion == "growing" else (_GREAT, _SMALL)
+    small, great = BREADTHS
+    x, y = (float(v) for v in rng.uniform(great + _EDGE, 1 - great - _EDGE, 2))
+    start, end = (small, great) if first.motion == "growing" else (great, small)
     return [replace(first, centre_xy=(x, y), radius=start + (end - start) * at) for at in _along(count)]
 
 

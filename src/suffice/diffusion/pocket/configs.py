@@ -9,7 +9,7 @@ TEXT_WIDTH = 96
 TOKENS = 77
 LATENT_SIDE = 16
 FRAMES = 16
-CHANNELS = (64, 96, 96)
+CHANNELS = (48, 96, 96)
 
 VAE: dict[str, Any] = {
     "in_channels": 3,

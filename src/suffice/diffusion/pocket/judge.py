@@ -5,7 +5,6 @@ They see no diffusion model while learning, so their verdict on one is evidence.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,27 +101,20 @@ def _look_loss(model: Any, step: int, generator: Any) -> Any:
     )
 
 
-def _false_marks(rng: Any, frames: list[Scene]) -> list[Scene]:
-    """Draw the clip with the marks of some other motion: the judge must see the movement, not read its sign."""
-    shown = ALL_MOTIONS[int(rng.integers(len(ALL_MOTIONS)))]
-    return [frame.with_things(replace(frame.things[0], motion=shown)) for frame in frames]
-
-
-def clips(rng: Any, count: int, false_marks: bool) -> tuple[Any, Any]:
+def clips(rng: Any, count: int) -> tuple[Any, Any]:
     """Return clips as pixels [n, 16, 3, 64, 64] and the number of each one's motion."""
     import torch
 
     told = [clip(rng) for _ in range(count)]
     moved = [ALL_MOTIONS.index(frames[0].things[0].motion) for frames in told]
-    shown = [_false_marks(rng, frames) if false_marks else frames for frames in told]
-    return torch.stack([as_pixels(frames).float() for frames in shown]), torch.tensor(moved)
+    return torch.stack([as_pixels(frames).float() for frames in told]), torch.tensor(moved)
 
 
 def _watch_loss(model: Any, step: int, generator: Any) -> Any:
     import numpy as np
     import torch
 
-    pixels, moved = clips(np.random.default_rng(WATCH.seed * 1_000_003 + step), 24, false_marks=True)
+    pixels, moved = clips(np.random.default_rng(WATCH.seed * 1_000_003 + step), 24)
     rough = roughen(pixels.flatten(0, 1), generator).unflatten(0, pixels.shape[:2])
     return torch.nn.functional.cross_entropy(model(rough), moved)
 

@@ -169,8 +169,8 @@ def watch(watcher: Any, pipe: Any, asked: list[tuple[str, str]], **options: Any)
 
 
 def watcher_accuracy(watcher: Any, count: int, seed: int) -> dict[str, Any]:
-    """Return how often the clip judge is right about drawn clips whose marks lie about the motion."""
-    pixels, moved = judge.clips(np.random.default_rng(seed), count, false_marks=True)
+    """Return how often the clip judge is right about drawn clips."""
+    pixels, moved = judge.clips(np.random.default_rng(seed), count)
     return share((watcher(pixels).argmax(1) == moved).tolist())
 
 

@@ -12,14 +12,23 @@ _MOMENTUM, _SIZE = 0.95, 0.2
 
 
 def orthogonalised(matrix: Any) -> Any:
-    """Return the matrix with its singular values brought near 1, by five Newton-Schulz steps in bfloat16."""
-    x = (matrix / (matrix.norm() + 1e-7)).bfloat16()
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
+    """Return the matrix with its singular values brought near 1, by five Newton-Schulz steps.
+
+    The steps are polynomials in the small Gram matrix, so they run there, and the matrix is multiplied once at the end.
+    """
+    import torch
+
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    gram = x @ x.T
+    gram = gram / (gram.trace() + 1e-12)
+    eye, product = torch.eye(len(gram)), 1 / (x.norm() + 1e-7)
     for _ in range(5):
-        square = x @ x.T
-        x = _A * x + (_B * square + _C * square @ square) @ x
-    return (x.T if tall else x).float()
+        turn = _A * eye + _B * gram + _C * gram @ gram
+        product = turn @ product if product.ndim else turn * product
+        gram = turn @ gram @ turn
+    x = product @ x
+    return x.T if tall else x
 
 
 def is_matrix(weight: Any) -> bool:

@@ -19,6 +19,7 @@ PLACES = {
 RELATIONS = ("left of", "right of", "above", "below")
 _DIGIT_SHARE = 0.25
 _MARGIN = 0.02
+BREADTHS = (0.1, 0.25)  # radii between which things grow and shrink
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def _kind(rng: Generator) -> str:
     return pick(rng, DIGITS if rng.random() < _DIGIT_SHARE else SHAPES)
 
 
-def _around(rng: Generator, middle: float | None, radius: float, spread: float = 0.05) -> float:
+def _around(rng: Generator, middle: float | None, radius: float, spread: float) -> float:
     low, high = radius + _MARGIN, 1 - radius - _MARGIN
     drawn = rng.uniform(low, high) if middle is None else middle + rng.uniform(-spread, spread)
     return float(min(max(drawn, low), high))
@@ -45,10 +46,11 @@ def thing(
     xy: tuple[float | None, float | None],
     motion: str = "",
     place: str = "",
+    spread: float = 0.05,
 ) -> Thing:
-    """Return a thing near `xy` (None: anywhere on that axis) in a colour by lot."""
+    """Return a thing within `spread` of `xy` (None: anywhere on that axis) in a colour by lot."""
     radius = SIZES[size] * float(rng.uniform(0.94, 1.06))
-    centre = (_around(rng, xy[0], radius), _around(rng, xy[1], radius))
+    centre = (_around(rng, xy[0], radius, spread), _around(rng, xy[1], radius, spread))
     return Thing(kind, pick(rng, tuple(COLOURS)), size, centre, radius, motion=motion, place=place)
 
 
@@ -80,30 +82,33 @@ def _posed(rng: Generator, seen: Thing) -> Thing:
     if seen.motion == "spinning":
         return replace(seen, turn_deg=float(rng.uniform(0, 120)))
     return replace(
-        seen, radius=float(rng.uniform(0.09, 0.24)), centre_xy=(_around(rng, None, 0.24), _around(rng, None, 0.24))
+        seen, radius=float(rng.uniform(*BREADTHS)), centre_xy=(_around(rng, None, 0.25, 0), _around(rng, None, 0.25, 0))
     )
 
 
 _CENTRES = {
-    "left of": ((0.27, 0.5), (0.73, 0.5)),
-    "right of": ((0.73, 0.5), (0.27, 0.5)),
-    "above": ((0.5, 0.27), (0.5, 0.73)),
-    "below": ((0.5, 0.73), (0.5, 0.27)),
+    "left of": ((0.26, 0.5), (0.74, 0.5)),
+    "right of": ((0.74, 0.5), (0.26, 0.5)),
+    "above": ((0.5, 0.26), (0.5, 0.74)),
+    "below": ((0.5, 0.74), (0.5, 0.26)),
 }
+_BESIDE = 0.03  # so little to either side that the two never touch
 
 
 def two(rng: Generator) -> Scene:
     """Two things of different colour, one left of, right of, above or below the other."""
     relation = pick(rng, RELATIONS)
-    first, second = (thing(rng, _kind(rng), pick(rng, ("", "", "small")), xy) for xy in _CENTRES[relation])
+    first, second = (
+        thing(rng, _kind(rng), pick(rng, ("", "", "small")), xy, spread=_BESIDE) for xy in _CENTRES[relation]
+    )
     while second.colour == first.colour:
-        second = thing(rng, second.kind, second.size, _CENTRES[relation][1])
+        second = replace(second, colour=pick(rng, tuple(COLOURS)))
     return Scene(background(rng), (first, second), relation)
 
 
 def three(rng: Generator) -> Scene:
     """Three small things in a row, told from left to right."""
-    things = [thing(rng, _kind(rng), "small", (x, 0.5)) for x in (0.18, 0.5, 0.82)]
+    things = [thing(rng, _kind(rng), "small", (x, 0.5), spread=0.01) for x in (0.18, 0.5, 0.82)]
     return Scene(background(rng), tuple(things), "in a row")
 
 

@@ -25,7 +25,7 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "navy": (20, 25, 85),
     "beige": (215, 195, 160),
 }
-SIZES = {"small": 0.11, "": 0.155, "large": 0.21}  # radius, as a share of the picture's side
+SIZES = {"small": 0.14, "": 0.185, "large": 0.25}  # radius, as a share of the picture's side
 MOTIONS = ("moving left", "moving right", "moving up", "moving down", "growing", "shrinking", "spinning")
 STILL = "standing still"
 

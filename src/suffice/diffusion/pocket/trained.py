@@ -59,13 +59,13 @@ def text_encoder(folder: Path) -> tuple[Any, Any]:
     return model.eval().requires_grad_(False), tokenizer(folder)
 
 
-def unet(folder: Path, stage: str = "") -> Any:
-    """Return the text-to-picture UNet as the last of its two stages left it, or as `stage` did."""
+def unet(folder: Path, stage: str = "motion") -> Any:
+    """Return the text-to-picture UNet as `stage` left it: the joint training with the motion adapter is its last."""
     from diffusers import UNet2DConditionModel
 
-    stage = stage or ("outlines" if (folder / "outlines.pt").exists() else "unet")
     model = UNet2DConditionModel(**configs.UNET)
-    model.load_state_dict(averaged(folder, stage))
+    weights = averaged(folder, stage)
+    model.load_state_dict({name: weights[name] for name in model.state_dict()})
     return model.eval().requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""Stage 6: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
+"""Stage 5: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.noise import v_loss
 from suffice.diffusion.pocket.scene import Scene
 
-PLAN = Plan("controlnet", steps=240, rate=6e-4, seed=5, average=0.99, save_every=100)
-_BATCH = 40
+PLAN = Plan("controlnet", steps=500, rate=1.5e-3, seed=5, average=0.99, save_every=100, optimiser="muon")
+_BATCH = 32
 _UNTOLD = 0.3  # captions withheld more often than elsewhere, so that edges are read and not guessed from words
 
 

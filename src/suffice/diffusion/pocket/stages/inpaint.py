@@ -1,4 +1,4 @@
-"""Stage 7: the inpainting UNet: the same UNet, which also sees a mask and what is left of the picture."""
+"""Stage 6: the inpainting UNet: the same UNet, which also sees a mask and what is left of the picture."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.noise import v_loss
 from suffice.diffusion.pocket.scene import Scene
 
-PLAN = Plan("inpaint", steps=200, rate=6e-4, seed=6, average=0.99, save_every=100)
-_BATCH = 40
+PLAN = Plan("inpaint", steps=600, rate=1.5e-3, seed=6, average=0.99, save_every=100, optimiser="muon")
+_BATCH = 32
 _UNTOLD = 0.1
 _SIDE = 64
 

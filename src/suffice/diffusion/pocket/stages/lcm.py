@@ -1,4 +1,4 @@
-"""Stage 8: the LCM LoRA: four steps for thirty (Luo et al. 2023, LCM-LoRA).
+"""Stage 7: the LCM LoRA: four steps for thirty (Luo et al. 2023, LCM-LoRA).
 
 The UNet with the LoRA learns to jump from any noisy latent to the end of its guided path: its jump from time t must
 match its own jump from a time a little earlier on the path, which the UNet without the LoRA walks by one DDIM step.
@@ -14,7 +14,7 @@ from suffice.diffusion.pocket.attention import plain
 from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.noise import signal_and_noise
 
-PLAN = Plan("lcm", steps=150, rate=1.5e-3, seed=7, average=0.98, save_every=100, decay=0.0)
+PLAN = Plan("lcm", steps=300, rate=1.5e-3, seed=7, average=0.98, save_every=100, decay=0.0)
 _BATCH = 32
 _SOLVER_STEPS = 50
 _GUIDANCE = 3.0

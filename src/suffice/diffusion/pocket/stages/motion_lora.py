@@ -1,4 +1,4 @@
-"""Stage 9: a motion LoRA, the camera panning left: whatever stands still drifts to the right of the picture."""
+"""Stage 8: a motion LoRA, the camera panning left: whatever stands still drifts to the right of the picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.scene import STILL, Scene
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("motion_lora", steps=60, rate=2e-3, seed=8, average=0.98, save_every=50, decay=0.0)
+PLAN = Plan("motion_lora", steps=200, rate=2e-3, seed=8, average=0.98, save_every=50, decay=0.0)
 _CLIPS, _SEED = 300, 81
 
 
 def panned(rng: Any) -> list[Scene]:
-    """Return a clip of a thing that is told to stand still and drifts right; frames bear no marks of motion."""
+    """Return a clip of a thing that is told to stand still and drifts right."""
     said = STILL if rng.random() < 0.5 else ""
     return [frame.with_things(replace(frame.things[0], motion=said)) for frame in clip(rng, "moving right")]
 

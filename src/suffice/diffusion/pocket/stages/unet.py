@@ -11,10 +11,10 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.latents import Latents, load_latents
 from suffice.diffusion.pocket.noise import v_loss
 
-PLAN = Plan("unet", steps=4800, rate=1.2e-3, seed=3, average=0.997)
-_ROUGH_STEPS = 600  # until here large batches and any timestep: grounds and colours
-_EASY_STEPS = 1400  # until here single shapes only: what a colour word and a place word mean
-_LAYOUT_STEPS = 2600  # until here mostly strong noise: what stands where; from here on things count more than grounds
+PLAN = Plan("unet", steps=6500, rate=5e-3, seed=3, average=0.997, optimiser="muon")
+_BATCH = 48
+_EASY_STEPS = 800  # until here single shapes only: what a colour word, a kind word and a place word mean
+_SHARE, _LOW, _HIGH = 0.6, 350, 720  # this share of the timesteps from the band where the kind of a thing is settled
 UNTOLD = 0.1  # captions replaced by nothing, for classifier-free guidance
 
 
@@ -31,22 +31,17 @@ def batch(latents: Latents, chosen: Any, generator: Any) -> tuple[Any, Any]:
 def _chosen(latents: Latents, step: int, generator: Any) -> Any:
     import torch
 
-    size = 64 if step < _ROUGH_STEPS else 32
-    pool = latents.singles if step < _EASY_STEPS else None
-    picked = torch.randint(len(latents.clean) if pool is None else len(pool), (size,), generator=generator)
-    return picked if pool is None else pool[picked]
+    pool = latents.singles if step < _EASY_STEPS else torch.arange(len(latents.clean))
+    return pool[torch.randint(len(pool), (_BATCH,), generator=generator)]
 
 
-def _timesteps(step: int, count: int, generator: Any) -> Any:
-    """Return timesteps: any of them, or from the band where is settled what is learnt now."""
+def timesteps(count: int, generator: Any) -> Any:
+    """Return timesteps: any of them, more often from the band where it is settled what a thing is."""
     import torch
 
-    share, low, high = (0.0, 0, 1000) if step < _ROUGH_STEPS else (0.5, 300, 1000)
-    if step >= _LAYOUT_STEPS:
-        share, low, high = 0.6, 150, 650
-    banded = (torch.rand(count, generator=generator) < share).long()
+    banded = torch.rand(count, generator=generator) < _SHARE
     drawn = torch.rand(count, generator=generator)
-    return (banded * low + drawn * torch.where(banded > 0, high - low, 1000)).long()
+    return torch.where(banded, _LOW + drawn * (_HIGH - _LOW), drawn * 1000).long()
 
 
 def thing_weight(clean: Any, timesteps: Any) -> Any:
@@ -63,6 +58,14 @@ def thing_weight(clean: Any, timesteps: Any) -> Any:
     return weight / weight.mean((2, 3), keepdim=True)
 
 
+def still_loss(unet: Any, latents: Latents, chosen: Any, generator: Any) -> Any:
+    """Return the v loss of the UNet on the chosen scenes."""
+    clean, states = batch(latents, chosen, generator)
+    steps = timesteps(len(clean), generator)
+    weight = thing_weight(clean, steps)
+    return v_loss(lambda noisy, t: unet(noisy, t, states).sample, clean, generator, steps, weight)
+
+
 def train(folder: Path) -> Any:
     """Train the UNet and return it, in float32."""
     import torch
@@ -73,10 +76,7 @@ def train(folder: Path) -> Any:
     unet = plain(UNet2DConditionModel(**configs.UNET))
 
     def loss(step: int, generator: Any) -> Any:
-        clean, states = batch(latents, _chosen(latents, step, generator), generator)
-        steps = _timesteps(step, len(clean), generator)
-        weight = thing_weight(clean, steps) if step >= _LAYOUT_STEPS else 1.0
-        return v_loss(lambda noisy, t: unet(noisy, t, states).sample, clean, generator, steps, weight)
+        return still_loss(unet, latents, _chosen(latents, step, generator), generator)
 
     fit(PLAN, unet, loss, folder)
     return unet.eval()
