@@ -37,7 +37,7 @@ def _answer(engine: Engine, bound: Bound, materialiser: Materialiser) -> tuple[s
     plan = plan_sparsely(bound, engine.describe)
     sparse = materialiser.sparse
     walk = early_limit(plan) if sparse else None
-    if walk is None and sparse and bound.tree.args.get("limit") is not None and not bound.media:
+    if walk is None and sparse and plan.sites and bound.tree.args.get("limit") is not None and not bound.media:
         bound, plan, walk = _over_numbered_tables(engine, bound, plan)
     materialiser.work.spend("plan", time.perf_counter() - started)
     if walk is not None and plan.sites:

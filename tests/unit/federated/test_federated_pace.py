@@ -134,7 +134,7 @@ def script(tmp_path, seconds=1.5, step="step()", code=0):
 def test_a_command_is_profiled_on_every_choice_and_ends_as_it_would(tmp_path, step, capfd):
     choices = all_choices()
     timing = Timing(start_s=0.5, profile_s=0.3, window_s=0.1)
-    report = pace_command(script(tmp_path, seconds=2.0, step=step, code=3), timing=timing, niceness=NICE)
+    report = pace_command(script(tmp_path, seconds=4.0, step=step, code=3), timing=timing, niceness=NICE)
     assert report.exit_code == 3 and report.cpu_s > 0
     assert [p.choice for p in report.profiles] == choices
     assert (report.steps > 10) == (step == "step()")

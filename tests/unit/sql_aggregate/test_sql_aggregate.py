@@ -55,7 +55,6 @@ REFUSED = {
     "SELECT sum(x) FROM t OFFSET 1": "OFFSET",
     "SELECT sum(nextval('s')) FROM t": "NEXTVAL",
     "SELECT round(sum(x)) FROM t": "ROUND",
-    "SELECT sum(x) FROM t WHERE d IN (SELECT 1)": "subquery",
 }
 
 

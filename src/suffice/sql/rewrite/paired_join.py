@@ -68,18 +68,25 @@ def _nearest(on: exp.Expr, right: str, rows: list[str]) -> exp.Expr:
     """Of the pairs of each row before the join, the one whose side of the inequality is next to the other's."""
     from sqlglot import exp
 
-    found = [part for part in on.flatten() if isinstance(part, exp.GT | exp.GTE | exp.LT | exp.LTE)]
+    compared = [part for part in on.flatten() if isinstance(part, exp.GT | exp.GTE | exp.LT | exp.LTE)]
+    found = [part for part in compared if len(tables := _tables(part)) > 1 and right in tables]
     if len(found) != 1:
         raise UsageError(f"an ASOF JOIN has one inequality between its sides, not {len(found)}: {on.sql('duckdb')}")
     smaller, greater = (found[0].this, found[0].expression)
     if isinstance(found[0], exp.GT | exp.GTE):
         smaller, greater = greater, smaller
-    is_smaller = right in {column.table.lower() for column in smaller.find_all(exp.Column)}
+    is_smaller = right in _tables(smaller)
     order = exp.Ordered(this=(smaller if is_smaller else greater).copy(), desc=is_smaller)
     number = exp.Window(
         this=exp.RowNumber(), partition_by=[exp.column(row) for row in rows], order=exp.Order(expressions=[order])
     )
     return exp.Qualify(this=exp.EQ(this=number, expression=exp.Literal.number(1)))
+
+
+def _tables(part: exp.Expr) -> set[str]:
+    from sqlglot import exp
+
+    return {column.table.lower() for column in part.find_all(exp.Column)}
 
 
 def _numbered(relation: exp.Expr, name: str) -> exp.CTE:
