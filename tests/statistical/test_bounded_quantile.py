@@ -71,6 +71,7 @@ def test_quantiles_hold_at_every_look(kind: str, share: float, proxy: str, confi
     assert cell.passed, cell
 
 
+@pytest.mark.xfail(strict=True, reason="missed: 266 of 500 since strata are used only where clearly better")
 def test_a_quantile_is_found_from_part_of_the_clusters() -> None:
     taken = [Watched("drifting", 0.5, "none", np.random.default_rng(s), 0.95).n for s in range(3)]
-    assert np.mean(taken) < 0.6 * CLUSTERS, taken
+    assert np.mean(taken) < 0.5 * CLUSTERS, taken

@@ -49,15 +49,24 @@ def test_holds_whatever_the_proxy(base: Population, kind: str, confidence: float
     assert cell.passed, cell
 
 
-@pytest.mark.parametrize("base", [rare(0.5), rare(0.1, 40_000), people(0, 10_000)], ids=lambda p: p.name)
+DEARER = pytest.param(
+    people(0, 10_000),
+    id="people a frame",
+    marks=pytest.mark.xfail(
+        strict=True, reason="missed: 431 calls against 490, since sampling without one got cheaper"
+    ),
+)
+
+
+@pytest.mark.parametrize("base", [rare(0.5), rare(0.1, 40_000), DEARER], ids=lambda p: p.name)
 def test_price_of_a_proxy(base: Population) -> None:
-    """Calls for 5 % at 95 %: a useless proxy at most 30 % more than none, a good one fewer than none."""
+    """Calls for 5 % at 95 %: a useless proxy at most 30 % more than none, a good one far fewer than any uniform z."""
     used = {
         kind: np.mean([Asked(with_proxy(base, kind), np.random.default_rng(s), 0.95, 0.05).n for s in range(4)])
         for kind in ("constant", "random", "over-confident", "good")
     }
     assert max(used["random"], used["over-confident"]) < 1.3 * used["constant"], used
-    assert used["good"] < 0.9 * used["constant"], used
+    assert used["good"] < 0.8 * used["constant"], used
 
 
 def test_refuses_bad_input() -> None:
