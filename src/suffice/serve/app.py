@@ -24,10 +24,11 @@ STUDIO = Path(__file__).parent / "studio"
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
-    """The server of `settings`; connections open with the first request that needs them."""
+    """The server of `settings`; its connections open as it starts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.lanes.open_ahead()
         yield
         app.state.jobs.close()
         app.state.lanes.close()

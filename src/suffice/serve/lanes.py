@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from suffice.answer.progress import listening
 from suffice.answer.result import Result
 from suffice.connection import Connection, connect
+from suffice.errors import SufficeError
 from suffice.serve.as_json import result_json
 from suffice.serve.jobs import Job
 from suffice.serve.settings import Role, ServeSettings
@@ -33,6 +35,8 @@ class Lanes:
         self.thumbnails = Thumbnails()
         self._connections: dict[int, Connection] = {}
         self._lock = threading.Lock()
+        self._is_closed = False
+        self._ahead = threading.Thread(target=self._open_all, daemon=True)
 
     @cached_property
     def embeddings(self) -> Embeddings:
@@ -41,9 +45,22 @@ class Lanes:
 
         return Embeddings()
 
+    def open_ahead(self) -> None:
+        """Open all connections beside whatever else goes on, so that nobody's first question waits for it."""
+        self._ahead.start()
+
+    def _open_all(self) -> None:
+        from suffice.media import load, write  # noqa: F401  what the first picture would wait for
+
+        for lane in (DESK, *range(self.count)):
+            with suppress(SufficeError):  # the request that needs it will say so
+                self.get(lane).sql("SELECT count(*) FROM models")
+
     def get(self, lane: int = DESK) -> Connection:
         lane = 0 if self._is_in_memory else lane
         with self._lock:
+            if self._is_closed:
+                raise SufficeError("the server is closing")
             if lane not in self._connections:
                 roots = [str(root) for root in self.settings.roots]
                 self._connections[lane] = connect(self.settings.target, roots=roots, progress=False)
@@ -66,6 +83,10 @@ class Lanes:
         return [dict(zip(result.columns, row, strict=True)) for row in result.fetchall()]
 
     def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+        if self._ahead.is_alive():
+            self._ahead.join()
         with self._lock:
             for connection in self._connections.values():
                 connection.close()

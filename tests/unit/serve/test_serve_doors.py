@@ -8,6 +8,7 @@ import io
 import struct
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,3 +242,33 @@ def test_thumbnails_are_made_once_and_bounded() -> None:
     for name in ("a", "b", "a", "c", "a", "b"):  # c drops b, which was used longest ago; then b drops c
         assert kept.get(name, lambda name=name: make(name)) == name.encode() * 4
     assert made == ["a", "b", "c", "b"]
+
+
+def test_a_thumbnail_many_ask_for_at_once_is_made_once() -> None:
+    kept, made, begun, may_end = Thumbnails(), [], threading.Event(), threading.Event()
+
+    def make() -> bytes:
+        made.append(1)
+        begun.set()
+        assert may_end.wait(10)
+        return b"jpeg"
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(kept.get, "a", make)
+        assert begun.wait(10)
+        others = [pool.submit(kept.get, "a", make) for _ in range(3)]
+        assert kept.get("b", lambda: b"other") == b"other"  # who wants another picture does not wait
+        may_end.set()
+        assert [each.result(10) for each in (first, *others)] == [b"jpeg"] * 4
+    assert made == [1]
+
+
+def test_a_thumbnail_that_failed_is_tried_again() -> None:
+    kept = Thumbnails()
+    with pytest.raises(OSError, match="gone"):
+        kept.get("a", lambda: _raise(OSError("gone")))
+    assert kept.get("a", lambda: b"back") == b"back"
+
+
+def _raise(error: Exception) -> bytes:
+    raise error
