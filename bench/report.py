@@ -40,6 +40,12 @@ def keep(name: str, rows: list[dict[str, Any]]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 
 
+def kept(name: str) -> list[dict[str, Any]]:
+    """The rows of bench/results/NAME.json, none where there is no such file."""
+    path = RESULTS / f"{name}.json"
+    return list(json.loads(path.read_text())["rows"]) if path.exists() else []
+
+
 def save(name: str, rows: list[dict[str, Any]]) -> None:
     """Print `rows` and keep them as bench/results/NAME.json."""
     keep(name, rows)

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 import suffice
 from suffice.errors import nearest
@@ -23,7 +22,7 @@ from suffice.serve.callers import READER, RUNNER
 from suffice.serve.limits import Limits
 from suffice.serve.problems import RESPONSES, HttpError, handle_problems
 from suffice.serve.service.batcher import Batcher, Outcome
-from suffice.serve.service.inputs import BODIES, prepared_input, read_inputs
+from suffice.serve.service.inputs import BODIES, read_inputs
 from suffice.serve.service.metrics import ModelMetrics, exposition
 from suffice.serve.settings import ServeSettings
 
@@ -134,12 +133,8 @@ async def predict(request: Request, name: Name) -> Response:
 
 async def _predict(batcher: Batcher, inputs: list[dict[str, Any]]) -> list[Any]:
     started = time.perf_counter()
-    prepared = await run_in_threadpool(lambda: [prepared_input(batcher.model, one) for one in inputs])
-    good = [i for i, one in enumerate(prepared) if not isinstance(one, Exception)]
-    outcomes: list[Outcome] = list(prepared)
-    futures = batcher.submit([prepared[i] for i in good])
-    for i, outcome in zip(good, await asyncio.gather(*map(asyncio.wrap_future, futures)), strict=True):
-        outcomes[i] = outcome
+    futures = batcher.submit(inputs)
+    outcomes = await asyncio.gather(*map(asyncio.wrap_future, futures))
     failed = sum(isinstance(one, Exception) for one in outcomes)
     batcher.metrics.answered(time.perf_counter() - started, failed)
     return [_output(batcher.model.signature, one) for one in outcomes]

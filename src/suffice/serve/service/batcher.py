@@ -1,8 +1,8 @@
 """Requests of many callers, run together.
 
 A worker takes whatever waits, up to the model's batch size, and never waits for more: a lone request runs at once, and
-under load batches fill by themselves because requests gather while the model is busy. The queue is bounded; what finds
-it full is told when to come back.
+under load batches fill by themselves because requests gather while the model is busy. It decodes what it took itself,
+so that a lone input changes threads once. The queue is bounded; what finds it full is told when to come back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from suffice.models.check import check_rows
 from suffice.models.protocol import Model, Row
 from suffice.models.run import predict_each, worker_count
 from suffice.serve.problems import BusyError
+from suffice.serve.service.inputs import prepared_input
 from suffice.serve.service.metrics import ModelMetrics
 
 Outcome = list[Row] | Exception
@@ -27,9 +28,9 @@ QUEUE_BATCHES = 8
 
 @dataclass(frozen=True)
 class _Waiting:
-    """One prepared input and where its outcome goes."""
+    """One input row, by column, and where its outcome goes."""
 
-    prepared: Any
+    values: Mapping[str, Any]
     outcome: Future[Outcome] = field(default_factory=Future)
 
 
@@ -44,16 +45,16 @@ class Batcher:
         self._threads: list[threading.Thread] = []
         self._waiting = 0
 
-    def submit(self, prepared: Sequence[Any]) -> list[Future[Outcome]]:
-        """Queue prepared inputs; raises :class:`BusyError` when not all of them find room."""
+    def submit(self, inputs: Sequence[Mapping[str, Any]]) -> list[Future[Outcome]]:
+        """Queue input rows; raises :class:`BusyError` when not all of them find room."""
         with self._lock:
-            if self._waiting and self._waiting + len(prepared) > self.inputs_max:
-                self.metrics.refused += len(prepared)
+            if self._waiting and self._waiting + len(inputs) > self.inputs_max:
+                self.metrics.refused += len(inputs)
                 wait_s = self._waiting * self.metrics.seconds_per_input
                 raise BusyError(f"{self.model.signature.name}: {self._waiting} inputs are waiting already", wait_s)
-            self._waiting += len(prepared)
+            self._waiting += len(inputs)
             self._start()
-        waiting = [_Waiting(one) for one in prepared]
+        waiting = [_Waiting(one) for one in inputs]
         for one in waiting:
             self._queue.put(one)
         return [one.outcome for one in waiting]
@@ -79,7 +80,12 @@ class Batcher:
 
     def _work(self) -> None:
         while (first := self._queue.get()) is not None:
-            self._run([first, *self._more()])
+            batch = [first, *self._more()]
+            outcomes = self._predicted([prepared_input(self.model, one.values) for one in batch])
+            with self._lock:
+                self._waiting -= len(batch)
+            for one, outcome in zip(batch, outcomes, strict=True):
+                one.outcome.set_result(outcome)
 
     def _more(self) -> list[_Waiting]:
         """What else waits, as far as it fits into the batch."""
@@ -95,18 +101,21 @@ class Batcher:
             found.append(one)
         return found
 
-    def _run(self, batch: list[_Waiting]) -> None:
+    def _predicted(self, prepared: list[Any]) -> list[Outcome]:
+        """The model's answers in the places of what it takes; exceptions stay."""
+        good = [i for i, one in enumerate(prepared) if not isinstance(one, Exception)]
+        if not good:
+            return prepared
         started = time.perf_counter()
-        outcomes: list[Outcome]
+        answers: list[Outcome]
         try:
-            outcomes = [self._checked(one) for one in predict_each(self.model, [one.prepared for one in batch])]
+            answers = [self._checked(one) for one in predict_each(self.model, [prepared[i] for i in good])]
         except Exception as error:  # as many answers as it was asked for, or none of them can be trusted
-            outcomes = [error] * len(batch)
+            answers = [error] * len(good)
         with self._lock:
-            self._waiting -= len(batch)
-            self.metrics.ran(len(batch), time.perf_counter() - started)
-        for one, outcome in zip(batch, outcomes, strict=True):
-            one.outcome.set_result(outcome)
+            self.metrics.ran(len(good), time.perf_counter() - started)
+        found = dict(zip(good, answers, strict=True))
+        return [found.get(i, one) for i, one in enumerate(prepared)]
 
     def _checked(self, answer: Outcome) -> Outcome:
         if isinstance(answer, Exception):
