@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 
-from suffice.answer.base_units import with_numbered_tables
 from suffice.answer.engine import Engine
-from suffice.answer.limit import answer_limited
 from suffice.answer.materialise import Materialiser
 from suffice.answer.recursion import run_steps, without_recursion
 from suffice.answer.work import Work
@@ -41,6 +39,8 @@ def _answer(engine: Engine, bound: Bound, materialiser: Materialiser) -> tuple[s
         bound, plan, walk = _over_numbered_tables(engine, bound, plan)
     materialiser.work.spend("plan", time.perf_counter() - started)
     if walk is not None and plan.sites:
+        from suffice.answer.limit import answer_limited
+
         return answer_limited(engine, bound, walk, materialiser), plan
     materialiser.run(plan)
     return answer_sql(bound), plan
@@ -48,6 +48,8 @@ def _answer(engine: Engine, bound: Bound, materialiser: Materialiser) -> tuple[s
 
 def _over_numbered_tables(engine: Engine, bound: Bound, plan: SparsePlan) -> tuple[Bound, SparsePlan, Walk | None]:
     """A LIMIT over tables of the user walks a numbered copy of the first of them, where it may stop early."""
+    from suffice.answer.base_units import with_numbered_tables
+
     numbered = with_numbered_tables(engine, bound)
     again = plan_sparsely(numbered, engine.describe)
     walk = early_limit(again)
