@@ -3,19 +3,25 @@
     python bench/federated_pace.py [REPEATS] [SECONDS]
 
 Foreground: every 10 ms one or two milliseconds of arithmetic on one core; its latency counts from when it was due.
-Training: a small network in torch on every core. Alone, with training started plainly (greedy), and with training under
-`suffice pace`. The first two seconds of a foreground, in which the controller notices it, are a figure of their own.
-Repeats are interleaved; medians are printed. About five minutes; wants a machine with nothing else to do.
+Training: a small network in torch on every core, started plainly (greedy) or under `suffice pace`. Each repeat looks at
+the foreground on the idle machine, then at each way of training, first without and then with the foreground; the first
+two seconds of a foreground, in which the controller notices it, are a figure of their own. Medians over the repeats are
+printed. `others_cores` says how many cores were busy with neither of the two: figures are worth something when that is
+near 0. Under a minute a repeat.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from report import save
@@ -36,7 +42,7 @@ while time.monotonic() < end:
     step()
 """
 _PERIOD_S = 0.01
-_START_S = 12.0
+_START_S = 10.0
 _SETTLE_S = 2.0
 
 
@@ -60,64 +66,82 @@ def foreground_p99_ms(seconds: float) -> tuple[float, float]:
     return tuple(float(np.percentile(latencies, 99) * 1000) for latencies in (settled, settling))
 
 
-def with_training(
-    script: Path, folder: Path, seconds: float, *, paced: bool, foreground: bool
-) -> tuple[float, float, float]:
-    """Foreground p99 (0 without one), that of its first seconds, and training steps a second, once start-up and
-    profiling are over."""
+class Seen(NamedTuple):
+    """Foreground p99 in milliseconds, settled and in its first seconds, and training steps a second without and with
+    the foreground."""
+
+    p99_ms: float
+    first_p99_ms: float
+    free_steps_per_s: float
+    steps_per_s: float
+
+
+def with_training(script: Path, folder: Path, seconds: float, *, paced: bool) -> Seen:
+    """One way of training, once start-up and profiling are over: alone, then beside the foreground."""
     counter = folder / "steps"
     create_counter(counter)
-    train = [sys.executable, str(script), str(_START_S + _SETTLE_S + seconds + 1)]
+    train = [sys.executable, str(script), str(_START_S + _SETTLE_S + 2 * seconds + 1)]
     prefix = [sys.executable, str(folder / "paced.py"), str(counter)] if paced else []
     running = subprocess.Popen([*prefix, *train], env={"PATH": "/usr/bin:/bin", VARIABLE: str(counter)})
     time.sleep(_START_S)
-    before, began = read_counter(counter), time.perf_counter()
-    p99, first_p99 = foreground_p99_ms(seconds) if foreground else (0.0, 0.0)
-    time.sleep(0.0 if foreground else seconds)
-    rate = (read_counter(counter) - before) / (time.perf_counter() - began)
+    marks = [(time.perf_counter(), read_counter(counter))]
+    time.sleep(seconds)
+    marks.append((time.perf_counter(), read_counter(counter)))
+    latencies = foreground_p99_ms(seconds)
+    marks.append((time.perf_counter(), read_counter(counter)))
     running.wait()
-    return p99, first_p99, rate
+    rates = [(after - before) / (end_s - began_s) for (began_s, before), (end_s, after) in itertools.pairwise(marks)]
+    return Seen(*latencies, *rates)
 
 
 PACED = """
 import sys
 from suffice.federated.pace import Timing, supervise
 supervise.create_counter = lambda path: path.symlink_to(sys.argv[1])
-supervise.pace_command(sys.argv[2:], timing=Timing(start_s=8.0, profile_s=0.8))
+supervise.pace_command(sys.argv[2:], timing=Timing(start_s=6.0, profile_s=0.8))
 """
 
 
 def measure(repeats: int, seconds: float) -> list[dict[str, float]]:
     """The one row."""
-    rows: dict[str, list[float]] = {}
+    rows: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         script = folder / "train.py"
         script.write_text(TRAIN)
         (folder / "paced.py").write_text(PACED)
         for _ in range(repeats):
-            rows.setdefault("alone_p99_ms", []).append(foreground_p99_ms(seconds)[0])
+            began_s, busy_s, own_s = time.perf_counter(), _busy_s(), _own_s()
+            rows["alone_p99_ms"].append(foreground_p99_ms(seconds)[0])
             for paced in (False, True):
-                kind = "paced" if paced else "greedy"
-                p99, first_p99, rate = with_training(script, folder, seconds, paced=paced, foreground=True)
-                rows.setdefault(f"{kind}_p99_ms", []).append(p99)
-                rows.setdefault(f"{kind}_first_p99_ms", []).append(first_p99)
-                rows.setdefault(f"{kind}_steps_per_s", []).append(rate)
-                _, _, free = with_training(script, folder, seconds, paced=paced, foreground=False)
-                rows.setdefault(f"{kind}_free_steps_per_s", []).append(free)
+                for key, value in with_training(script, folder, seconds, paced=paced)._asdict().items():
+                    rows[f"{'paced' if paced else 'greedy'}_{key}"].append(value)
+            others_s = _busy_s() - busy_s - (_own_s() - own_s)
+            rows["others_cores"].append(others_s / (time.perf_counter() - began_s))
     return [_row({key: statistics.median(values) for key, values in rows.items()}, repeats)]
 
 
+def _busy_s() -> float:
+    """Processor seconds of the whole machine so far."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_s() -> float:
+    """Those of this process and of the children that have ended."""
+    return sum(os.times()[:4])
+
+
 def _row(medians: dict[str, float], repeats: int) -> dict[str, float]:
-    """What the issue asks for, from the medians: foreground p99 over that of an idle machine, and training throughput
-    beside the foreground over greedy training alone."""
+    """What it comes to, from the medians: foreground p99 over that of an idle machine, and training throughput beside
+    the foreground over the better of greedy and paced training alone."""
     idle, free = medians["alone_p99_ms"], medians["greedy_free_steps_per_s"]
     return {
         "repeats": repeats,
         **medians,
         "paced_p99_over_idle": medians["paced_p99_ms"] / idle,
         "greedy_p99_over_idle": medians["greedy_p99_ms"] / idle,
-        "paced_throughput_kept": medians["paced_steps_per_s"] / free,
+        "paced_throughput_kept": medians["paced_steps_per_s"] / max(free, medians["paced_free_steps_per_s"]),
         "paced_over_greedy_when_idle": medians["paced_free_steps_per_s"] / free,
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +53,7 @@ def replica(
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")
     pem = [_pem(file) for file in (key, certificates, client_authority) if file is not None]
-    asyncio.run(serve(store, address, secret, Tls(*pem) if pem else None))
+    serve(store, address, secret, Tls(*pem) if pem else None)
 
 
 def root(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sqlite3
 import subprocess
@@ -13,11 +12,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from deployed import SECRET, SIZE, contribute, delta_of, mean_of, new_task, replica, root, wait_for
 
+from suffice.cli.federate import app
+from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
 from suffice.federated.checkin.client import FederationClient
 from suffice.federated.checkin.root import advance, fold_in_processes
@@ -28,10 +30,10 @@ from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 
 PATH = "/suffice.federated.Federation/"
 IMPATIENT_REPLICA = """
-import asyncio, sys
+import sys
 from suffice.federated.checkin.service import Limits, serve
 limits = Limits(upload_s=2.0, header_s=0.5, uploads=4, handshake_s=1.0)
-asyncio.run(serve(sys.argv[1], "127.0.0.1:0", b"a secret all replicas share", limits=limits))
+serve(sys.argv[1], "127.0.0.1:0", b"a secret all replicas share", limits=limits)
 """
 HALF_AN_UPLOAD = """
 import sys, time, grpc
@@ -215,19 +217,11 @@ def test_a_folding_process_that_hangs_is_killed_and_the_fold_goes_on(tmp_path):
         (("root", "store", "u"), "no task 'u' in this store"),
     ],
 )
-def test_a_wrong_command_is_told_in_one_line(tmp_path, arguments, message):
+def test_a_wrong_command_is_told_in_one_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUFFICE_FEDERATION_SECRET", SECRET.decode())
     for name, reports in (("c", 4), ("d", 5)):
-        text = f"data_set: linear\nclients: 10\nnum_participants: {reports}\n"
-        (tmp_path / f"{name}.yaml").write_text(text)
-    names = {**os.environ, "SUFFICE_FEDERATION_SECRET": SECRET.decode()}
-    for command in (("create", "store", "t", "c.yaml"), arguments):
-        said = subprocess.run(
-            [sys.executable, "-m", "suffice", "federate", *map(str, command)],
-            cwd=tmp_path,
-            env=names,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    lines = [line for line in said.stderr.splitlines() if line.startswith("suffice: ")]
-    assert said.returncode == 1 and len(lines) == 1 and message in lines[0]
+        Path(f"{name}.yaml").write_text(f"data_set: linear\nclients: 10\nnum_participants: {reports}\n")
+    assert CliRunner().invoke(app, ["create", "store", "t", "c.yaml"]).exit_code == 0
+    refused = CliRunner().invoke(app, list(map(str, arguments)))
+    assert isinstance(refused.exception, SufficeError) and message in str(refused.exception)

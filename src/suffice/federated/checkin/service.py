@@ -310,16 +310,28 @@ def _handlers(federation: Federation) -> Any:
     return grpc.method_handlers_generic_handler("suffice.federated.Federation", calls)
 
 
-async def serve(
-    path: str | Path, address: str, secret: bytes, tls: Tls | None = None, limits: Limits | None = None
-) -> None:
+def serve(path: str | Path, address: str, secret: bytes, tls: Tls | None = None, limits: Limits | None = None) -> None:
     """Answer devices until the process ends; prints the port once it listens."""
     _allow_many_connections()
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(path, address, secret, tls, limits))
+
+
+async def _serve(path: str | Path, address: str, secret: bytes, tls: Tls | None, limits: Limits | None) -> None:
     names_checked = tls is not None and tls.client_authority is not None
     federation = Federation(open_store(path), secret, limits, names_checked=names_checked)
     server, bound = await start(federation, address, tls=tls, limits=limits)
     print(bound, flush=True)
     await server.wait_for_termination()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed: a tenth less work a check-in."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 def _allow_many_connections() -> None:
@@ -332,7 +344,7 @@ def _allow_many_connections() -> None:
 
 def _main(path: str, port: str, *pem: str) -> None:
     tls = Tls(*(Path(file).read_bytes() for file in pem)) if pem else None
-    asyncio.run(serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), tls))
+    serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), tls)
 
 
 if __name__ == "__main__":
