@@ -118,7 +118,8 @@ def measure(repeats: int, seconds: float) -> list[dict[str, float]]:
                     rows[f"{'paced' if paced else 'greedy'}_{key}"].append(value)
             others_s = _busy_s() - busy_s - (_own_s() - own_s)
             rows["others_cores"].append(others_s / (time.perf_counter() - began_s))
-    return [_row({key: statistics.median(values) for key, values in rows.items()}, repeats)]
+            print({key: round(values[-1], 2) for key, values in rows.items()}, file=sys.stderr, flush=True)
+    return [_row(rows)]
 
 
 def _busy_s() -> float:
@@ -132,17 +133,24 @@ def _own_s() -> float:
     return sum(os.times()[:4])
 
 
-def _row(medians: dict[str, float], repeats: int) -> dict[str, float]:
-    """What it comes to, from the medians: foreground p99 over that of an idle machine, and training throughput beside
-    the foreground over the better of greedy and paced training alone."""
-    idle, free = medians["alone_p99_ms"], medians["greedy_free_steps_per_s"]
+def _row(rows: dict[str, list[float]]) -> dict[str, float]:
+    """Medians, and what it comes to in each repeat: foreground p99 over that of an idle machine, and training
+    throughput beside the foreground over the better of greedy and paced training alone."""
+    repeats = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+    came_to = [_came_to(repeat) for repeat in repeats]
+    medians = {key: statistics.median(values) for key, values in rows.items()}
+    ratios = {key: statistics.median(one[key] for one in came_to) for key in came_to[0]}
+    return {"repeats": len(repeats), **medians, **ratios}
+
+
+def _came_to(seen: dict[str, float]) -> dict[str, float]:
+    greedy, paced = seen["greedy_free_steps_per_s"], seen["paced_free_steps_per_s"]
     return {
-        "repeats": repeats,
-        **medians,
-        "paced_p99_over_idle": medians["paced_p99_ms"] / idle,
-        "greedy_p99_over_idle": medians["greedy_p99_ms"] / idle,
-        "paced_throughput_kept": medians["paced_steps_per_s"] / max(free, medians["paced_free_steps_per_s"]),
-        "paced_over_greedy_when_idle": medians["paced_free_steps_per_s"] / free,
+        "greedy_p99_over_idle": seen["greedy_p99_ms"] / seen["alone_p99_ms"],
+        "paced_p99_over_idle": seen["paced_p99_ms"] / seen["alone_p99_ms"],
+        "greedy_throughput_kept": seen["greedy_steps_per_s"] / max(greedy, paced),
+        "paced_throughput_kept": seen["paced_steps_per_s"] / max(greedy, paced),
+        "paced_over_greedy_when_idle": paced / greedy,
     }
 
 

@@ -10,7 +10,17 @@ import textwrap
 import pytest
 
 from suffice.errors import SufficeError
-from suffice.federated.pace import Choice, Controller, Profile, Timing, all_choices, pace_command, prune, waits
+from suffice.federated.pace import (
+    Choice,
+    Controller,
+    Profile,
+    Timing,
+    all_choices,
+    pace_command,
+    prune,
+    strained,
+    waits,
+)
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import ThreadUse, give_way
 from suffice.federated.pace.profile import disturbed
@@ -80,6 +90,19 @@ def test_heat_steps_down_at_once_and_keeps_it_there():
     assert [len(controller.observe(False, float(t)).choice.cores) for t in range(4)] == [2, 1, 1, 1]
     hot["now"] = False
     assert [len(controller.observe(False, 10.0 + t).choice.cores) for t in range(3)][-1] == 4
+
+
+@pytest.mark.parametrize(
+    "millidegrees,battery,asks_for_less",
+    [(84_000, "Charging", False), (86_000, "Full", True), (40_000, "Discharging", True), (None, None, False)],
+)
+def test_a_hot_processor_or_a_battery_that_runs_down_asks_for_less(tmp_path, millidegrees, battery, asks_for_less):
+    if battery is not None:
+        for name, text in (("thermal/thermal_zone0/temp", millidegrees), ("power_supply/BAT0/status", battery)):
+            (tmp_path / name).parent.mkdir(parents=True)
+            (tmp_path / name).write_text(f"{text}\n")
+        (tmp_path / "thermal" / "thermal_zone1" / "temp").mkdir(parents=True)
+    assert strained(85.0, system=tmp_path) == asks_for_less
 
 
 def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
