@@ -26,10 +26,12 @@ def pace(
     json: Json = False,
 ) -> None:
     """Run COMMAND on the cores nobody else needs: profile the ways to run, step aside while others work."""
+    import signal
     import sys
 
     from suffice.federated.pace import Timing, pace_command, strained
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     report = pace_command(
         command,
         timing=Timing(profile_s=profile_s),

@@ -3,9 +3,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
@@ -167,16 +170,57 @@ def test_a_command_is_profiled_on_every_choice_and_ends_as_it_would(tmp_path, st
     assert all(str(choice.cores) in seen for choice in choices)
 
 
+def autogroup(pid: int) -> str:
+    """What the kernel weighs the session of `pid` with; nothing where it does not group by session."""
+    file = Path(f"/proc/{pid}/autogroup")
+    return file.read_text().rpartition("nice ")[2].strip() if file.exists() else ""
+
+
 def test_giving_way_is_idle_by_default_or_as_nice_as_asked():
-    child = subprocess.Popen(["sleep", "60"])
+    ours = autogroup(os.getpid())
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    beside = subprocess.Popen(["sleep", "60"])
     try:
-        give_way(child.pid, 19)
-        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 19
+        give_way(child.pid, 7)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 7 and autogroup(child.pid) in ("7", "")
         give_way(child.pid, None)
-        assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE
+        assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE and autogroup(child.pid) in ("19", "")
+        give_way(beside.pid, None)
+        assert os.sched_getscheduler(beside.pid) == os.SCHED_IDLE and autogroup(os.getpid()) == ours
     finally:
-        child.kill()
-        child.wait()
+        for one in (child, beside):
+            one.kill()
+            one.wait()
+
+
+TREE = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_paced_command_ends_with_whoever_paces_it_and_leaves_nothing_behind(tmp_path, how):
+    (tmp_path / "tree.py").write_text(TREE)
+    command = [sys.executable, "-m", "suffice", "pace", "--nice", str(NICE), "--", sys.executable, tmp_path / "tree.py"]
+
+    def hear_interrupts() -> None:
+        # Whatever was started in a shell's background ignores them.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "preexec_fn": hear_interrupts}
+    with subprocess.Popen(command, **quiet) as running:
+        grandchild = int(running.stdout.readline())
+        running.send_signal(how)
+        assert running.wait(30) != 0
+    for _ in range(100):
+        if not Path(f"/proc/{grandchild}").exists() or Path(f"/proc/{grandchild}/stat").read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("a process of the paced command is still there")
 
 
 def test_a_command_that_is_not_there_or_ends_at_once(tmp_path):
