@@ -37,8 +37,8 @@ def process(*arguments, stdin: bytes | None = None):
 
 
 @contextlib.contextmanager
-def replica(store, *tls):
-    with process("suffice.federated.checkin.service", store, 0, *tls, stdin=SECRET) as running:
+def replica(store, *tls, port: int = 0):
+    with process("suffice.federated.checkin.service", store, port, *tls, stdin=SECRET) as running:
         yield f"127.0.0.1:{int(running.stdout.readline())}"
 
 

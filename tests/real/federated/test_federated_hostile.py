@@ -70,6 +70,20 @@ def test_a_device_killed_in_the_middle_of_its_upload_leaves_nothing_and_may_come
     assert weights_from_bytes(store.weights_bytes("t", 1), SIZE) == pytest.approx(mean_of([1, 2]), abs=1e-6)
 
 
+def test_an_update_survives_the_restart_of_the_replica_it_is_sent_to(tmp_path):
+    store = new_task(tmp_path / "s")
+    with replica(tmp_path / "s") as address:
+        device = FederationClient(address, "phone-1", "t")
+        token = device.check_in("d").assignment.token
+    receipts: list[pb.Receipt] = []
+    sending = threading.Thread(target=lambda: receipts.append(device.upload(token, "d", delta_of(1), 2, 0.5)))
+    sending.start()
+    with replica(tmp_path / "s", port=int(address.rpartition(":")[2])):
+        sending.join()
+    device.close()
+    assert receipts[0].accepted and store.status("t").received == 1
+
+
 def test_one_update_sent_to_two_replicas_at_once_counts_once(tmp_path):
     store = new_task(tmp_path / "s", target=100)
     with replica(tmp_path / "s") as one, replica(tmp_path / "s") as two:
