@@ -19,7 +19,7 @@ SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 def pace(
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     profile_s: Annotated[float, typer.Option(help="Seconds to measure each choice of cores.")] = 1.0,
-    nice: Annotated[int | None, typer.Option(help="0 to 19 in place of idle priority.", min=0, max=19)] = None,
+    nice: Annotated[int | None, typer.Option(help="0 to 19, in place of giving way at once.", min=0, max=19)] = None,
     celsius_max: Annotated[
         float, typer.Option(help="Above this, or while a battery runs down, run as gently as possible.")
     ] = 85.0,
@@ -31,7 +31,8 @@ def pace(
 
     from suffice.federated.pace import Timing, pace_command, strained
 
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     report = pace_command(
         command,
         timing=Timing(profile_s=profile_s),

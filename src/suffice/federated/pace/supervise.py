@@ -87,8 +87,9 @@ def pace_command(
     long its threads wait for a core.
 
     Args:
-        niceness: 0 to 19; None for the scheduler's idle class, which runs only while nobody else wants the core. On a
-            machine that is always busy such a command makes no progress: give it a number there.
+        niceness: 0 to 19; None for work that anybody may interrupt at once (see
+            :func:`~suffice.federated.pace.process.give_way`). On a machine that is always busy such a command makes
+            hardly any progress: give it a number there.
         too_hot: asked at every look; while it says so the command runs as gently as it can (a battery or thermal hook).
         output: where the command's standard output goes; None for this process's own.
 
