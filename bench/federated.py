@@ -59,10 +59,16 @@ def make_task(path: Path, clients: int, hidden: list[int]) -> None:
 
 
 def environment(home: Path, name: str, packages: str) -> str:
-    python = home / name / "bin" / "python"
-    if not python.exists():
-        venv.create(home / name, with_pip=True)
+    """The interpreter of an environment with `packages` and the torch that runs here: the same for all engines."""
+    import torch
+
+    python, done = home / name / "bin" / "python", home / name / "done"
+    if not done.exists():
+        venv.create(home / name, with_pip=True, clear=True)
+        (own,) = (home / name / "lib").glob("python*/site-packages")
+        (own / "lent.pth").write_text(str(Path(torch.__file__).parents[1]))
         subprocess.run([str(python), "-m", "pip", "install", "-q", *packages.split()], check=True)
+        done.touch()
     return str(python)
 
 
@@ -184,7 +190,7 @@ def measure(table: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
         return list(federated_selection.measure(chosen.seeds))
     if table == "control plane":
         return federated_checkin.measure(5.0)
-    return list(defects()) if table == "defects" else federated_pace.measure(chosen.repeats, 6.0)
+    return list(defects()) if table == "defects" else federated_pace.measure(6, 4.0)
 
 
 TABLES = ("engines", "million", "selection", "control plane", "defects", "pace")

@@ -1,43 +1,56 @@
 """What training in the background does to a foreground task, and the foreground to the training.
 
-    python bench/federated_pace.py [REPEATS] [SECONDS]
+    python bench/federated_pace.py [CYCLES] [SECONDS]
 
 Foreground: every 10 ms one or two milliseconds of arithmetic on one core; its latency counts from when it was due.
-Training: a small network in torch on every core. Alone, with training started plainly (greedy), and with training under
-`suffice pace`. The first two seconds of a foreground, in which the controller notices it, are a figure of their own.
-Repeats are interleaved; medians are printed. About five minutes; wants a machine with nothing else to do.
+Training: a small network in torch on every core, started plainly (greedy), and the same under `suffice pace`. Both are
+started once and stopped (SIGSTOP) while they are not looked at. Each cycle looks at the foreground on the idle machine,
+then at each way of training, first without and then with the foreground; the first second of a foreground, in which
+the controller may notice it, is a figure of its own. Percentiles are over all cycles, rates are medians of theirs.
+`others_cores` says how many cores were busy with none of these: figures are worth something when that is near 0.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from report import save
 
+from suffice.federated.pace.process import threads_of, threads_used
 from suffice.federated.pace.steps import VARIABLE, create_counter, read_counter
 
 TRAIN = """
-import sys, time, torch
+import torch
 from suffice.federated.pace import step
 net = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 10))
 optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
 x, y = torch.randn(256, 256), torch.randint(0, 10, (256,))
-end = time.monotonic() + float(sys.argv[1])
-while time.monotonic() < end:
+while True:
     optimiser.zero_grad()
     torch.nn.functional.cross_entropy(net(x), y).backward()
     optimiser.step()
     step()
 """
+PACED = """
+import sys
+from suffice.federated.pace import Timing, supervise
+supervise.create_counter = lambda path: path.symlink_to(sys.argv[1])
+supervise.pace_command(sys.argv[2:], timing=Timing(profile_s=0.8))
+"""
 _PERIOD_S = 0.01
-_START_S = 12.0
-_SETTLE_S = 2.0
+_SETTLE_S = 1.0
+_PROFILED_S = 6.0
 
 
 def work() -> None:
@@ -47,81 +60,129 @@ def work() -> None:
         total += i * i
 
 
-def foreground_p99_ms(seconds: float) -> tuple[float, float]:
-    """99th percentile of the time from when a piece of work was due to when it was done, once the controller has had
-    time to notice; and that of the time before."""
+def foreground_ms(seconds: float) -> tuple[list[float], list[float]]:
+    """Milliseconds from when each piece of work was due to when it was done: in the first moments, and after."""
     due, settling, settled = time.perf_counter(), [], []
     begin = due + _SETTLE_S
     while due < begin + seconds:
         time.sleep(max(0.0, due - time.perf_counter()))
         work()
-        (settling if due < begin else settled).append(time.perf_counter() - due)
+        (settling if due < begin else settled).append(1000 * (time.perf_counter() - due))
         due = max(due + _PERIOD_S, time.perf_counter())
-    return tuple(float(np.percentile(latencies, 99) * 1000) for latencies in (settled, settling))
+    return settling, settled
 
 
-def with_training(
-    script: Path, folder: Path, seconds: float, *, paced: bool, foreground: bool
-) -> tuple[float, float, float]:
-    """Foreground p99 (0 without one), that of its first seconds, and training steps a second, once start-up and
-    profiling are over."""
-    counter = folder / "steps"
-    create_counter(counter)
-    train = [sys.executable, str(script), str(_START_S + _SETTLE_S + seconds + 1)]
-    prefix = [sys.executable, str(folder / "paced.py"), str(counter)] if paced else []
-    running = subprocess.Popen([*prefix, *train], env={"PATH": "/usr/bin:/bin", VARIABLE: str(counter)})
-    time.sleep(_START_S)
-    before, began = read_counter(counter), time.perf_counter()
-    p99, first_p99 = foreground_p99_ms(seconds) if foreground else (0.0, 0.0)
-    time.sleep(0.0 if foreground else seconds)
-    rate = (read_counter(counter) - before) / (time.perf_counter() - began)
-    running.wait()
-    return p99, first_p99, rate
+class Training:
+    """A way of training, stopped until it is told to go on."""
+
+    def __init__(self, command: list[str], counter: Path) -> None:
+        create_counter(counter)
+        self._counter = counter
+        names = {"PATH": "/usr/bin:/bin", VARIABLE: str(counter)}
+        self._head = subprocess.Popen(command, env=names, stdout=subprocess.DEVNULL)
+
+    def wait(self, seconds: float) -> None:
+        """Until it has begun to step, and `seconds` more."""
+        while read_counter(self._counter) < 3:
+            time.sleep(0.05)
+        time.sleep(seconds)
+
+    def tell(self, how: signal.Signals) -> None:
+        """Send a signal to all its processes."""
+        for number in sorted({int(thread.parts[2]) for thread in threads_of(self._head.pid)}):
+            os.kill(number, how)
+
+    def used_s(self) -> float:
+        """Processor seconds of its processes so far."""
+        return sum(used.run_s for used in threads_used(self._head.pid).values())
+
+    def steps_per_s(self, seconds: float) -> float:
+        """How fast it trains with nobody else there."""
+        before, began_s = read_counter(self._counter), time.perf_counter()
+        time.sleep(seconds)
+        return (read_counter(self._counter) - before) / (time.perf_counter() - began_s)
+
+    def beside(self, seconds: float) -> tuple[float, list[float], list[float]]:
+        """How fast it trains beside the foreground, and what that says of it."""
+        before, began_s = read_counter(self._counter), time.perf_counter()
+        latencies = foreground_ms(seconds)
+        return (read_counter(self._counter) - before) / (time.perf_counter() - began_s), *latencies
 
 
-PACED = """
-import sys
-from suffice.federated.pace import Timing, supervise
-supervise.create_counter = lambda path: path.symlink_to(sys.argv[1])
-supervise.pace_command(sys.argv[2:], timing=Timing(start_s=8.0, profile_s=0.8))
-"""
-
-
-def measure(repeats: int, seconds: float) -> list[dict[str, float]]:
-    """The one row."""
-    rows: dict[str, list[float]] = {}
+@contextmanager
+def trainings() -> Iterator[dict[str, Training]]:
+    """Greedy and paced, both past what starting up takes, both stopped."""
+    found: dict[str, Training] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        script = folder / "train.py"
-        script.write_text(TRAIN)
+        (folder / "train.py").write_text(TRAIN)
         (folder / "paced.py").write_text(PACED)
-        for _ in range(repeats):
-            rows.setdefault("alone_p99_ms", []).append(foreground_p99_ms(seconds)[0])
-            for paced in (False, True):
-                kind = "paced" if paced else "greedy"
-                p99, first_p99, rate = with_training(script, folder, seconds, paced=paced, foreground=True)
-                rows.setdefault(f"{kind}_p99_ms", []).append(p99)
-                rows.setdefault(f"{kind}_first_p99_ms", []).append(first_p99)
-                rows.setdefault(f"{kind}_steps_per_s", []).append(rate)
-                _, _, free = with_training(script, folder, seconds, paced=paced, foreground=False)
-                rows.setdefault(f"{kind}_free_steps_per_s", []).append(free)
-    return [_row({key: statistics.median(values) for key, values in rows.items()}, repeats)]
+        train = [sys.executable, str(folder / "train.py")]
+        commands = {"greedy": train, "paced": [sys.executable, str(folder / "paced.py"), str(folder / "paced"), *train]}
+        try:
+            for way, command in commands.items():
+                found[way] = Training(command, folder / way)
+                found[way].wait(_PROFILED_S)
+                found[way].tell(signal.SIGSTOP)
+            yield found
+        finally:
+            for one in found.values():
+                one.tell(signal.SIGKILL)
 
 
-def _row(medians: dict[str, float], repeats: int) -> dict[str, float]:
-    """What the issue asks for, from the medians: foreground p99 over that of an idle machine, and training throughput
-    beside the foreground over greedy training alone."""
-    idle, free = medians["alone_p99_ms"], medians["greedy_free_steps_per_s"]
+def measure(cycles: int, seconds: float) -> list[dict[str, float]]:
+    """The one row."""
+    latencies: dict[str, list[float]] = defaultdict(list)
+    rates: dict[str, list[float]] = defaultdict(list)
+    with trainings() as ways:
+        for _ in range(cycles):
+            latencies["alone"] += foreground_ms(seconds)[1]
+            for way, training in ways.items():
+                training.tell(signal.SIGCONT)
+                time.sleep(_SETTLE_S / 2)
+                began_s, busy_s, own_s = time.perf_counter(), _busy_s(), _used_s(training)
+                rates[f"{way}_free"].append(training.steps_per_s(seconds / 2))
+                rate, first, then = training.beside(seconds)
+                others_s = _busy_s() - busy_s - (_used_s(training) - own_s)
+                rates["others_cores"].append(others_s / (time.perf_counter() - began_s))
+                training.tell(signal.SIGSTOP)
+                rates[way].append(rate)
+                latencies[way] += then
+                latencies[f"{way}_first"] += first
+    return [_row(cycles, latencies, rates)]
+
+
+def _busy_s() -> float:
+    """Processor seconds of the whole machine so far."""
+    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK")
+
+
+def _used_s(training: Training) -> float:
+    """Those of this process and of `training`."""
+    return sum(os.times()[:2]) + training.used_s()
+
+
+def _row(cycles: int, latencies: dict[str, list[float]], rates: dict[str, list[float]]) -> dict[str, float]:
+    """What was seen, and what it comes to: foreground p99 over that of an idle machine, and training throughput beside
+    the foreground over the better of greedy and paced training alone."""
+    p99 = {f"{way}_p99_ms": float(np.percentile(values, 99)) for way, values in latencies.items()}
+    p50 = {f"{way}_p50_ms": float(np.percentile(values, 50)) for way, values in latencies.items() if "first" not in way}
+    seen = {way: statistics.median(values) for way, values in rates.items()}
+    free = max(seen["greedy_free"], seen["paced_free"])
     return {
-        "repeats": repeats,
-        **medians,
-        "paced_p99_over_idle": medians["paced_p99_ms"] / idle,
-        "greedy_p99_over_idle": medians["greedy_p99_ms"] / idle,
-        "paced_throughput_kept": medians["paced_steps_per_s"] / free,
-        "paced_over_greedy_when_idle": medians["paced_free_steps_per_s"] / free,
+        "cycles": cycles,
+        "others_cores": seen.pop("others_cores"),
+        **p50,
+        **p99,
+        **{f"{way}_steps_per_s": rate for way, rate in seen.items()},
+        **{f"{way}_p99_over_idle": p99[f"{way}_p99_ms"] / p99["alone_p99_ms"] for way in ("greedy", "paced")},
+        **{f"{way}_throughput_kept": seen[way] / free for way in ("greedy", "paced")},
+        "paced_over_greedy_when_idle": seen["paced_free"] / seen["greedy_free"],
     }
 
 
 if __name__ == "__main__":
-    chosen = (int(sys.argv[1]) if len(sys.argv) > 1 else 3, float(sys.argv[2]) if len(sys.argv) > 2 else 6.0)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    chosen = (int(sys.argv[1]) if len(sys.argv) > 1 else 6, float(sys.argv[2]) if len(sys.argv) > 2 else 4.0)
     save("federated_pace", measure(*chosen))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,14 +52,14 @@ def replica(
     secret = os.environ.get(SECRET, "").encode()
     if len(secret) < 16:
         raise UsageError(f"set {SECRET} to the same 16 or more characters for every replica")
-    pem = [file.read_bytes() for file in (key, certificates, client_authority) if file is not None]
-    asyncio.run(serve(store, address, secret, Tls(*pem) if pem else None))
+    pem = [_pem(file) for file in (key, certificates, client_authority) if file is not None]
+    serve(store, address, secret, Tls(*pem) if pem else None)
 
 
 def root(
     store: Store,
     task: Task,
-    workers: Annotated[int, typer.Option(help="Folding processes at a time.")] = 2,
+    workers: Annotated[int, typer.Option(help="Folding processes at a time.", min=1)] = 2,
     until: Annotated[int | None, typer.Option(help="Stop when this version of the model is out.")] = None,
     json: Json = False,
 ) -> None:
@@ -80,8 +79,8 @@ def join(
     address: Annotated[str, typer.Argument(help="HOST:PORT of any replica.")],
     task: Task,
     config: Config,
-    client: Annotated[int, typer.Option(help="Whose data of CONFIG this device holds.")] = 0,
-    turns: Annotated[int, typer.Option(help="Updates to contribute.")] = 1,
+    client: Annotated[int, typer.Option(help="Whose data of CONFIG this device holds.", min=0)] = 0,
+    turns: Annotated[int, typer.Option(help="Updates to contribute.", min=1)] = 1,
     certificates: Annotated[Path | None, typer.Option(help="PEM of who signed the replica's; turns TLS on.")] = None,
     own_key: Annotated[Path | None, typer.Option(help="PEM; with --own-certificate, who this device is.")] = None,
     own_certificate: Annotated[Path | None, typer.Option(help="PEM chain, for the name device-CLIENT.")] = None,
@@ -92,13 +91,20 @@ def join(
 
     if (own_key is None) != (own_certificate is None) or (own_key is not None and certificates is None):
         raise UsageError("--own-key and --own-certificate go together, and need --certificates")
-    trusted = certificates.read_bytes() if certificates is not None else None
-    own = (own_key.read_bytes(), own_certificate.read_bytes()) if own_key and own_certificate else None
+    trusted = _pem(certificates) if certificates is not None else None
+    own = (_pem(own_key), _pem(own_certificate)) if own_key and own_certificate else None
     outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:
         print(f"device {client}: {sum(outcomes)} updates taken")
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error.strerror}") from None
 
 
 def _config(path: Path) -> FederatedConfig:

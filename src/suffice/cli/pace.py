@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,16 +19,26 @@ SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 def pace(
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     profile_s: Annotated[float, typer.Option(help="Seconds to measure each choice of cores.")] = 1.0,
-    nice: Annotated[int | None, typer.Option(help="0 to 19 in place of idle priority.", min=0, max=19)] = None,
+    nice: Annotated[int | None, typer.Option(help="0 to 19, in place of giving way at once.", min=0, max=19)] = None,
+    celsius_max: Annotated[
+        float, typer.Option(help="Above this, or while a battery runs down, run as gently as possible.")
+    ] = 85.0,
     json: Json = False,
 ) -> None:
     """Run COMMAND on the cores nobody else needs: profile the ways to run, step aside while others work."""
+    import signal
     import sys
 
-    from suffice.federated.pace import Timing, pace_command
+    from suffice.federated.pace import Timing, pace_command, strained
 
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     report = pace_command(
-        command, timing=Timing(profile_s=profile_s), niceness=nice, output=sys.stderr if json else None
+        command,
+        timing=Timing(profile_s=profile_s),
+        niceness=nice,
+        too_hot=partial(strained, celsius_max),
+        output=sys.stderr if json else None,
     )
     if json:
         print_json(asdict(report))

@@ -15,6 +15,7 @@ MODES = ("sync", "async", "semi")
 POLICIES = ("fed-avg", "fed-avgm", "fed-adam", "fed-yogi", "fed-prox", "q-fedavg", "scaffold")
 PRIVACY = ("none", "central", "local")
 DATA_SETS = ("synthetic", "linear", "digits", "csv", "sql")
+_CHOOSE_BY_LOSS = ("oort", "oort_fedscale", "power_of_choice")
 
 
 _AT_LEAST = {
@@ -132,6 +133,10 @@ class FederatedConfig:
         if self.privacy != "none" and (self.robust != "none" or self.gradient_policy in ("q-fedavg", "scaffold")):
             raise UsageError(
                 f"privacy {self.privacy!r} bounds no client's influence with a robust rule, q-fedavg or scaffold"
+            )
+        if self.privacy != "none" and self.sample_mode in _CHOOSE_BY_LOSS:
+            raise UsageError(
+                f"sample_mode {self.sample_mode!r} chooses by losses, which no noise covers: privacy needs another"
             )
         if self.mode != "sync" and self.gradient_policy in ("q-fedavg", "scaffold"):
             raise UsageError(f"gradient_policy {self.gradient_policy!r} needs mode 'sync', not {self.mode!r}")

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -23,6 +22,19 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import masked_device
+from deployed import (
+    SECRET,
+    SIZE,
+    contribute,
+    delta_of,
+    mean_of,
+    new_task,
+    process,
+    replica,
+    root,
+    seconds_to_start,
+    wait_for,
+)
 
 from suffice.errors import SufficeError
 from suffice.federated.checkin import federation_pb2 as pb
@@ -35,83 +47,6 @@ from suffice.federated.checkin.tree import Node
 from suffice.federated.checkin.wire import weights_from_bytes, weights_to_bytes
 
 MASKED_DEVICE = "masked_device"
-SECRET = b"a secret all replicas share"
-SIZE = 700
-
-
-@contextlib.contextmanager
-def process(*arguments, stdin: bytes | None = None):
-    command = [sys.executable, "-m", *map(str, arguments)]
-    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    names = {**os.environ, "PYTHONPATH": folders}
-    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=names)
-    try:
-        if stdin is not None:
-            running.stdin.write(stdin)
-            running.stdin.close()
-        yield running
-    finally:
-        running.kill()
-        running.wait()
-        running.stdout.close()
-
-
-@contextlib.contextmanager
-def replica(store, *tls):
-    with process("suffice.federated.checkin.service", store, 0, *tls, stdin=SECRET) as running:
-        yield f"127.0.0.1:{int(running.stdout.readline())}"
-
-
-def root(store):
-    return process("suffice.federated.checkin.root", store, "t", 2)
-
-
-def new_task(path, **change) -> Store:
-    store = open_store(path)
-    options = {"target": 9, "fan_in": 3, "round_s": 60.0} | change
-    store.create_task("t", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
-    return store
-
-
-def delta_of(client: int) -> np.ndarray:
-    return np.random.default_rng(client).standard_normal(SIZE).astype(np.float32)
-
-
-def mean_of(clients: Sequence[int]) -> np.ndarray:
-    weights = np.array([c + 1.0 for c in clients])
-    return weights @ np.stack([delta_of(c).astype(float) for c in clients]) / weights.sum()
-
-
-def contribute(address: str, client: int, version: int, *, again: bool = False) -> None:
-    """What a device does, at any replica, again and again until version `version` has its update."""
-    device = FederationClient(address, f"phone-{client}", "t")
-    try:
-        while True:
-            reply = device.check_in("d")
-            if reply.WhichOneof("answer") == "assignment" and reply.assignment.version == version:
-                break
-            time.sleep(0.05)
-        device.download(reply.assignment)
-        receipts = [
-            device.upload(reply.assignment.token, "d", delta_of(client), client + 1, 0.5) for _ in range(1 + again)
-        ]
-        assert [r.duplicate for r in receipts] == [False, True][: 1 + again]
-    finally:
-        device.close()
-
-
-def seconds_to_start() -> float:
-    """How long a root takes to come up here: killed sooner, every one of them would die before it did anything."""
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import suffice.federated.checkin.root"], check=True)
-    return time.monotonic() - began
-
-
-def wait_for(condition, seconds: float = 180.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 def test_two_replicas_one_root_killed_and_restarted_no_update_lost_or_counted_twice(tmp_path):

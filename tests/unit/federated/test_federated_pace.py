@@ -3,14 +3,28 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
 from suffice.errors import SufficeError
-from suffice.federated.pace import Choice, Controller, Profile, Timing, all_choices, pace_command, prune, waits
+from suffice.federated.pace import (
+    Choice,
+    Controller,
+    Profile,
+    Timing,
+    all_choices,
+    pace_command,
+    prune,
+    slices,
+    strained,
+    waits,
+)
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import ThreadUse, give_way
 from suffice.federated.pace.profile import disturbed
@@ -82,6 +96,19 @@ def test_heat_steps_down_at_once_and_keeps_it_there():
     assert [len(controller.observe(False, 10.0 + t).choice.cores) for t in range(3)][-1] == 4
 
 
+@pytest.mark.parametrize(
+    "millidegrees,battery,asks_for_less",
+    [(84_000, "Charging", False), (86_000, "Full", True), (40_000, "Discharging", True), (None, None, False)],
+)
+def test_a_hot_processor_or_a_battery_that_runs_down_asks_for_less(tmp_path, millidegrees, battery, asks_for_less):
+    if battery is not None:
+        for name, text in (("thermal/thermal_zone0/temp", millidegrees), ("power_supply/BAT0/status", battery)):
+            (tmp_path / name).parent.mkdir(parents=True)
+            (tmp_path / name).write_text(f"{text}\n")
+        (tmp_path / "thermal" / "thermal_zone1" / "temp").mkdir(parents=True)
+    assert strained(85.0, system=tmp_path) == asks_for_less
+
+
 def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
     known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, steps=100)
     assert not disturbed(known._replace(step_s=0.012, delay=1.04), known)
@@ -144,16 +171,71 @@ def test_a_command_is_profiled_on_every_choice_and_ends_as_it_would(tmp_path, st
     assert all(str(choice.cores) in seen for choice in choices)
 
 
-def test_giving_way_is_idle_by_default_or_as_nice_as_asked():
-    child = subprocess.Popen(["sleep", "60"])
-    try:
-        give_way(child.pid, 19)
-        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 19
+def autogroup(pid: int) -> str:
+    """What the kernel weighs the session of `pid` with; nothing where it does not group by session."""
+    file = Path(f"/proc/{pid}/autogroup")
+    return file.read_text().rpartition("nice ")[2].strip() if file.exists() else ""
+
+
+def interruptible(pid: int) -> bool:
+    """Whether `pid` is idle, or as nice and patient as can be."""
+    policy = os.sched_getscheduler(pid)
+    return policy == os.SCHED_IDLE or (policy == os.SCHED_BATCH and os.getpriority(os.PRIO_PROCESS, pid) == 19)
+
+
+def test_where_slices_cannot_be_long_the_work_is_idle(monkeypatch):
+    monkeypatch.setattr(slices, "_NUMBERS", {})
+    with subprocess.Popen(["sleep", "60"]) as child:
         give_way(child.pid, None)
         assert os.sched_getscheduler(child.pid) == os.SCHED_IDLE
-    finally:
         child.kill()
-        child.wait()
+
+
+def test_giving_way_is_at_once_by_default_or_as_nice_as_asked():
+    ours = autogroup(os.getpid())
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    beside = subprocess.Popen(["sleep", "60"])
+    try:
+        give_way(child.pid, 7)
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == 7 and autogroup(child.pid) in ("7", "")
+        give_way(child.pid, None)
+        assert interruptible(child.pid) and autogroup(child.pid) in ("19", "")
+        give_way(beside.pid, None)
+        assert interruptible(beside.pid) and autogroup(os.getpid()) == ours
+    finally:
+        for one in (child, beside):
+            one.kill()
+            one.wait()
+
+
+TREE = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP])
+def test_a_paced_command_ends_with_whoever_paces_it_and_leaves_nothing_behind(tmp_path, how):
+    (tmp_path / "tree.py").write_text(TREE)
+    command = [sys.executable, "-m", "suffice", "pace", "--nice", str(NICE), "--", sys.executable, tmp_path / "tree.py"]
+
+    def hear_interrupts() -> None:
+        # Whatever was started in a shell's background ignores them.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "preexec_fn": hear_interrupts}
+    with subprocess.Popen(command, **quiet) as running:
+        grandchild = int(running.stdout.readline())
+        running.send_signal(how)
+        assert running.wait(30) != 0
+    for _ in range(100):
+        if not Path(f"/proc/{grandchild}").exists() or Path(f"/proc/{grandchild}/stat").read_text().split()[2] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("a process of the paced command is still there")
 
 
 def test_a_command_that_is_not_there_or_ends_at_once(tmp_path):

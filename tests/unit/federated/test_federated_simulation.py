@@ -96,8 +96,14 @@ def test_privacy_is_spent_round_by_round():
     report = simulate(dataclasses.replace(SMALL, privacy="central", rounds=5))
     spent = [record.epsilon for record in report.rounds]
     assert spent == sorted(spent) and 0 < spent[0] < spent[-1]
-    oort = simulate(dataclasses.replace(SMALL, privacy="central", rounds=2, sample_mode="oort"))
-    assert oort.rounds[-1].epsilon > spent[1], "a selector that prefers clients earns no amplification"
+    for change in ({"sample_mode": "clustered"}, {"mode": "async", "max_concurrency": 10}):
+        other = simulate(dataclasses.replace(SMALL, privacy="central", rounds=2, **change))
+        assert other.rounds[-1].epsilon > spent[1], "who is not drawn once, and alike, earns no amplification"
+
+
+def test_a_buffer_that_nobody_else_can_fill_is_folded_as_it_is():
+    report = simulate(dataclasses.replace(SMALL, clients=6, num_participants=20, mode="async", rounds=2))
+    assert [0 < record.clients <= 6 for record in report.rounds] == [True, True]
 
 
 def test_processes_share_the_work_and_change_nothing():
@@ -165,6 +171,7 @@ def test_fedscale_files_are_understood(tmp_path):
         ("local_steps: -3", "local_steps must be at least 0"),
         ("momentum: 2", "must be below 1"),
         ("{privacy: central, robust: krum}", "bounds no client's influence"),
+        ("{privacy: central, sample_mode: oort}", "chooses by losses, which no noise covers"),
         ("sample_mode: orot", None),
     ],
 )

@@ -105,6 +105,38 @@ def test_a_file_that_is_not_a_trace_is_refused(tmp_path, capsys, content, messag
     assert "code ran" not in capsys.readouterr().out
 
 
+GOOD = {"computation": 10.0, "communication": 1000.0}
+DAY = {"active": [0.0], "inactive": [50.0], "finish_time": 100.0}
+
+
+@pytest.mark.parametrize(
+    "device,day,message",
+    [
+        ({"computation": -3.0}, {}, "ms_per_sample of client 0 is -3, not above 0"),
+        ({"computation": float("nan")}, {}, "ms_per_sample of client 0 is nan"),
+        ({"communication": 0.0}, {}, "down_kbps of client 0 is 0"),
+        ({"computation": "fast"}, {}, "not numbers where they belong"),
+        ({}, {"finish_time": 0.0}, "period_s of client 0 is 0"),
+        ({}, {"active": 5}, "not numbers where they belong"),
+        ({}, {"inactive": [float("nan")]}, "ascend without overlap"),
+    ],
+)
+def test_devices_that_cannot_be_are_refused(tmp_path, device, day, message):
+    (tmp_path / "capacity").write_bytes(pickle.dumps({1: GOOD | device}))
+    (tmp_path / "days").write_bytes(pickle.dumps({1: DAY | day}))
+    with pytest.raises(SufficeError, match=message):
+        read_fedscale(tmp_path / "capacity", tmp_path / "days")
+
+
+def test_sessions_end_with_the_trace_they_are_in(tmp_path):
+    (tmp_path / "capacity").write_bytes(pickle.dumps({1: GOOD}))
+    day = {"active": [-5.0, 90.0, 120.0, 140.0], "inactive": [15.0, 150.0, 130.0], "finish_time": 100.0}
+    (tmp_path / "days").write_bytes(pickle.dumps({1: day}))
+    traces = read_fedscale(tmp_path / "capacity", tmp_path / "days")
+    assert (traces.start_s.tolist(), traces.end_s.tolist()) == ([0.0, 90.0], [15.0, 100.0])
+    assert [bool(traces.online(time_s)[0]) for time_s in (0, 14, 50, 95, 114, 120)] == [1, 1, 0, 1, 1, 0]
+
+
 def test_overlapping_sessions_are_refused():
     with pytest.raises(SufficeError, match="ascend without overlap"):
         traces_of([[(0, 10), (5, 20)]])

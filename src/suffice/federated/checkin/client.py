@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +24,8 @@ from suffice.federated.devices.protocol import Trainer
 _Message = TypeVar("_Message")
 _ROUND_LOST = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED, grpc.StatusCode.UNAUTHENTICATED)
 """The round went on without this device, is over, or took so long that its token is too old."""
+_NOT_NOW = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+_SEND_AGAIN_S = (0.5, 2.0, 8.0)
 _PATH = "/suffice.federated.Federation/"
 
 
@@ -141,7 +144,15 @@ class FederationClient:
         return trainer.get_weights() - weights, loss
 
     def _send(self, header: pb.UploadHeader, data: bytes) -> pb.Receipt:
+        """Sending again is harmless, and training again is not free: a replica that is busy or gone gets some time."""
         header.sha256 = hashlib.sha256(data).digest()
+        for wait_s in _SEND_AGAIN_S:
+            try:
+                return _typed(self._upload(_parts(header, data), timeout=600.0), pb.Receipt)
+            except grpc.RpcError as error:
+                if error.code() not in _NOT_NOW:
+                    raise
+            time.sleep(wait_s)
         return _typed(self._upload(_parts(header, data), timeout=600.0), pb.Receipt)
 
 

@@ -24,7 +24,7 @@ def create(store: Store, name: str, config: FederatedConfig) -> TaskSettings:
     """Register the task of `config` as `name`, with its first model.
 
     Raises:
-        UsageError: a gradient policy that a folding tree cannot follow.
+        UsageError: a gradient policy that a folding tree cannot follow, or `name` is taken by another task.
     """
     if config.gradient_policy not in _POLICIES or config.mode != "sync" or config.robust != "none":
         wanted = ", ".join(_POLICIES)
@@ -56,6 +56,8 @@ def create(store: Store, name: str, config: FederatedConfig) -> TaskSettings:
         secure_step_s=min(config.deadline_s / 4, 60.0),
     )
     store.create_task(name, settings, layout.flatten(module.state_dict()), time.time())
+    if store.settings(name) != settings:
+        raise UsageError(f"there is a task {name!r} in this store already, with other settings: choose another name")
     return settings
 
 
@@ -74,6 +76,8 @@ def join(
     Yields True for an update that was taken, False for one that was refused or had been sent before.
     """
     task = make_task(config)
+    if client >= len(task.samples):
+        raise UsageError(f"client {client}: there are {len(task.samples)}, counted from 0")
     data, module = task.gather(np.array([client])), task.model(config.seed)
     trainer, digest = TorchTrainer(module, data.x, data.y, task.loss), Layout.of(module).digest
     device = FederationClient(address, f"device-{client}", name, root_certificates=certificates, own=own)

@@ -24,6 +24,7 @@ Fold = Callable[[list[Node], int, int], None]
 
 _POLL_S = 0.1
 _ATTEMPTS = 20
+_FOLD_MAX_S = 300.0
 
 
 def advance(store: Store, task: str, fold: Fold, now_s: float) -> bool:
@@ -61,9 +62,9 @@ def fold_here(store: Store, task: str) -> Fold:
     return fold
 
 
-def fold_in_processes(path: str | Path, task: str, workers: int) -> Fold:
+def fold_in_processes(path: str | Path, task: str, workers: int, seconds_max: float = _FOLD_MAX_S) -> Fold:
     """Fold each node in a process of its own, at most `workers` at a time. One that dies is not mourned: the node is
-    still missing, and the next look at the tree starts another."""
+    still missing, and the next look at the tree starts another. One that hangs is killed after `seconds_max`."""
 
     def fold(nodes: list[Node], version: int, updates: int) -> None:
         for first in range(0, len(nodes), workers):
@@ -77,10 +78,19 @@ def fold_in_processes(path: str | Path, task: str, workers: int) -> Fold:
                 str(updates),
             ]
             some = [subprocess.Popen([*command, *map(str, node)]) for node in nodes[first : first + workers]]
+            end_s = time.monotonic() + seconds_max
             for process in some:
-                process.wait()
+                _wait(process, end_s)
 
     return fold
+
+
+def _wait(process: subprocess.Popen[bytes], end_s: float) -> None:
+    try:
+        process.wait(max(0.0, end_s - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _due(settings: TaskSettings, status: RoundStatus, now_s: float) -> bool:

@@ -20,28 +20,38 @@ from typing import Any
 import grpc
 import numpy as np
 
-from suffice.errors import SufficeError
+from suffice.errors import SufficeError, UsageError
 from suffice.federated.checkin import federation_pb2 as pb
-from suffice.federated.checkin.pacing import Pacing, come_back_in_s, is_wanted
+from suffice.federated.checkin.looks import Look, Looks
+from suffice.federated.checkin.pacing import come_back_in_s, is_wanted
 from suffice.federated.checkin.refused import RefusedError, RoundOverError
-from suffice.federated.checkin.secure_round import STEPS, is_full, masked_bytes, put_masked, take_step
-from suffice.federated.checkin.stores import RoundStatus, Store, StoredUpdate, TaskSettings, open_store
+from suffice.federated.checkin.secure_round import STEPS, masked_bytes, put_masked, take_step
+from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
 from suffice.federated.checkin.token import Token, TokenError, sign, verify
 from suffice.federated.checkin.wire import weights_from_bytes
 
 CHUNK_BYTES = 1 << 20
 MESSAGE_BYTES_MAX = 2 << 20
-_STATUS_S = 0.2
 _SECURE_ASK_AGAIN_MAX_S = 0.5
 _NAME_MAX = 200
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one device may take up: seconds for a whole upload, and calls being answered at once."""
+    """What devices may take up.
+
+    Attributes:
+        upload_s, header_s: seconds for a whole upload, and for its first message, which says whose it is.
+        uploads: being received at once, each with at most a model in memory; calls: of any kind, being answered.
+        handshake_s, idle_s: how long a connection that says nothing is kept, before its first word and after its last.
+    """
 
     upload_s: float = 60.0
+    header_s: float = 10.0
+    uploads: int = 200
     calls: int = 2000
+    handshake_s: float = 10.0
+    idle_s: float = 120.0
 
 
 class Federation:
@@ -56,7 +66,7 @@ class Federation:
         self._store, self._secret, self._limits = store, secret, limits or Limits()
         self._names_checked = names_checked
         self._writing = threading.Lock()
-        self._known: dict[str, tuple[float, TaskSettings, RoundStatus]] = {}
+        self._looks, self._uploading = Looks(store), 0
 
     async def check_in(self, request: pb.CheckInRequest, context: Any) -> pb.CheckInReply:
         """Hand out a task, or say when to come back."""
@@ -65,52 +75,74 @@ class Federation:
         if self._names_checked and request.client.encode() not in context.auth_context().get("x509_common_name", []):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "the certificate is for another name")
         try:
-            settings, status = self._look(request.task)
-        except SufficeError as error:
-            await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
-        if request.layout_digest != settings.layout_digest:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the device has a model of another shape")
-        if self._is_wanted(request, settings, status):
+            look = await self._looks.at(request.task)
+            if request.layout_digest != look.settings.layout_digest:
+                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the device has a model of another shape")
+            if not self._is_wanted(request, look):
+                return self._later(request, look)
             # Work is given out by the state as it is: a device sent off on a version that has just closed would train
             # for nothing, and would be missing from the next.
-            settings, status = self._look(request.task, age_max_s=0.0)
-        return self._answer(request, settings, status)
+            look = await self._looks.at(request.task, age_max_s=0.0)
+        except SufficeError as error:
+            await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+        return self._work(request, look) if self._is_wanted(request, look) else self._later(request, look)
 
     async def download(self, request: pb.DownloadRequest, context: Any) -> AsyncIterator[pb.Chunk]:
         """The model the token is for, in chunks."""
         token = await self._token(request.token, context)
-        data = await asyncio.to_thread(self._store.weights_bytes, token.task, token.version)
+        try:
+            data = await asyncio.to_thread(self._store.weights_bytes, token.task, token.version)
+        except SufficeError as error:
+            await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         for first in range(0, len(data), CHUNK_BYTES):
             yield pb.Chunk(data=data[first : first + CHUNK_BYTES])
 
     async def upload(self, parts: AsyncIterator[pb.UploadPart], context: Any) -> pb.Receipt:
         """Take in an update, once."""
+        if self._uploading >= self._limits.uploads:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many uploads at once: send it again later")
+        self._uploading += 1
         try:
-            async with asyncio.timeout(self._limits.upload_s):
-                first = await anext(aiter(parts), None)
-                if first is None or first.WhichOneof("part") != "header":
-                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an upload begins with a header")
-                header = first.header  # type: ignore[union-attr]
+            return await self._take_in(parts, context)
+        finally:
+            self._uploading -= 1
+
+    async def _take_in(self, parts: AsyncIterator[pb.UploadPart], context: Any) -> pb.Receipt:
+        limits = self._limits
+        try:
+            async with asyncio.timeout(limits.upload_s):
+                header = await self._header(parts, context)
                 token = await self._token(header.token, context)
-                settings = self._look(token.task)[0]
+                settings = (await self._looks.at(token.task)).settings
                 data = await _read(parts, masked_bytes(settings) if settings.secure_threshold else 4 * settings.size)
         except TimeoutError:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"an upload may take {self._limits.upload_s:g} s")
+            within = f"{limits.upload_s:g} s, and its header {limits.header_s:g} s"
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"an upload may take {within}")
         except RefusedError as refusal:
             return await asyncio.to_thread(self._refuse, token, str(refusal))
         return await asyncio.to_thread(self._keep, token, settings, header, data)
 
-    def _answer(self, request: pb.CheckInRequest, settings: TaskSettings, status: RoundStatus) -> pb.CheckInReply:
-        now_s = time.time()
-        if not self._is_wanted(request, settings, status):
-            remaining_s = status.opened_s + settings.round_s - now_s if status.reports is None else 0.0
-            drawn = (request.client, request.task, status.version, self._secret)
-            return pb.CheckInReply(come_back_in_s=come_back_in_s(_pacing(settings), remaining_s, *drawn))
+    async def _header(self, parts: AsyncIterator[pb.UploadPart], context: Any) -> pb.UploadHeader:
+        """What an upload begins with; until it is here nobody knows who sends."""
+        async with asyncio.timeout(self._limits.header_s):
+            first = await anext(aiter(parts), None)
+        if first is None or first.WhichOneof("part") != "header":
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "an upload begins with a header")
+        return first.header  # type: ignore[union-attr]
+
+    def _later(self, request: pb.CheckInRequest, look: Look) -> pb.CheckInReply:
+        status = look.status
+        remaining_s = status.opened_s + look.settings.round_s - time.time() if status.reports is None else 0.0
+        drawn = (request.client, request.task, status.version, self._secret)
+        return pb.CheckInReply(come_back_in_s=come_back_in_s(look.pacing, remaining_s, *drawn))
+
+    def _work(self, request: pb.CheckInRequest, look: Look) -> pb.CheckInReply:
+        settings, version = look.settings, look.status.version
         lasts_s = settings.token_s + (len(STEPS) * settings.secure_step_s if settings.secure_threshold else 0.0)
-        token = Token(request.client, request.task, status.version, now_s + lasts_s)
+        token = Token(request.client, request.task, version, time.time() + lasts_s)
         assignment = pb.Assignment(
             token=sign(token, self._secret),
-            version=status.version,
+            version=version,
             weights=settings.size,
             expires_in_s=lasts_s,
             learning_rate=settings.learning_rate,
@@ -120,15 +152,16 @@ class Federation:
         )
         return pb.CheckInReply(assignment=assignment)
 
-    def _is_wanted(self, request: pb.CheckInRequest, settings: TaskSettings, status: RoundStatus) -> bool:
-        if status.reports is not None or status.received >= settings.target:
+    def _is_wanted(self, request: pb.CheckInRequest, look: Look) -> bool:
+        status = look.status
+        if status.reports is not None or status.received >= look.settings.target:
             return False
-        return is_wanted(_pacing(settings), request.client, request.task, status.version, self._secret)
+        return is_wanted(look.pacing, request.client, request.task, status.version, self._secret)
 
     async def secure(self, request: pb.SecureStep, context: Any) -> pb.SecureOutcome:
         """One device's part in a step of secure aggregation, and what came of the step."""
         token = await self._token(request.token, context)
-        settings = self._look(token.task)[0]
+        settings = (await self._looks.at(token.task)).settings
         try:
             told = await asyncio.to_thread(self._take_step, token, settings, request)
         except RoundOverError as refusal:
@@ -172,26 +205,12 @@ class Federation:
             self._store.count_rejection(token.task, token.version, reason)
         return pb.Receipt(accepted=False, reason=reason)
 
-    def _look(self, task: str, age_max_s: float = _STATUS_S) -> tuple[TaskSettings, RoundStatus]:
-        """Settings and status, at most `age_max_s` old."""
-        at_s, settings, status = self._known.get(task, (-1.0, None, None))
-        if settings is None or status is None or time.monotonic() - at_s >= age_max_s:
-            settings, status = self._store.settings(task), self._store.status(task)
-            if settings.secure_threshold and is_full(self._store, task, status.version):
-                status = status._replace(received=settings.target)
-            self._known[task] = (time.monotonic(), settings, status)
-        return settings, status
-
     async def _token(self, signed: bytes, context: Any) -> Token:
         try:
             return verify(signed, self._secret, time.time())
         except TokenError as error:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
             raise
-
-
-def _pacing(settings: TaskSettings) -> Pacing:
-    return Pacing(settings.target, settings.population, settings.overcommitment, settings.round_s)
 
 
 async def _read(parts: AsyncIterator[pb.UploadPart], size_bytes: int) -> bytes:
@@ -240,19 +259,37 @@ class Tls:
 async def start(
     federation: Federation, address: str, *, tls: Tls | None = None, limits: Limits | None = None
 ) -> tuple[Any, int]:
-    """Serve on `address` (``host:port``; port 0 for a free one); returns the server and the port."""
-    options = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX), ("grpc.so_reuseport", 1)]
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=(limits or Limits()).calls)
+    """Serve on `address` (``host:port``; port 0 for a free one); returns the server and the port.
+
+    Raises:
+        UsageError: `address` is none. SufficeError: somebody else has it, or it is not of this machine.
+    """
+    host, _, port_wanted = address.rpartition(":")
+    if not host or not port_wanted.isdecimal() or int(port_wanted) > 65535:
+        raise UsageError(f"{address!r} is no HOST:PORT to listen on")
+    limits = limits or Limits()
+    options = [
+        ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+        ("grpc.so_reuseport", 1),
+        ("grpc.server_handshake_timeout_ms", round(1000 * limits.handshake_s)),
+        ("grpc.max_connection_idle_ms", round(1000 * limits.idle_s)),
+    ]
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=limits.calls)
     server.add_generic_rpc_handlers((_handlers(federation),))
-    if tls is None:
-        port = server.add_insecure_port(address)
-    else:
-        known = tls.client_authority
-        pair = (tls.key, tls.certificates)
-        credentials = grpc.ssl_server_credentials([pair], known, require_client_auth=known is not None)
-        port = server.add_secure_port(address, credentials)
+    try:
+        port = _listen(server, address, tls)
+    except RuntimeError:
+        raise SufficeError(f"cannot listen on {address}: it is taken, or not an address of this machine") from None
     await server.start()
     return server, port
+
+
+def _listen(server: Any, address: str, tls: Tls | None) -> int:
+    if tls is None:
+        return int(server.add_insecure_port(address))
+    known, pair = tls.client_authority, (tls.key, tls.certificates)
+    credentials = grpc.ssl_server_credentials([pair], known, require_client_auth=known is not None)
+    return int(server.add_secure_port(address, credentials))
 
 
 def _handlers(federation: Federation) -> Any:
@@ -273,17 +310,41 @@ def _handlers(federation: Federation) -> Any:
     return grpc.method_handlers_generic_handler("suffice.federated.Federation", calls)
 
 
-async def serve(path: str | Path, address: str, secret: bytes, tls: Tls | None = None) -> None:
+def serve(path: str | Path, address: str, secret: bytes, tls: Tls | None = None, limits: Limits | None = None) -> None:
     """Answer devices until the process ends; prints the port once it listens."""
+    _allow_many_connections()
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        runner.run(_serve(path, address, secret, tls, limits))
+
+
+async def _serve(path: str | Path, address: str, secret: bytes, tls: Tls | None, limits: Limits | None) -> None:
     names_checked = tls is not None and tls.client_authority is not None
-    server, bound = await start(Federation(open_store(path), secret, names_checked=names_checked), address, tls=tls)
+    federation = Federation(open_store(path), secret, limits, names_checked=names_checked)
+    server, bound = await start(federation, address, tls=tls, limits=limits)
     print(bound, flush=True)
     await server.wait_for_termination()
 
 
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's where it is installed: a tenth less work a check-in."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _allow_many_connections() -> None:
+    """A connection takes an open file, of which a process may by default have few."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _main(path: str, port: str, *pem: str) -> None:
     tls = Tls(*(Path(file).read_bytes() for file in pem)) if pem else None
-    asyncio.run(serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), tls))
+    serve(path, f"127.0.0.1:{port}", sys.stdin.buffer.read(), tls)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,18 @@ from suffice.federated.pace.choice import Choice, all_choices
 from suffice.federated.pace.controller import Controller
 from suffice.federated.pace.profile import Profile, prune
 from suffice.federated.pace.steps import step
+from suffice.federated.pace.strain import strained
 from suffice.federated.pace.supervise import PaceReport, Timing, pace_command
 
-__all__ = ["Choice", "Controller", "PaceReport", "Profile", "Timing", "all_choices", "pace_command", "prune", "step"]
+__all__ = [
+    "Choice",
+    "Controller",
+    "PaceReport",
+    "Profile",
+    "Timing",
+    "all_choices",
+    "pace_command",
+    "prune",
+    "step",
+    "strained",
+]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from suffice.federated.pace.slices import take_long_slices
+
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
@@ -48,13 +50,20 @@ def move_to(pid: int, cores: tuple[int, ...]) -> None:
 
 
 def give_way(pid: int, niceness: int | None) -> None:
-    """Run `pid`, and what it starts from now on, with `niceness` (0 to 19), or when that is None only while nobody else
-    wants the core (SCHED_IDLE). Without privileges there is no way back, so a paced command stays there."""
+    """Run `pid`, and what it starts from now on, with `niceness` (0 to 19), or when that is None so that whoever else
+    wants the core has it at once. Without privileges there is no way back, so a paced command stays there.
+
+    Where the kernel groups processes by session it weighs sessions first, and the nicest process in an equal session
+    takes as much as another session's busy ones. So a session of its own, which `pid` should lead, gives way whole.
+    """
+    if os.getsid(pid) == pid:
+        with contextlib.suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(19 if niceness is None else niceness))
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if niceness is None:
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
-        else:
+        if niceness is not None:
             os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        elif not take_long_slices(pid):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def energy_j() -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +24,7 @@ from suffice.federated.pace.profile import Profile, disturbed, prune
 from suffice.federated.pace.steps import VARIABLE, ask_threads, create_counter, read_counter
 
 _STRETCHES = 20
+_LAST_WORDS_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def pace_command(
     long its threads wait for a core.
 
     Args:
-        niceness: 0 to 19; None for the scheduler's idle class, which runs only while nobody else wants the core. On a
-            machine that is always busy such a command makes no progress: give it a number there.
+        niceness: 0 to 19; None for work that anybody may interrupt at once (see
+            :func:`~suffice.federated.pace.process.give_way`). On a machine that is always busy such a command makes
+            hardly any progress: give it a number there.
         too_hot: asked at every look; while it says so the command runs as gently as it can (a battery or thermal hook).
         output: where the command's standard output goes; None for this process's own.
 
@@ -100,20 +103,32 @@ def pace_command(
         try:
             paced = _Paced(child, counter, timing or Timing())
             return _supervise(paced, list(choices or all_choices()), too_hot, yields_at_once=niceness is None)
+        except KeyboardInterrupt:
+            _end(child, signal.SIGINT)
+            raise
         finally:
-            child.kill()
-            child.wait()
+            if child.poll() is None:
+                _end(child, signal.SIGKILL)
 
 
 def _start(
     command: Sequence[str], counter: Path, niceness: int | None, output: TextIO | None
 ) -> subprocess.Popen[bytes]:
+    # A thread that spins while it waits for one that was made to wait burns the core that one wants.
+    names = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, VARIABLE: str(counter)}
     try:
-        child = subprocess.Popen(command, env={**os.environ, VARIABLE: str(counter)}, stdout=output)
+        child = subprocess.Popen(command, env=names, stdout=output, start_new_session=True)
     except OSError as error:
         raise SufficeError(f"cannot start {command[0]!r}: {error.strerror}") from None
     give_way(child.pid, niceness)
     return child
+
+
+def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    """Tell the whole session of `child`, which hears nothing from the terminal, and wait for it a while."""
+    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(child.pid, how)
+        child.wait(_LAST_WORDS_S)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ _PATIENCE = 100_000
 def buffered_step(run: Run) -> None:
     """Keep `max_concurrency` clients busy until the buffer is due, then fold it and step.
 
-    ``async``: due when `num_participants` updates are in (Nguyen et al., AISTATS 2022). ``semi``: due every
-    `period_s`, whatever came in. A client trains on the version it was given; too stale an update is thrown away.
+    ``async``: due when `num_participants` updates are in (Nguyen et al., AISTATS 2022), or when everybody online has
+    brought one. ``semi``: due every `period_s`, whatever came in. A client trains on the version it was given; too
+    stale an update is thrown away.
     """
     run.weights_of[run.server.version] = run.server.weights
     due_s = run.clock_s + run.config.period_s if run.config.mode == "semi" else np.inf
@@ -53,7 +54,7 @@ def _fill(run: Run, due_s: float) -> tuple[list[Arrival], float, float, int]:
         if run.config.mode == "async" and len(buffer) >= run.config.num_participants:
             return buffer, spent_s, wasted_s, lost
         _refill(run, {arrival.client for arrival in buffer})
-        if run.queue.peek_s() > due_s:
+        if run.queue.peek_s() > due_s or not len(run.queue):
             return buffer, spent_s, wasted_s, lost
         arrival = run.queue.pop()
         run.clock_s = max(run.clock_s, arrival.time_s)

@@ -65,7 +65,8 @@ class Server:
         """Privacy spent so far; None without it."""
         if self.config.privacy == "none":
             return None
-        rate = sampling_rate if self.config.sample_mode == "random" and self.config.privacy == "central" else 1.0
+        drawn_once = self.config.mode == "sync" and self.config.sample_mode == "random"
+        rate = sampling_rate if drawn_once and self.config.privacy == "central" else 1.0
         return epsilon_spent(self.config.noise_factor, rate, self.version, self.config.privacy_delta)
 
     def state(self) -> State:

@@ -39,6 +39,10 @@ class Traces:
     def __post_init__(self) -> None:
         if len(self.offsets) != len(self) + 1 or self.offsets[-1] != len(self.start_s):
             raise SufficeError(f"traces of {len(self)} clients: offsets do not delimit {len(self.start_s)} sessions")
+        for name in ("ms_per_sample", "down_kbps", "up_kbps", "period_s"):
+            wrong = ~(np.isfinite(column := getattr(self, name)) & (column > 0))
+            if wrong.any():
+                raise SufficeError(f"traces: {name} of client {wrong.argmax()} is {column[wrong][0]:g}, not above 0")
         inner = np.ones(len(self.start_s), dtype=bool)
         inner[self.offsets[:-1][self.offsets[:-1] < len(inner)]] = False
         ascending = self.start_s[1:] >= self.end_s[:-1]

@@ -53,16 +53,25 @@ def read_fedscale(capacity_path: str | Path, availability_path: str | Path | Non
         return Traces(speed, kbps, kbps, *_sessions(list(_load(availability_path).values()), len(speed)))
     except KeyError as error:
         raise SufficeError(f"{capacity_path} or {availability_path}: a client lacks the field {error}") from None
+    except (TypeError, ValueError) as error:
+        raise SufficeError(f"{capacity_path} or {availability_path}: not numbers where they belong: {error}") from None
 
 
 def _sessions(rows: list[Mapping[str, Any]], clients: int) -> tuple[Floats32, Ints, Floats32, Floats32]:
-    period_s = np.array([rows[i % len(rows)]["finish_time"] for i in range(clients)], dtype=np.float32)
-    starts = [np.asarray(row["active"], dtype=np.float32) for row in rows]
-    ends = [np.asarray(row["inactive"], dtype=np.float32)[: len(row["active"])] for row in rows]
-    starts = [start[: len(end)] for start, end in zip(starts, ends, strict=True)]
     chosen = [i % len(rows) for i in range(clients)]
-    offsets = np.concatenate([[0], np.cumsum([len(starts[i]) for i in chosen])]).astype(np.int64)
-    return period_s, offsets, np.concatenate([starts[i] for i in chosen]), np.concatenate([ends[i] for i in chosen])
+    period_s = np.array([rows[i]["finish_time"] for i in chosen], dtype=np.float32)
+    sessions = [_within(row) for row in rows]
+    starts, ends = ([sessions[i][column] for i in chosen] for column in (0, 1))
+    offsets = np.concatenate([[0], np.cumsum([len(start) for start in starts])]).astype(np.int64)
+    return period_s, offsets, np.concatenate(starts), np.concatenate(ends)
+
+
+def _within(row: Mapping[str, Any]) -> tuple[Floats32, Floats32]:
+    """Starts and ends of the sessions that have both; time after ``finish_time`` never comes."""
+    pairs = list(zip(row["active"], row["inactive"], strict=False))
+    both = np.array(pairs, dtype=np.float32).reshape(-1, 2).clip(0.0, row["finish_time"])
+    both = both[~(both[:, 0] >= both[:, 1])]
+    return both[:, 0], both[:, 1]
 
 
 def write_fedscale(traces: Traces, capacity_path: str | Path, availability_path: str | Path) -> None:
