@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlglot import exp
-
 from suffice.tables.fingerprint import file_state
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
@@ -17,18 +15,16 @@ _KNOWN: dict[tuple[str, object, str], object] = {}
 _MOST = 200
 
 
-def remembered_plan(
-    reader: Reader, tree: exp.Select, plan: Callable[[exp.Select, Reader], Plan], source: Callable[[Plan], object]
-) -> Plan:
-    """``plan(tree, reader)``, or what it gave before: only over a scramble, which has no state between answers."""
+def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan], source: Callable[[Plan], object]) -> Plan:
+    """``plan()``, or what it gave for the same `statement` before: only over a scramble, which has no state between answers."""
     state = file_state(reader.database.target)
     if state is None:
-        return plan(tree, reader)
-    key = reader.database.target, state, tree.sql("duckdb")
+        return plan()
+    key = reader.database.target, state, statement
     known = _KNOWN.get(key)
     if known is not None:
         return known  # type: ignore[return-value]
-    made = plan(tree, reader)
+    made = plan()
     if isinstance(source(made), Scramble):
         while len(_KNOWN) >= _MOST:
             _KNOWN.pop(next(iter(_KNOWN)))

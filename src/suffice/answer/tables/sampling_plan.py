@@ -13,6 +13,7 @@ from sqlglot import exp
 from suffice.answer.tables.asked import Asked, asked_of
 from suffice.answer.tables.drawing import Drawing, base_tables, draw_from, written_out
 from suffice.sql.aggregate.decompose import Decomposed, decompose
+from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
 from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_name_sql
@@ -33,7 +34,8 @@ _SLACK = 1e-6  # of a range: decimals and floats are compared as doubles
 @dataclass(frozen=True)
 class SamplingPlan:
     """Attributes:
-    names, types: of the result's columns, in DuckDB's words.
+    names: of the result's columns.
+    final: what makes the result's rows of estimates.
     drawing: what is drawn from.
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
@@ -41,8 +43,8 @@ class SamplingPlan:
     """
 
     names: list[str]
-    types: list[str]
     query: Decomposed
+    final: FinalQuery
     asked: Asked
     drawing: Drawing
     fractions: list[Fraction]
@@ -82,7 +84,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     asked = asked_of(query, types)
     fractions = list(_fractions(asked.formulas))
     units = unit_query(statement, query, drawing.table, _pairs(fractions), rows_are_units=most == 1)
-    return SamplingPlan(names, types, query, asked, drawing, fractions, most * low, most * high, reader.written(units))
+    ends = most * low, most * high
+    final = final_query(query, names, types)
+    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units))
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:

@@ -53,11 +53,10 @@ def drawn_rows(
 ) -> exp.Select:
     """The rows of `statement` with `table` replaced by :data:`DRAWN_ROWS`: ``__part``, ``__k{i}`` the keys, ``__u{i}``
     the values."""
-    name = exp.to_identifier(table_alias(table), quoted=True)
     source = statement.copy()
     for node in list(source.find_all(exp.Table)):
         if node.meta.get(SAMPLED, False):
-            node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=name.copy())))
+            node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=_name(table))))
     items: list[exp.Expr] = [exp.alias_(_added(table, PART), PART)]
     items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(keys)]
     items += [exp.alias_(value, f"__u{i}") for i, value in enumerate(values)]
@@ -68,8 +67,15 @@ def drawn_rows(
     return result
 
 
+def _name(table: exp.Table) -> exp.Identifier:
+    """The name of the table as the statement writes it: where names are folded, a quoted one is another."""
+    alias = table.args.get("alias")
+    written = alias.this if alias is not None and alias.this is not None else table.this
+    return written.copy() if isinstance(written, exp.Identifier) else exp.to_identifier(table_alias(table), quoted=True)
+
+
 def _added(table: exp.Table, column: str) -> exp.Column:
-    return exp.Column(this=exp.to_identifier(column), table=exp.to_identifier(table_alias(table), quoted=True))
+    return exp.Column(this=exp.to_identifier(column), table=_name(table))
 
 
 def _units(statement: exp.Select, query: Decomposed, table: exp.Table, rows_are_units: bool) -> exp.Select:
