@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.tables.fingerprint import file_state
 from suffice.tables.reader import Reader
 
 _Key = tuple[str, object, str, float | None, float]
@@ -25,5 +24,4 @@ def remember(reader: Reader, statement: str, error: float | None, confidence: fl
 
 
 def _key(reader: Reader, statement: str, error: float | None, confidence: float) -> _Key:
-    target = reader.database.target
-    return target, file_state(target), statement, error, confidence
+    return reader.database.target, reader.state, statement, error, confidence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from suffice.tables.fingerprint import file_state
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
 
@@ -16,11 +15,11 @@ _MOST = 200
 
 
 def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan], source: Callable[[Plan], object]) -> Plan:
-    """``plan()``, or what it gave for the same `statement` before: only over a scramble, which has no state between answers."""
-    state = file_state(reader.database.target)
-    if state is None:
+    """``plan()``, or what it gave for this `statement` before: only over a scramble, which has no state between
+    answers."""
+    if reader.state is None:
         return plan()
-    key = reader.database.target, state, statement
+    key = reader.database.target, reader.state, statement
     known = _KNOWN.get(key)
     if known is not None:
         return known  # type: ignore[return-value]
