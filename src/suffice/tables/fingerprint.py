@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from suffice.store.database import literal
 from suffice.tables.clickhouse_tables import state_of
 from suffice.tables.file_state import State
-from suffice.tables.known_fingerprints import keep_fingerprint, known_fingerprints
+from suffice.tables.kept_facts import keep_fingerprint, known_fingerprint
 from suffice.tables.reader import Reader, plain_name
 
 _KNOWN: dict[tuple[str, str, State], str] = {}
 """Fingerprints by target, table and the state of the target's file: equal files have equal tables."""
 
-_WORTH_KEEPING_S = 0.02
+WORTH_KEEPING_S = 0.02
 """Between processes."""
 
 
@@ -37,9 +37,9 @@ def _remembered(reader: Reader, name_sql: str, state: State) -> str:
     key = (target, name_sql, state)
     if key not in _KNOWN:
         started = time.perf_counter()
-        found = known_fingerprints(target, state).get(name_sql)
+        found = known_fingerprint(target, state, name_sql)
         _KNOWN[key] = found or _duckdb(reader, name_sql)
-        if found is None and time.perf_counter() - started > _WORTH_KEEPING_S:
+        if found is None and time.perf_counter() - started > WORTH_KEEPING_S:
             keep_fingerprint(target, state, name_sql, _KNOWN[key])
     return _KNOWN[key]
 

@@ -6,11 +6,8 @@ from sqlglot import exp
 
 from suffice.sql.aggregate.from_tables import FromTables, join_rows_max, table_name_sql
 from suffice.store.database import quote
-from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader
-
-_KNOWN: dict[tuple[str, str, tuple[str, ...], str], int] = {}
-"""Most rows with equal values in some columns, by target, table, columns and the table's state."""
+from suffice.tables.told import told
 
 
 def fanout(reader: Reader, statement: exp.Select, tables: FromTables, sampled: str) -> int:
@@ -26,10 +23,9 @@ def fanout(reader: Reader, statement: exp.Select, tables: FromTables, sampled: s
 
 
 def _rows_max(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:
-    key = (reader.database.target, name_sql, columns, fingerprint(reader, name_sql))
-    if key not in _KNOWN:
-        _KNOWN[key] = _count(reader, name_sql, columns)
-    return _KNOWN[key]
+    return int(
+        told(reader, name_sql, f"rows of a key: {', '.join(columns)}", lambda: _count(reader, name_sql, columns))
+    )
 
 
 def _count(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:

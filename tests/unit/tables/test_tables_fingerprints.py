@@ -10,14 +10,14 @@ import suffice
 from suffice.tables import fingerprint as module
 from suffice.tables.file_state import file_state
 from suffice.tables.fingerprint import fingerprint
-from suffice.tables.known_fingerprints import keep_fingerprint, known_fingerprints
+from suffice.tables.kept_facts import keep_fact, keep_fingerprint, known_facts, known_fingerprint
 from suffice.tables.reader import snapshot
 
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "_WORTH_KEEPING_S", 0.0)
+    monkeypatch.setattr(module, "WORTH_KEEPING_S", 0.0)
     path = tmp_path / "a.duckdb"
     with suffice.connect(path, progress=False) as con:
         con.sql("CREATE TABLE t AS SELECT range AS x FROM range(1000)")
@@ -32,7 +32,7 @@ def told(path: Path) -> str:
 def test_one_is_kept_and_used_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = told(file)
     state = file_state(str(file))
-    assert state is not None and known_fingerprints(str(file), state) == {"t": first}
+    assert state is not None and known_fingerprint(str(file), state, "t") == first
     monkeypatch.setattr(module, "_KNOWN", {})
     monkeypatch.setattr(module, "_duckdb", lambda reader, name: pytest.fail("told anew"))
     assert told(file) == first
@@ -50,7 +50,7 @@ def test_another_state_finds_nothing(file: Path) -> None:
     told(file)
     state = file_state(str(file))
     assert state is not None
-    assert known_fingerprints(str(file), (*state, (1, 2, 3, 4))) == {}
+    assert known_fingerprint(str(file), (*state, (1, 2, 3, 4)), "t") is None
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(
@@ -59,4 +59,13 @@ def test_a_folder_that_cannot_be_written_costs_nothing(
     (tmp_path / "blocked").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "blocked"))
     keep_fingerprint(str(file), ((1, 2, 3, 4),), "t", "mark")
-    assert known_fingerprints(str(file), ((1, 2, 3, 4),)) == {}
+    assert known_fingerprint(str(file), ((1, 2, 3, 4),), "t") is None
+
+
+def test_facts_hold_for_one_fingerprint(file: Path) -> None:
+    keep_fact(str(file), "mark", "rows of a key: x", 1)
+    keep_fingerprint(str(file), ((1, 2, 3, 4),), "t", "mark")
+    keep_fact(str(file), "mark", "range of x", [0.0, 999.0])
+    assert known_facts(str(file), "mark") == {"rows of a key: x": 1, "range of x": [0.0, 999.0]}
+    assert known_facts(str(file), "another") == {}
+    assert known_fingerprint(str(file), ((1, 2, 3, 4),), "t") == "mark"

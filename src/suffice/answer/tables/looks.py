@@ -35,6 +35,9 @@ _UNSEEN_SHARE = 0.05
 _GROUPS_MAX = 5000
 _AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
+_GROWTH_BESIDE = 64.0  # … where each look reads other tables whole
+_PILOT_OF_WHOLE = 1 / 16  # of the rows read whole by each look, drawn by the first one at least …
+_PILOT_MOST = 0.02  # … up to this share of the units
 _SPLIT_SHARE = 0.04  # a larger part of the table is bet on in several parts, which gain as the rest shrinks
 
 
@@ -139,7 +142,10 @@ class Looks:
         source = self.plan.source
         if source.pilot_units > source.share_max * source.units:
             raise NotSampledError(f"the table is small ({source.rows:,} rows)")
-        return list(PILOT) if source.rows_per_unit_max == 1 else [source.pilot_units // 4, source.pilot_units]
+        if source.rows_per_unit_max > 1:
+            return [source.pilot_units // 4, source.pilot_units]
+        worth = min(_PILOT_OF_WHOLE * self.plan.drawing.rows_whole, _PILOT_MOST * source.units)
+        return [max(1, int(worth / sum(PILOT))) * size for size in PILOT]
 
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
@@ -190,7 +196,8 @@ class Looks:
             if self.deadline_s is not None and most > 0:
                 return self._split(min(int(room), most))
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
-        growth = _STREAMED_GROWTH if self.every else _GROWTH
+        growth = _GROWTH_BESIDE if self.plan.drawing.rows_whole else _GROWTH
+        growth = _STREAMED_GROWTH if self.every else growth
         size = int(min(max(wanted, drawn / 4), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))
 

@@ -83,7 +83,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
     fractions = list(_fractions(asked.formulas))
-    units = unit_query(statement, query, drawing.table, _pairs(fractions), rows_are_units=most == 1)
+    own_types = not reader.database.is_postgres  # whose sum of REALs is a REAL
+    pairs = _pairs(fractions)
+    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=own_types)
     ends = most * low, most * high
     final = final_query(query, names, types)
     return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units))
