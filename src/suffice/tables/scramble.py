@@ -104,7 +104,7 @@ def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
     names = "".join(f"{quote(c)}, " for c in columns)
     ranges = [[run for run in runs if run[0] == CERTAIN], [run for run in runs if run[0] != CERTAIN]]
     selects = [
-        f"SELECT {names}{_part_sql(joined)} AS {PART}, {SID} AS {UNIT} FROM {copy}"
+        f"SELECT {names}{part_sql(joined)} AS {PART}, {SID} AS {UNIT} FROM {copy}"
         f" WHERE {SID} >= {joined[0][1]} AND {SID} < {joined[-1][2]}"
         for joined in ranges
         if joined
@@ -112,7 +112,7 @@ def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
     return f"({' UNION ALL '.join(selects)})"
 
 
-def _part_sql(runs: Sequence[Run]) -> str:
+def part_sql(runs: Sequence[Run]) -> str:
     """The part of each row of runs that follow each other: one range is scanned sooner than several."""
     *earlier, (last, _, _) = runs
     cases = " ".join(f"WHEN {SID} < {end} THEN {part}" for part, _, end in earlier)

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
@@ -47,10 +48,11 @@ class Cost:
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
     columns = 1 + len({c.name.lower() for c in drawing.statement.find_all(exp.Column)})
-    rows = drawing.source.rows + drawing.rows_whole
+    rows = drawing.rows
     values = rows * columns
     each = columns * seconds_per_value(reader)
-    return Cost(rows, values, rows * each, drawing.rows_whole * each, drawing.source.rows_per_unit_max == 1)
+    from_scramble = drawing.source.rows_per_unit_max == 1 or isinstance(drawing.source, KeyScramble)
+    return Cost(rows, values, rows * each, drawing.rows_whole * each, from_scramble)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:

@@ -22,7 +22,7 @@ from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import DRAWN_ROWS
+from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
 
@@ -150,7 +150,8 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        table = self.reader.table(plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
+        sql = plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql).replace(DRAWN_BESIDE, drawn.beside_sql)
+        table = self.reader.table(sql)
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
         self.rows_read += drawn.rows + plan.drawing.rows_whole
@@ -239,4 +240,5 @@ class Looks:
         source, first = self.plan.source, min(self.plan.source.pilot_units, self.tally.units)
         doublings = max(0, int(np.log2(self.tally.units / max(first, 1))))
         delta = self._unseen_delta * look_share(doublings + 1)
-        return unseen_group_blocks_max(first * 2**doublings, source.units, source.rows, delta)
+        rows = source.rows * self.plan.drawing.joined_rows_max
+        return unseen_group_blocks_max(first * 2**doublings, source.units, rows, delta)

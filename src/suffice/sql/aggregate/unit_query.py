@@ -16,8 +16,14 @@ Pair = tuple[int, int]
 SAMPLED = "sampled"
 """Key in ``meta`` of the table node that is drawn from."""
 
+BESIDE = "beside"
+"""… and of the one whose rows with the same keys are read with it, where there is one."""
+
 DRAWN_ROWS = "__suffice_drawn_rows"
 """Stands for the relation of a draw."""
+
+DRAWN_BESIDE = "__suffice_drawn_beside"
+"""… and for the rows beside it."""
 
 
 def unit_query(
@@ -80,8 +86,9 @@ def drawn_rows(
     the values."""
     source = statement.copy()
     for node in list(source.find_all(exp.Table)):
-        if node.meta.get(SAMPLED, False):
-            node.replace(exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=_name(table))))
+        for mark, drawn in ((SAMPLED, DRAWN_ROWS), (BESIDE, DRAWN_BESIDE)):
+            if node.meta.get(mark, False):
+                node.replace(exp.to_table(drawn, alias=exp.TableAlias(this=_name(node))))
     items: list[exp.Expr] = [exp.alias_(_added(table, PART), PART)]
     items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(keys)]
     items += [exp.alias_(value, f"__u{i}") for i, value in enumerate(values)]
