@@ -22,7 +22,7 @@ from suffice.tables.source import PART, SID, UNIT, Drawn, Range
 HASH = "__hash"
 """Column of such a copy: the hash of the key. :data:`SID` is the number of the key in the order."""
 
-_PILOT_UNITS = (512, 7680)
+_PILOT_LEAST, _PILOT_MOST, _PILOT_SHARE = 512, 8192, 0.05
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class KeyScramble:
     @property
     def pilot_units(self) -> int:
         """See :class:`suffice.tables.source.Source`."""
-        return sum(_PILOT_UNITS)
+        return min(_PILOT_MOST, max(_PILOT_LEAST, int(_PILOT_SHARE * self.units)))
 
     def column_range(self, column: str) -> Range | None:
         """See :meth:`suffice.tables.source.Source.column_range`."""
