@@ -66,8 +66,8 @@ def _duckdb(reader: Reader, name_sql: str) -> str:
     ((count,),) = reader.rows(f"SELECT count(*) FROM {name_sql}")
     try:
         return _digest((count, reader.rows(_STORED, [name_sql])))
-    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it
-        return uuid.uuid4().hex
+    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it: then the rows themselves
+        return _digest(reader.rows(f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {name_sql} AS t"))
 
 
 _STORED = """

@@ -69,3 +69,15 @@ def test_facts_hold_for_one_fingerprint(file: Path) -> None:
     assert known_facts(str(file), "mark") == {"rows of a key: x": 1, "range of x": [0.0, 999.0]}
     assert known_facts(str(file), "another") == {}
     assert known_fingerprint(str(file), ((1, 2, 3, 4),), "t") == "mark"
+
+
+def test_a_name_with_a_quote_is_told_by_its_rows(file: Path) -> None:
+    name = '"odd ""t able"'
+    with suffice.connect(file, progress=False) as con:
+        con.sample_always = True
+        con.sql(f'CREATE TABLE {name} AS SELECT range AS "a b" FROM range(200000)')
+        con.scramble(name)
+        ask = f'SELECT sum("a b") AS s FROM {name} WITHIN 5%'
+        assert con.sql(ask, seed=1).guarantee.tier == "finite-sample"  # type: ignore[union-attr]
+        con.sql(f'UPDATE {name} SET "a b" = 7 WHERE "a b" = 8')
+        assert con.sql(ask, seed=1).guarantee.tier == "exact"  # type: ignore[union-attr]
