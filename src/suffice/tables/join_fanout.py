@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from suffice.sql.aggregate.from_tables import FromTables, join_rows_max, table_name_sql
 from suffice.store.database import quote
+from suffice.tables.key_scramble import fresh_key_copy
 from suffice.tables.reader import Reader
 from suffice.tables.told import told
 
@@ -23,9 +24,10 @@ def fanout(reader: Reader, statement: exp.Select, tables: FromTables, sampled: s
 
 
 def _rows_max(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:
-    return int(
-        told(reader, name_sql, f"rows of a key: {', '.join(columns)}", lambda: _count(reader, name_sql, columns))
-    )
+    if len(columns) == 1 and (copy := fresh_key_copy(reader, name_sql, columns[0])) is not None:
+        return copy.rows_per_key_max
+    what = f"rows of a key: {', '.join(columns)}"
+    return int(told(reader, name_sql, what, lambda: _count(reader, name_sql, columns)))
 
 
 def _count(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:

@@ -123,6 +123,16 @@ def key_catalogue_sql(reader: Reader) -> str:
     return f"{reader.database.schema}.key_scrambles"
 
 
+def has_key_copies(reader: Reader) -> bool:
+    """Of any table."""
+    import duckdb
+
+    try:
+        return bool(reader.rows(f"SELECT 1 FROM {key_catalogue_sql(reader)} LIMIT 1"))
+    except duckdb.CatalogException:
+        return False
+
+
 def key_copy_sql(reader: Reader, name: str, key: str) -> str:
     return f"{reader.database.schema}.{quote(f'scramble_{name}_by_{key}')}"
 
