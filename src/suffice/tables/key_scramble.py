@@ -99,12 +99,15 @@ class KeyScramble:
         names = "".join(f"{quote(c)}, " for c in self._columns)
         run = f"FROM {self.known.copy_sql} WHERE {SID} >= {first} AND {SID} < {end}"
         relation = f"(SELECT {names}{part_sql(runs)} AS {PART}, {SID} AS {UNIT} {run})"
-        ((low, high),) = self.reader.rows(f"SELECT min({HASH}), max({HASH}) {run}")
+        low, high = (self._hash_of(number) for number in (first, end - 1))
         others = ", ".join(quote(c) for c in self.beside_columns)
         inside = f"{HASH} >= {low}::UBIGINT AND {HASH} <= {high}::UBIGINT"
         beside = f"(SELECT {others} FROM {self.beside.copy_sql} WHERE {inside})"
         rows = sum(sizes) * (self.rows / self.units + self.beside.rows / self.units)
         return Drawn(relation, list(sizes), int(rows), beside)
+
+    def _hash_of(self, number: int) -> int:
+        return int(self.reader.rows(f"SELECT {HASH} FROM {self.known.copy_sql} WHERE {SID} = {number} LIMIT 1")[0][0])
 
 
 def key_scramble(

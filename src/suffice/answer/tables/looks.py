@@ -25,6 +25,7 @@ from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
+from suffice.tables.source import Drawn
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -33,6 +34,7 @@ _UNSEEN_SHARE = 0.05
 """Of the failure probability, for the size of groups that no draw has met."""
 
 _GROUPS_MAX = 5000
+_PUT_DOWN = "__suffice_put_down"
 _AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
 _GROWTH_BESIDE = 64.0  # … where each look reads other tables whole
@@ -150,7 +152,7 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        sql = plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql).replace(DRAWN_BESIDE, drawn.beside_sql)
+        sql = plan.unit_sql.replace(DRAWN_ROWS, self._rows_sql(drawn)).replace(DRAWN_BESIDE, drawn.beside_sql)
         table = self.reader.table(sql)
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
@@ -160,6 +162,14 @@ class Looks:
             self.claims.take(part, self._aims() if self.tally.units else None)
             self.claims.meet_groups()
         self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
+
+    def _rows_sql(self, drawn: Drawn) -> str:
+        """What is joined with other tables is put down first: DuckDB's guess of its size would hash the large ones."""
+        if self.plan.drawn_sql is None:
+            return drawn.relation_sql
+        select = self.plan.drawn_sql.replace(DRAWN_ROWS, drawn.relation_sql)
+        self.reader.rows(f"CREATE OR REPLACE TEMP TABLE {_PUT_DOWN} AS {select}")
+        return _PUT_DOWN
 
     def _require_in_range(self, part: Part) -> None:
         """What was promised of values holds for those seen; raises :class:`NotSampledError` where it does not."""

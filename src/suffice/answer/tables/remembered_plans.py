@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
 
@@ -22,9 +23,11 @@ def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan], so
     key = reader.database.target, reader.state, statement
     known = _KNOWN.get(key)
     if known is not None:
+        if isinstance(drawn := source(known), KeyScramble):  # type: ignore[arg-type]
+            drawn.reader = reader
         return known  # type: ignore[return-value]
     made = plan()
-    if isinstance(source(made), Scramble):
+    if isinstance(source(made), Scramble | KeyScramble):
         while len(_KNOWN) >= _MOST:
             _KNOWN.pop(next(iter(_KNOWN)))
         _KNOWN[key] = made

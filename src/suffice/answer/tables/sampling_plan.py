@@ -20,7 +20,7 @@ from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_nam
 from suffice.sql.aggregate.narrowed import narrowed
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
-from suffice.sql.aggregate.unit_query import Pair, unit_query
+from suffice.sql.aggregate.unit_query import Pair, own_rows, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
 from suffice.tables.reader import Reader
 from suffice.tables.source import Range, Source
@@ -40,6 +40,7 @@ class SamplingPlan:
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
+    drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
     """
 
     names: list[str]
@@ -51,6 +52,7 @@ class SamplingPlan:
     low: Floats
     high: Floats
     unit_sql: str
+    drawn_sql: str | None
 
     @property
     def source(self) -> Source:
@@ -83,12 +85,14 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
     fractions = list(_fractions(asked.formulas))
-    own_types = not reader.database.is_postgres  # whose sum of REALs is a REAL
+    is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
-    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=own_types)
+    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here)
+    is_joined = is_here and len(tables.tables) > 1
+    drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
     ends = most * low, most * high
     final = final_query(query, names, types)
-    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units))
+    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units), drawn_sql)
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:

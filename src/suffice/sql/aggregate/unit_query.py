@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -97,6 +97,21 @@ def drawn_rows(
         if source.args.get(clause):
             result.set(clause, source.args[clause])
     return result
+
+
+def own_rows(statement: exp.Select, table: exp.Table, owner: Callable[[exp.Column], str | None]) -> exp.Select:
+    """Rows of :data:`DRAWN_ROWS` for which those conditions of `statement` hold that are of `table` alone."""
+    alias = table_alias(table).lower()
+    where = statement.args.get("where")
+    terms = [] if where is None else list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+    own = [
+        term.copy()
+        for term in terms
+        if not term.find(exp.Query) and all(owner(column) == alias for column in term.find_all(exp.Column))
+    ]
+    drawn = exp.to_table(DRAWN_ROWS, alias=exp.TableAlias(this=_name(table)))
+    rows = exp.select("*").from_(drawn)
+    return rows.where(*own) if own else rows
 
 
 def _name(table: exp.Table) -> exp.Identifier:
