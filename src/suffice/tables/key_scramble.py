@@ -22,7 +22,7 @@ from suffice.tables.source import PART, SID, UNIT, Drawn, Range
 HASH = "__hash"
 """Column of such a copy: the hash of the key. :data:`SID` is the number of the key in the order."""
 
-_PILOT_LEAST, _PILOT_MOST, _PILOT_SHARE = 512, 8192, 0.05
+_PILOT_LEAST, _PILOT_MOST, _PILOT_SHARE = 512, 32_768, 0.05
 
 
 @dataclass(frozen=True)

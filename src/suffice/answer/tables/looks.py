@@ -37,7 +37,7 @@ _GROUPS_MAX = 5000
 _PUT_DOWN = "__suffice_put_down"
 _AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
-_GROWTH_BESIDE = 64.0  # … where each look reads other tables whole
+_GROWTH_BESIDE = 64.0  # … where each look reads other tables as well
 _PILOT_OF_WHOLE = 1 / 16  # of the rows read whole by each look, drawn by the first one at least …
 _PILOT_MOST = 0.02  # … up to this share of the units
 _SPLIT_SHARE = 0.04  # a larger part of the table is bet on in several parts, which gain as the rest shrinks
@@ -207,7 +207,7 @@ class Looks:
             if self.deadline_s is not None and most > 0:
                 return self._split(min(int(room), most))
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
-        growth = _GROWTH_BESIDE if self.plan.drawing.rows_whole else _GROWTH
+        growth = _GROWTH_BESIDE if self.plan.drawn_sql is not None else _GROWTH
         growth = _STREAMED_GROWTH if self.every else growth
         size = int(min(max(wanted, drawn / 4), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -18,11 +18,14 @@ from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
 from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_name_sql
 from suffice.sql.aggregate.narrowed import narrowed
+from suffice.sql.aggregate.never_null import without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.unit_query import Pair, own_rows, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
+from suffice.store.database import quote
 from suffice.tables.reader import Reader
+from suffice.tables.scramble import Scramble
 from suffice.tables.source import Range, Source
 from suffice.tables.whole_range import whole_range
 
@@ -79,6 +82,7 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     if _is_row_count(query, statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
     drawing = draw_from(statement, tables, reader)
+    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
@@ -108,6 +112,20 @@ def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:
 def _is_row_count(query: Decomposed, statement: exp.Select, tables: FromTables) -> bool:
     plain = not query.keys and len(tables.tables) == 1 and not statement.args.get("where")
     return plain and all(p.value is None and p.condition is None for p in query.pieces)
+
+
+def _never_null(reader: Reader, drawing: Drawing) -> Callable[[exp.Column], bool]:
+    """Of columns of a scramble in DuckDB, whose statistics say so."""
+    source, sampled = drawing.source, table_alias(drawing.table).lower()
+    is_here = isinstance(source, Scramble) and not reader.database.is_postgres and reader.database.clickhouse is None
+
+    def of(column: exp.Column) -> bool:
+        if not is_here or drawing.tables.owner(column) != sampled or not isinstance(source, Scramble):
+            return False
+        found = reader.rows(f"SELECT stats({quote(column.name)}) FROM {source.known.copy_sql} LIMIT 1")
+        return bool(found) and "[Has Null: false" in str(found[0][0])
+
+    return of
 
 
 def _column_ranges(reader: Reader, tables: FromTables, sampled: str, source: Source) -> ColumnRange:
