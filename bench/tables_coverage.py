@@ -3,9 +3,9 @@
     python tables_coverage.py [--runs 1000] [--confidence 95] [--minutes 30]
 
 Families are hostile columns (spikes, Pareto, sorted, clustered, NULLs, tiny groups, quantiles), TPC-H-like and SSB-like
-tables, and many-to-many joins by keys; they are those of tests/statistical. A run that is stopped goes on where it was when started again: what is
-counted is written to results/tables_coverage.json every few runs. A low confidence (60) shows soon whether a promise is
-kept. About 2.5 CPU seconds a run of all families.
+tables, and many-to-many joins by keys; they are those of tests/statistical. A run that is stopped goes on where it was
+when started again: what is counted is written to results/tables_coverage.json every few runs. A low confidence (60)
+shows soon whether a promise is kept. About 2.5 CPU seconds a run of all families. Draws ../docs/images/tables_coverage.jpg.
 """
 
 from __future__ import annotations
