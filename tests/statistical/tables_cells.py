@@ -36,12 +36,18 @@ QUERIES = {
     "clustered keys": "SELECT sum(uniform) AS a, count(*) AS b FROM t WHERE clustered BETWEEN 3 AND 8",
     "tiny groups": "SELECT tiny, count(*) AS a, sum(integers) AS b FROM t GROUP BY tiny ORDER BY tiny",
     "ratio": "SELECT kind, sum(signed) / sum(uniform) AS a, avg(nulls) AS b FROM t GROUP BY kind ORDER BY kind",
-    "spread": "SELECT stddev(uniform) AS a, var_pop(integers) AS b FROM t",
     "joined": "SELECT name, sum(uniform * weight) AS a FROM t JOIN d ON t.kind = d.kind GROUP BY name ORDER BY name",
     "quantiles": "SELECT median(lognormal) AS a, quantile_cont(spikes, 0.9) AS b, quantile_disc(pareto, 0.2) AS c"
     " FROM t WHERE few < 800",
     "medians of groups": "SELECT kind, median(nulls) AS a FROM t GROUP BY kind ORDER BY kind",
     "nothing": "SELECT sum(uniform) AS a FROM t WHERE few > 5000",
+}
+
+
+SPREAD = {  # interval arithmetic over several sums: at 10% all is read
+    "stddev": "SELECT stddev(uniform) AS a FROM t",
+    "variance": "SELECT var_pop(integers) AS a FROM t",
+    "product": "SELECT sum(uniform) * avg(integers) AS a FROM t",
 }
 
 
@@ -113,11 +119,13 @@ class Family:
     tables: statements that make them.
     drawn: the tables that are scrambled, each with the join key it is ordered by, or None.
     queries: by name.
+    error: that is asked for, in percent.
     """
 
     tables: tuple[str, ...]
     drawn: dict[str, str | None]
     queries: dict[str, str]
+    error: int = 10
 
 
 FAMILIES = {
@@ -125,6 +133,7 @@ FAMILIES = {
     "tpch": Family(LINEITEM, {"lineitem": None}, TPCH),
     "ssb": Family(LINEORDER, {"lineorder": None}, SSB),
     "keys": Family(MANY, {"a": "k", "b": "key"}, KEYS),
+    "spread": Family(HOSTILE, {"t": None}, SPREAD, 30),
 }
 
 
