@@ -273,7 +273,7 @@ def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], targ
     )
     right.set_title("share of the table read, %")
     right.set_yscale("log")
-    right.legend(loc="center right")
+    right.legend(loc="center left")
     for axes in (left, right):
         axes.tick_params(axis="x", rotation=60)
     rows = [look["rows"] / 1e3 for look in looks]
