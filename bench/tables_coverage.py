@@ -97,6 +97,7 @@ def plot(runs: dict[str, Any], allowed: float, target: Path) -> None:
     whiskers = [[r - a for r, a in zip(rates, lows, strict=True)], [b - r for r, b in zip(rates, highs, strict=True)]]
     axes.bar(list(cells), rates, yerr=whiskers, color="#3b6ea5", ecolor="#888888", capsize=2)
     axes.axhline(100 * allowed, color="#c0504d", label=f"stated: at most {allowed:.0%}")
+    axes.set_ylim(0, 300 * allowed)
     axes.set_title("answers that missed, %")
     axes.tick_params(axis="x", rotation=80, labelsize=7)
     axes.legend()
