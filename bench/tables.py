@@ -1,14 +1,18 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22 and TPC-DS's 99 queries, and plain sums over lineitem.
 
-    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums] [--folder out]
+    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list] [--folder out]
     python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
+    python tables.py --scale 10 --parquet DIR    # … or read from `tpchgen-cli -s 10 --format=parquet`, which is faster
 
 Data come from the tpch and tpcds extensions that ship on PyPI. Results of a scale other than 1 are kept beside those of
 scale 1 ("sums_10"). The sums are also asked cold: a new process, the file dropped from the page cache; bytes are what
 the process asked the file system for. Both sides run in this process over one connection, turn
 by turn; the least CPU seconds of the runs are compared (wall seconds are written down too, as medians). Every sampled
-answer is audited. The plain sums are sampled whatever it costs, to see how much must be read. Writes
-results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
+answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
+queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
+in ../docs/images/tables.jpg (matplotlib).
+
+    python tables.py --scale 10 --only list --pilotdb CHECKOUT PYTHON     # see peers/pilotdb_peer.py
 """
 
 from __future__ import annotations
@@ -40,8 +44,16 @@ SUMS = {
     " GROUP BY 1 ORDER BY 1",
     "spread": "SELECT stddev(l_extendedprice) AS s FROM lineitem",
 }
-PILOTDB_RATES = {"S": 0.379, "Q6": 0.360, "by flag": 0.448}
-"""Median final rates of PilotDB's own rate formula on TPC-H SF10 at 5%/5%, re-run around its code (600 runs)."""
+MEMORY = "8GB"
+Scrambled = tuple[str, str | None]
+"""A table and the join key its copy is ordered by, if by one."""
+
+SCRAMBLES: dict[str, tuple[Scrambled, ...]] = {
+    "tpch": (("lineitem", None), ("lineitem", "l_orderkey"), ("orders", "o_orderkey")),
+    "tpcds": (("store_sales", None), ("catalog_sales", None), ("web_sales", None)),
+}
+LIST = (1, 5, 6, 7, 8, 9, 12, 14, 19)
+"""PilotDB's TPC-H queries."""
 
 
 def extension(name: str) -> str:
@@ -49,15 +61,19 @@ def extension(name: str) -> str:
     return str(folder / f"{name}.duckdb_extension")
 
 
-def make(kind: str, scale: float, folder: Path) -> Path:
+def make(kind: str, scale: float, folder: Path, parquet: Path | None = None) -> Path:
     """The database of a benchmark, made once."""
     path = folder / f"{kind}_{scale:g}.duckdb"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         half = path.with_suffix(".half")
         with duckdb.connect(str(half)) as con:
+            con.execute(f"SET memory_limit = '{MEMORY}'")
             con.execute(f"LOAD '{extension(kind)}'")
-            if kind == "tpcds":
+            if parquet is not None and kind == "tpch":
+                for file in sorted(parquet.glob("*.parquet")):
+                    con.execute(f"CREATE OR REPLACE TABLE {file.stem} AS FROM read_parquet('{file}')")
+            elif kind == "tpcds":
                 con.execute(f"CALL dsdgen(sf = {scale:g}, overwrite = true)")
             else:
                 make_tpch(con, scale)
@@ -117,13 +133,14 @@ def measure(con: suffice.Connection, sql: str, runs: int) -> dict[str, Any]:
 
 
 def run(
-    path: Path, asked: dict[str, str], runs: int, scrambles: tuple[str, ...], always: bool = False
+    path: Path, asked: dict[str, str], runs: int, scrambles: tuple[Scrambled, ...], always: bool = False
 ) -> dict[str, Any]:
     results = {}
     with suffice.connect(path, progress=False) as con:
+        con.duckdb.execute(f"SET memory_limit = '{MEMORY}'")
         con.sample_always = always
-        seconds = [timed(lambda table=table: con.scramble(table))[2] for table in scrambles]
-        print(f"{path.name}: scrambles of {', '.join(scrambles)} in {sum(seconds):.0f} s")
+        seconds = [timed(lambda table=table, by=by: con.scramble(table, by=by))[2] for table, by in scrambles]
+        print(f"{path.name}: scrambles of {', '.join(table for table, _ in scrambles)} in {sum(seconds):.0f} s")
         for name, sql in asked.items():
             results[name] = one = measure(con, sql, runs)
             print(
@@ -134,27 +151,71 @@ def run(
     return results
 
 
-def cold(path: Path, sql: str) -> dict[str, float]:
+def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
     """Wall milliseconds and bytes of one question each way, in new processes that find nothing in the page cache."""
     found = {}
     for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
         with path.open("rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        command = [sys.executable, __file__, "--ask", str(path), statement]
+        command = [sys.executable, __file__, "--ask", str(path), statement, *(["--always"] if always else [])]
         one = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         found |= {f"{name}_ms": one["ms"], f"{name}_bytes": one["bytes"]}
     return found
 
 
-def ask(path: Path, sql: str) -> None:
+def ask(path: Path, sql: str, always: bool) -> None:
     """One question in this process; the connection, its imports and its first words are not counted."""
     with suffice.connect(path, progress=False) as con:
-        con.sample_always = True
+        con.sample_always = always
         con.sql("SELECT count(*) FROM nation WITHIN 5%")
         before, started = read_so_far(), time.perf_counter()
         con.sql(sql, seed=1).fetchall()
         print(json.dumps({"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}))
+
+
+def pilotdb(checkout: str, python: str, path: Path, asked: dict[str, str], runs: int) -> dict[str, Any]:
+    """What PilotDB's own code makes of the same questions on the same file; an answer misses when a value is more
+    than 5% off."""
+    command = [python, str(HERE / "peers" / "pilotdb_peer.py"), checkout, str(path), str(runs)]
+    peer = json.loads(subprocess.run(command, input=json.dumps(asked), stdout=-1, text=True, check=True).stdout)
+    found: dict[str, Any] = {}
+    with duckdb.connect(str(path), read_only=True) as con:
+        for name, answers in peer.items():
+            exact = [[str(value) for value in row] for row in con.execute(asked[name]).fetchall()]
+            held = [one for one in answers if "error" not in one]
+            found[name] = {"error": answers[-1].get("error"), "runs": len(answers)}
+            if held:
+                found[name] |= {
+                    "rate": median(one["rate"] for one in held),
+                    "cpu_ms": min(one["cpu_ms"] for one in held),
+                    "ms": median(one["ms"] for one in held),
+                    "missed": sum(not alike(one["rows"], exact) for one in held),
+                }
+            print(f"{name:8} PilotDB {found[name]}", flush=True)
+    return found
+
+
+def alike(rows: list[list[str]], exact: list[list[str]]) -> bool:
+    """The same rows, numbers within 5%."""
+    if len(rows) != len(exact):
+        return False
+    pairs = [
+        (a, b) for one, other in zip(sorted(rows), sorted(exact), strict=True) for a, b in zip(one, other, strict=True)
+    ]
+    return all(a == b or (is_number(a) and is_number(b) and near(float(a), float(b))) for a, b in pairs)
+
+
+def near(value: float, exact: float) -> bool:
+    return abs(value - exact) <= 0.05 * abs(exact)
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def speed_up(one: dict[str, Any]) -> float:
@@ -167,9 +228,14 @@ def summary(results: dict[str, Any]) -> dict[str, Any]:
         "queries": len(results),
         "sampled": len(sampled),
         "geometric_mean_speed_up_where_sampled": geometric_mean(map(speed_up, sampled)) if sampled else None,
+        "geometric_mean_speed_up_cold": geometric_mean(map(cold_speed_up, sampled)) if sampled else None,
         "slowest_against_exact": max(1 / speed_up(one) for one in results.values()),
         "missed": sum(one["missed"] for one in results.values()),
     }
+
+
+def cold_speed_up(one: dict[str, Any]) -> float:
+    return float(one["cold"]["exact_ms"] / one["cold"]["ours_ms"]) if "cold" in one else 1.0
 
 
 def progressive(path: Path, sql: str) -> list[dict[str, float]]:
@@ -201,13 +267,13 @@ def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], targ
     left.axhline(1, color="black", linewidth=0.8)
     left.set_title("speed-up over exact (CPU)")
     right.bar(list(shown), [100 * one["rate"] for one in shown.values()], color="#3b6ea5", label="suffice")
-    there = [name for name in shown if name in PILOTDB_RATES]
+    there = {name: one["pilotdb"]["rate"] for name, one in shown.items() if "rate" in one.get("pilotdb", {})}
     right.scatter(
-        there, [100 * PILOTDB_RATES[name] for name in there], color="#c0504d", marker="_", s=400, label="PilotDB, SF10"
+        list(there), [100 * rate for rate in there.values()], color="#c0504d", marker="_", s=400, label="PilotDB"
     )
     right.set_title("share of the table read, %")
     right.set_yscale("log")
-    right.legend(loc="center right")
+    right.legend(loc="center left")
     for axes in (left, right):
         axes.tick_params(axis="x", rotation=60)
     rows = [look["rows"] / 1e3 for look in looks]
@@ -223,50 +289,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("sums", "tpch", "tpcds"))
+    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds"))
+    parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
+    parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
     parser.add_argument("--ask", nargs=2, metavar=("FILE", "SQL"), help=argparse.SUPPRESS)
+    parser.add_argument("--always", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ask:
-        ask(Path(asked.ask[0]), asked.ask[1])
+        ask(Path(asked.ask[0]), asked.ask[1], asked.always)
         return
     suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
-    parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "sums": lambda: run(make("tpch", asked.scale, asked.folder), SUMS, asked.runs, ("lineitem",), always=True),
-        "tpch": lambda: run(make("tpch", asked.scale, asked.folder), queries("tpch"), asked.runs, ("lineitem",)),
-        "tpcds": lambda: run(
-            make("tpcds", asked.scale, asked.folder),
-            queries("tpcds"),
-            asked.runs,
-            ("store_sales", "catalog_sales", "web_sales"),
-        ),
-    }
     target = HERE / "results" / "tables.json"
     kept = json.loads(target.read_text()) if target.exists() else {}
-    for name, part in parts.items():
-        if asked.only in (None, name):
-            results = part()
-            if name == "sums":
-                path = make("tpch", asked.scale, asked.folder)
-                for query, one in results.items():
-                    one["cold"] = cold(path, SUMS[query])
-                    print(f"{query:8} cold {one['cold']}")
-            kept[name + suffix] = {
-                "scale": asked.scale,
-                "cores": os.cpu_count(),
-                "summary": summary(results),
-                "queries": results,
-            }
-            print(json.dumps(kept[name + suffix]["summary"], indent=1))
+    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds"]:
+        kept[name + suffix] = part(name, asked)
+        target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     if asked.only in (None, "sums"):
-        kept["progressive" + suffix] = progressive(make("tpch", asked.scale, asked.folder), SUMS["Q6"])
-    target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    looks = kept.get("progressive" + suffix, [])
-    plot(
-        {name: kept[name + suffix]["queries"] for name in parts if name + suffix in kept},
-        looks,
-        HERE.parent / "docs" / "images" / "tables.jpg",
-    )
+        path = make("tpch", asked.scale, asked.folder, asked.parquet)
+        kept["progressive" + suffix] = progressive(path, SUMS["Q6"])
+        target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    shown = {name: kept[name + suffix]["queries"] for name in ("sums", "list") if name + suffix in kept}
+    plot(shown, kept.get("progressive" + suffix, []), HERE.parent / "docs" / "images" / "tables.jpg")
+
+
+def part(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Measure one set of questions."""
+    kind = "tpcds" if name == "tpcds" else "tpch"
+    path = make(kind, asked.scale, asked.folder, asked.parquet)
+    statements = SUMS if name == "sums" else queries(kind)
+    if name == "list":
+        statements = {f"Q{number}": statements[f"Q{number}"] for number in LIST}
+    results = run(path, statements, asked.runs, SCRAMBLES[kind][: 1 if name == "sums" else None], always=name == "sums")
+    if name in ("sums", "list"):
+        peer = pilotdb(*asked.pilotdb, path, statements, asked.runs) if asked.pilotdb else {}
+        for query, found in peer.items():
+            results[query]["pilotdb"] = found
+        for query, one in results.items():
+            if "finite-sample" in one["tiers"]:
+                one["cold"] = cold(path, statements[query], always=name == "sums")
+                print(f"{query:8} cold {one['cold']}", flush=True)
+    found = {"scale": asked.scale, "cores": os.cpu_count(), "summary": summary(results), "queries": results}
+    print(json.dumps(found["summary"], indent=1))
+    return found
 
 
 if __name__ == "__main__":

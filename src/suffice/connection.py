@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from suffice.answer.definitions import Definitions
 from suffice.answer.engine import Engine, QueryBudget
-from suffice.answer.remembered import RememberedStatements, SeenMedia
+from suffice.answer.remembered import Asked, RememberedStatements, SeenMedia
 from suffice.answer.result import Result
 from suffice.answer.settled import SettledViews
 from suffice.answer.work import Work
@@ -25,7 +25,7 @@ from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
 from suffice.sql.repeatable import may_change_meaning
 from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse, parse_one
-from suffice.sql.target import Target, split_target
+from suffice.sql.target import split_target
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
@@ -160,9 +160,9 @@ class Connection:
         """
         meter = Meter()
         with self._running(), metering(meter):
-            text, target = split_target(query)
             streamed = Work(is_streamed=True)
-            for answer in [self._sql(query, seed)] if target is None else self._answers(text, target, seed, streamed):
+            asked = self._asked(query, streamed)
+            for answer in [self._sql(query, seed)] if asked is None else self._answers(asked, seed, streamed):
                 answer.work.bytes_read, meter.bytes_read = answer.work.bytes_read + meter.bytes_read, 0
                 yield answer
 
@@ -178,11 +178,10 @@ class Connection:
         if (known := self._remembered.again(query, work)) is not None:
             work.spend("bind", time.perf_counter() - started)
             return self._run(known.sql, True, work, known.columns)
-        text, target = split_target(query)
-        if target is not None:
-            *_, last = self._answers(text, target, seed, work)
+        if (asked := self._asked(query, work)) is not None:
+            *_, last = self._answers(asked, seed, work)
             return last
-        statement = parse(text, self._names())
+        statement = parse(query, self._names())
         work.spend("parse", time.perf_counter() - started)
         match statement:
             case CreateModel():
@@ -231,14 +230,20 @@ class Connection:
     def sample_always(self, value: bool) -> None:
         self._engine.sample_always = value
 
-    def scramble(self, table: str, *, seed: int = 0) -> Built:
+    def scramble(self, table: str, *, by: str | None = None, seed: int = 0) -> Built:
         """Make (or, when rows were added, changed or deleted, renew) the shuffled copy that WITHIN draws from.
 
         Interrupted, it leaves what was there. ``DROP`` it with :meth:`drop_scramble`.
+
+        Args:
+            by: a join key: the copy is then ordered by a hash of it, and a join of two tables that both have such a
+                copy is sampled by keys, on both sides.
         """
-        from suffice.tables.build_scramble import build_scramble
+        from suffice.tables.build_scramble import build_key_scramble, build_scramble
 
         with self._running():
+            if by is not None:
+                return build_key_scramble(self._database, table, by, seed)
             return build_scramble(self._database, table, seed)
 
     def drop_scramble(self, table: str) -> None:
@@ -385,32 +390,43 @@ class Connection:
             self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
         return result
 
-    def _answers(self, text: str, target: Target, seed: int | None, work: Work) -> Iterator[Result]:
-        """Answers to a query with a target; without a seed each run draws its own and says which."""
+    def _asked(self, query: str, work: Work) -> Asked | None:
+        """A statement with a target; None for one without."""
         from sqlglot import exp
 
-        from suffice.answer.guaranteed import answers, plan_lines
-
+        if (known := self._remembered.asked(query)) is not None:
+            return known
+        text, target = split_target(query)
+        if target is None:
+            return None
         statement = parse(text, self._names())
         tree = statement.tree if isinstance(statement, Query) else None
         tree = tree or parse_one(statement.sql if isinstance(statement, Explain) else text)
         if not isinstance(tree, exp.Query):
             raise UsageError(f"a guarantee is for a SELECT, not for {tree.key.upper()}")
-        bound, seed = self._bind(tree, work), secrets.randbits(31) if seed is None else seed
-        if isinstance(statement, Explain):
-            lines = plan_lines(self._engine, bound, target, seed, work, analyze=statement.analyze)
+        asked = Asked(text, target, self._bind(tree, work), statement if isinstance(statement, Explain) else None)
+        self._remembered.keep_asked(query, asked)
+        return asked
+
+    def _answers(self, asked: Asked, seed: int | None, work: Work) -> Iterator[Result]:
+        """Answers to a query with a target; without a seed each run draws its own and says which."""
+        from suffice.answer.guaranteed import answers, plan_lines
+
+        bound, target, seed = asked.bound, asked.target, secrets.randbits(31) if seed is None else seed
+        if asked.explain is not None:
+            lines = plan_lines(self._engine, bound, target, seed, work, analyze=asked.explain.analyze)
             yield self._rows_result(["plan"], [(line,) for line in lines], work)
             return
         for answer in answers(self._engine, bound, target, seed, work):
             result = self._answer_result(answer, work)
-            result.statement = text
+            result.statement = asked.text
             yield result
 
     def _answer_result(self, answer: Answer, work: Work) -> Result:
         started = time.perf_counter()
         try:
             if isinstance(answer.rows, str):
-                return Result(self._database, answer.rows, work, self.image, answer.guarantee)
+                return Result(self._database, answer.rows, work, self.image, answer.guarantee, answer.columns)
             return self._table_result(answer.rows, work, answer.guarantee)
         finally:
             work.spend("query", time.perf_counter() - started)

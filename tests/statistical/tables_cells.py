@@ -36,12 +36,18 @@ QUERIES = {
     "clustered keys": "SELECT sum(uniform) AS a, count(*) AS b FROM t WHERE clustered BETWEEN 3 AND 8",
     "tiny groups": "SELECT tiny, count(*) AS a, sum(integers) AS b FROM t GROUP BY tiny ORDER BY tiny",
     "ratio": "SELECT kind, sum(signed) / sum(uniform) AS a, avg(nulls) AS b FROM t GROUP BY kind ORDER BY kind",
-    "spread": "SELECT stddev(uniform) AS a, var_pop(integers) AS b FROM t",
     "joined": "SELECT name, sum(uniform * weight) AS a FROM t JOIN d ON t.kind = d.kind GROUP BY name ORDER BY name",
     "quantiles": "SELECT median(lognormal) AS a, quantile_cont(spikes, 0.9) AS b, quantile_disc(pareto, 0.2) AS c"
     " FROM t WHERE few < 800",
     "medians of groups": "SELECT kind, median(nulls) AS a FROM t GROUP BY kind ORDER BY kind",
     "nothing": "SELECT sum(uniform) AS a FROM t WHERE few > 5000",
+}
+
+
+SPREAD = {  # interval arithmetic over several sums: at 10% all is read
+    "stddev": "SELECT stddev(uniform) AS a FROM t",
+    "variance": "SELECT var_pop(integers) AS a FROM t",
+    "product": "SELECT sum(uniform) * avg(integers) AS a FROM t",
 }
 
 
@@ -93,23 +99,41 @@ SSB = {
 }
 
 
+# Both sides hold a key many times, some keys far more often than others; large values go with frequent keys.
+MANY = (
+    f"CREATE TABLE a AS SELECT (30000 * pow({U}, 1.2))::INT AS k, 20 + (hash(range + 1) % 100)::INT AS x,"
+    f" (hash(range + 2) % 3)::INT AS g FROM range({ROWS})",
+    f"CREATE TABLE b AS SELECT (30000 * pow({V}, 1.1))::INT AS key, 1 + (hash(range + 3) % 10)::INT AS y,"
+    f" (30000 * pow({V}, 1.1))::INT % 7 AS m FROM range({ROWS // 2})",
+)
+KEYS = {
+    "sum": "SELECT sum(x * y) AS a, count(*) AS b FROM a JOIN b ON a.k = b.key",
+    "groups": "SELECT g, count(*) AS a FROM a JOIN b ON a.k = b.key GROUP BY g ORDER BY g",
+    "mean": "SELECT avg(x) AS a, avg(y) AS b FROM a JOIN b ON a.k = b.key WHERE m > 2",
+}
+
+
 @dataclass(frozen=True)
 class Family:
     """Attributes:
     tables: statements that make them.
-    drawn: the table that is scrambled.
+    drawn: the tables that are scrambled, each with the join key it is ordered by, or None.
     queries: by name.
+    error: that is asked for, in percent.
     """
 
     tables: tuple[str, ...]
-    drawn: str
+    drawn: dict[str, str | None]
     queries: dict[str, str]
+    error: int = 10
 
 
 FAMILIES = {
-    "hostile": Family(HOSTILE, "t", QUERIES),
-    "tpch": Family(LINEITEM, "lineitem", TPCH),
-    "ssb": Family(LINEORDER, "lineorder", SSB),
+    "hostile": Family(HOSTILE, {"t": None}, QUERIES),
+    "tpch": Family(LINEITEM, {"lineitem": None}, TPCH),
+    "ssb": Family(LINEORDER, {"lineorder": None}, SSB),
+    "keys": Family(MANY, {"a": "k", "b": "key"}, KEYS),
+    "spread": Family(HOSTILE, {"t": None}, SPREAD, 30),
 }
 
 
@@ -146,9 +170,10 @@ def played(con: suffice.Connection, family: Family, seeds: Iterable[int], ask: s
     counts = Counts()
     truth = {name: con.sql(sql).fetchall() for name, sql in family.queries.items()}
     for seed in seeds:
-        if counts.runs:
-            con.drop_scramble(family.drawn)
-        con.scramble(family.drawn, seed=seed)
+        for table, key in family.drawn.items():
+            if counts.runs:
+                con.drop_scramble(table)
+            con.scramble(table, by=key, seed=seed)
         for name, sql in family.queries.items():
             result = con.sql(f"{sql} {ask}", seed=seed)
             guarantee = result.guarantee

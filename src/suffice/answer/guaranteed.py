@@ -28,10 +28,12 @@ class Answer:
     Attributes:
         rows: a table of rows, or the SQL that gives them.
         guarantee: None when the rows are exact and nothing needs saying of them.
+        columns: names, where they are known before the SQL runs.
     """
 
     rows: pa.Table | str
     guarantee: Guarantee | None = None
+    columns: list[str] | None = None
 
 
 def answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:

@@ -19,6 +19,8 @@ from suffice.answer.work import Work
 from suffice.models.protocol import Model, Signature
 from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, Bound, number_of
 from suffice.sql.repeatable import is_repeatable
+from suffice.sql.statement import Explain
+from suffice.sql.target import Target
 from suffice.store.catalogue import MediaTable
 from suffice.store.results import Call
 
@@ -52,18 +54,46 @@ class Remembered:
     hits: tuple[tuple[Call, int], ...]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A statement with a target, bound.
+
+    Attributes:
+        text: the statement without its target.
+        explain: the statement that wants its plan, where one does.
+    """
+
+    text: str
+    target: Target
+    bound: Bound
+    explain: Explain | None
+
+
 class RememberedStatements:
     """The last statements of a connection, by their text."""
 
     def __init__(self, engine: Engine, sync: Sync) -> None:
         self._engine, self._sync = engine, sync
         self._known: OrderedDict[str, Remembered] = OrderedDict()
+        self._asked: OrderedDict[str, Asked] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
     def forget(self) -> None:
         self._known.clear()
+        self._asked.clear()
+
+    def asked(self, text: str) -> Asked | None:
+        """What `text` was bound to before."""
+        return self._asked.get(text)
+
+    def keep_asked(self, text: str, asked: Asked) -> None:
+        """Remember what `text` is bound to, where that does not hang on files or models."""
+        if asked.bound.is_plain:
+            self._asked[text] = asked
+            while len(self._asked) > STATEMENTS_MAX:
+                self._asked.popitem(last=False)
 
     def again(self, text: str, work: Work) -> Remembered | None:
         """What answers `text` still, its cached calls booked; None when it must be planned."""

@@ -13,6 +13,7 @@ from suffice.cli.output import Json, OptionalTarget, print_json
 def scramble(
     table: Annotated[str, typer.Argument(help="A table of the target.")],
     db: OptionalTarget = None,
+    by: Annotated[str | None, typer.Option(help="A join key: order by its hash, so that joins are sampled.")] = None,
     seed: Annotated[int, typer.Option(help="Of the order; equal seeds give equal copies.")] = 0,
     drop: Annotated[bool, typer.Option("--drop", help="Drop the copy instead.")] = False,
     json: Json = False,
@@ -27,7 +28,7 @@ def scramble(
             said = f"the scramble of {table} is dropped"
         else:
             started = time.perf_counter()
-            built = con.scramble(table, seed=seed)
+            built = con.scramble(table, by=by, seed=seed)
             seconds = time.perf_counter() - started
             known = built.known
             done = {"table": table, "rows": known.rows, "always_read": known.certain, "was_fresh": built.was_fresh}

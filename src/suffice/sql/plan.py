@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Bound:
     tree: exp.Expr
     calls: Mapping[int, BoundCall]
     media: Mapping[str, MediaTable]
+
+    @cached_property
+    def text(self) -> str:
+        """As SQL."""
+        return self.tree.sql("duckdb")
 
     @property
     def is_plain(self) -> bool:

@@ -84,6 +84,8 @@ def _last_clause(tokens: list[Token]) -> tuple[str, float | int | str, int] | No
         return name, int(number) if name == "budget_calls" else number, 3
     if not words or words[-1] != "%":
         return None
+    if words[1:2] == ["-"] and (words[0],) in _CLAUSES:
+        _share(f"-{words[2]}", f"{words[0]} -{words[2]} %")
     for keywords, name in _CLAUSES.items():
         length = len(keywords) + 2
         if tuple(words[-length:-2]) == keywords and len(words) >= length:

@@ -8,10 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from suffice.errors import SufficeError, UsageError
+from suffice.errors import SufficeError, UsageError, nearest
 from suffice.store.database import Database, literal, quote
 from suffice.tables.clickhouse_tables import copied
 from suffice.tables.fingerprint import fingerprint
+from suffice.tables.key_scramble import (
+    HASH,
+    KeyCatalogued,
+    catalogued_keys,
+    fresh_key_copy,
+    key_catalogue_sql,
+    key_copy_sql,
+)
 from suffice.tables.reader import Reader, in_transaction, plain_name
 from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql
 from suffice.tables.source import SID, Range
@@ -41,12 +49,7 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
     Raises:
         UsageError: the target keeps nothing (it is in memory), or a transaction is open.
     """
-    if not database.is_kept:
-        raise UsageError("a scramble is for a target that is kept: a file, a folder, PostgreSQL or ClickHouse")
-    if in_transaction(database):
-        raise UsageError("a scramble cannot be made inside a BEGIN of yours: COMMIT or ROLLBACK first")
-    if not database.is_postgres:
-        database.rows("CHECKPOINT")  # so that what is stored, and hence the fingerprint, is settled
+    _require_kept(database)
     with _writing(database) as reader:
         mark = fingerprint(reader, name_sql)
         known = catalogued(reader, name_sql)
@@ -55,14 +58,82 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
         return Built(_build(reader, name_sql, mark, seed), False)
 
 
-def drop_scramble(database: Database, name_sql: str) -> None:
-    """Forget the scramble of a table; raises :class:`SufficeError` when there is none."""
+def build_key_scramble(database: Database, name_sql: str, key: str, seed: int = 0) -> Built:
+    """Make or renew the copy of a table ordered by a join key, see :mod:`suffice.tables.key_scramble`.
+
+    Raises:
+        UsageError: as of :func:`build_scramble`, or the target is PostgreSQL or ClickHouse, or has no such column.
+    """
+    if database.is_postgres or database.clickhouse is not None:
+        raise UsageError("a scramble BY a join key is for DuckDB files and folders of Parquet")
+    _require_kept(database)
     with _writing(database) as reader:
-        known = catalogued(reader, name_sql)
-        if known is None:
+        mark = fingerprint(reader, name_sql)
+        known = fresh_key_copy(reader, name_sql, key)
+        made = known or _build_by_key(reader, name_sql, key, mark, seed)
+        return Built(made, known is not None)
+
+
+def _build_by_key(reader: Reader, name_sql: str, key: str, mark: str, seed: int) -> KeyCatalogued:
+    names, types = reader.describe(f"SELECT * FROM {name_sql}")
+    if key.lower() not in (name.lower() for name in names):
+        raise UsageError(f"{name_sql} has no column {key}{nearest(key, names)}")
+    name, kind = plain_name(name_sql), types[[n.lower() for n in names].index(key.lower())]
+    if kind in ("FLOAT", "DOUBLE"):
+        raise UsageError(f"{key} is a {kind}: keys are whole numbers, decimals, dates or texts")
+    copy, column, mix = key_copy_sql(reader, name, key.lower()), quote(key), seed % 2**31
+    keys = (
+        f"SELECT __key, {HASH}, row_number() OVER () - 1 AS {SID} FROM (SELECT DISTINCT {column} AS __key,"
+        f" hash(hash({column}) + {mix}) AS {HASH} FROM {name_sql} WHERE {column} IS NOT NULL ORDER BY {HASH}, __key)"
+    )
+    reader.rows(f"DROP TABLE IF EXISTS {copy}")
+    reader.rows(
+        f"CREATE TABLE {copy} AS SELECT t.*, k.{HASH}, k.{SID} FROM {name_sql} t"
+        f" JOIN ({keys}) k ON t.{column} = k.__key ORDER BY k.{SID}"
+    )
+    counted = f"SELECT count(*) AS n FROM {copy} GROUP BY {SID}"
+    ((rows, different, most),) = reader.rows(
+        f"SELECT coalesce(sum(n), 0)::BIGINT, count(*), coalesce(max(n), 0) FROM ({counted})"
+    )
+    ranges = _ranges(reader, name_sql, copy, 0)
+    known = KeyCatalogued(name, copy, mark, rows, 0, ranges, key.lower(), different, most, f"{kind} {mix}")
+    _catalogue_key(reader, known)
+    return known
+
+
+def _catalogue_key(reader: Reader, known: KeyCatalogued) -> None:
+    table = key_catalogue_sql(reader)
+    reader.rows(
+        f"CREATE TABLE IF NOT EXISTS {table} (name VARCHAR, key VARCHAR, fingerprint VARCHAR, row_count BIGINT,"
+        " keys BIGINT, rows_per_key_max BIGINT, mix VARCHAR, ranges VARCHAR)"
+    )
+    reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)} AND key = {literal(known.key)}")
+    reader.rows(
+        f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.key)}, {literal(known.fingerprint)},"
+        f" {known.rows}, {known.keys}, {known.rows_per_key_max}, {literal(known.mix)},"
+        f" {literal(json.dumps(dict(known.ranges)))})"
+    )
+
+
+def drop_scramble(database: Database, name_sql: str) -> None:
+    """Forget the scrambles of a table; raises :class:`SufficeError` when there is none."""
+    with _writing(database) as reader:
+        known, by_keys = catalogued(reader, name_sql), catalogued_keys(reader, name_sql)
+        if known is None and not by_keys:
             raise SufficeError(f"{name_sql} has no scramble")
-        reader.rows(f"DELETE FROM {catalogue_sql(reader)} WHERE name = {literal(known.name)}")
-        _run(reader, f"DROP TABLE {known.copy_sql}")
+        for one, table in ((known, catalogue_sql(reader)), *((each, key_catalogue_sql(reader)) for each in by_keys)):
+            if one is not None:
+                reader.rows(f"DELETE FROM {table} WHERE name = {literal(one.name)}")
+                _run(reader, f"DROP TABLE {one.copy_sql}")
+
+
+def _require_kept(database: Database) -> None:
+    if not database.is_kept:
+        raise UsageError("a scramble is for a target that is kept: a file, a folder, PostgreSQL or ClickHouse")
+    if in_transaction(database):
+        raise UsageError("a scramble cannot be made inside a BEGIN of yours: COMMIT or ROLLBACK first")
+    if not database.is_postgres:
+        database.rows("CHECKPOINT")  # so that what is stored, and hence the fingerprint, is settled
 
 
 @contextmanager

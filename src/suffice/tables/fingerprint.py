@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import time
 import uuid
 from collections.abc import Sequence
 
 from suffice.store.database import literal
 from suffice.tables.clickhouse_tables import state_of
+from suffice.tables.file_state import State
+from suffice.tables.kept_facts import keep_fingerprint, known_fingerprint
 from suffice.tables.reader import Reader, plain_name
 
-_KNOWN: dict[tuple[str, str, object], str] = {}
+_KNOWN: dict[tuple[str, str, State], str] = {}
 """Fingerprints by target, table and the state of the target's file: equal files have equal tables."""
+
+WORTH_KEEPING_S = 0.02
+"""Between processes."""
 
 
 def fingerprint(reader: Reader, name_sql: str) -> str:
@@ -24,9 +29,18 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
         return uuid.uuid4().hex if state is None else _digest(state)
     if parquet_files(reader, name_sql):
         return _digest(_lake_state(reader, name_sql))
-    key = (reader.database.target, name_sql, file_state(reader.database.target))
-    if key[2] is None or key not in _KNOWN:
-        _KNOWN[key] = _duckdb(reader, name_sql)
+    return _duckdb(reader, name_sql) if reader.state is None else _remembered(reader, name_sql, reader.state)
+
+
+def _remembered(reader: Reader, name_sql: str, state: State) -> str:
+    target = reader.database.target
+    key = (target, name_sql, state)
+    if key not in _KNOWN:
+        started = time.perf_counter()
+        found = known_fingerprint(target, state, name_sql)
+        _KNOWN[key] = found or _duckdb(reader, name_sql)
+        if found is None and time.perf_counter() - started > WORTH_KEEPING_S:
+            keep_fingerprint(target, state, name_sql, _KNOWN[key])
     return _KNOWN[key]
 
 
@@ -41,15 +55,6 @@ def _lake_state(reader: Reader, name_sql: str) -> object:
     return reader.database.lake.state(name_sql.strip('"').replace('""', '"'))
 
 
-def file_state(target: str) -> object:
-    """Of a DuckDB file and its log; None in memory, where nothing tells."""
-    try:
-        stats = [os.stat(path) for path in (target, target + ".wal") if os.path.exists(path)]
-    except OSError:
-        return None
-    return tuple((s.st_mtime_ns, s.st_size) for s in stats) or None
-
-
 def _digest(state: object) -> str:
     return hashlib.blake2b(repr(state).encode(), digest_size=16).hexdigest()
 
@@ -61,8 +66,8 @@ def _duckdb(reader: Reader, name_sql: str) -> str:
     ((count,),) = reader.rows(f"SELECT count(*) FROM {name_sql}")
     try:
         return _digest((count, reader.rows(_STORED, [name_sql])))
-    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it
-        return uuid.uuid4().hex
+    except duckdb.CatalogException:  # the pragma does not find a name with a quote in it: then the rows themselves
+        return _digest(reader.rows(f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {name_sql} AS t"))
 
 
 _STORED = """

@@ -6,11 +6,9 @@ from sqlglot import exp
 
 from suffice.sql.aggregate.from_tables import FromTables, join_rows_max, table_name_sql
 from suffice.store.database import quote
-from suffice.tables.fingerprint import fingerprint
+from suffice.tables.key_scramble import fresh_key_copy
 from suffice.tables.reader import Reader
-
-_KNOWN: dict[tuple[str, str, tuple[str, ...], str], int] = {}
-"""Most rows with equal values in some columns, by target, table, columns and the table's state."""
+from suffice.tables.told import told
 
 
 def fanout(reader: Reader, statement: exp.Select, tables: FromTables, sampled: str) -> int:
@@ -26,10 +24,10 @@ def fanout(reader: Reader, statement: exp.Select, tables: FromTables, sampled: s
 
 
 def _rows_max(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:
-    key = (reader.database.target, name_sql, columns, fingerprint(reader, name_sql))
-    if key not in _KNOWN:
-        _KNOWN[key] = _count(reader, name_sql, columns)
-    return _KNOWN[key]
+    if len(columns) == 1 and (copy := fresh_key_copy(reader, name_sql, columns[0])) is not None:
+        return copy.rows_per_key_max
+    what = f"rows of a key: {', '.join(columns)}"
+    return int(told(reader, name_sql, what, lambda: _count(reader, name_sql, columns)))
 
 
 def _count(reader: Reader, name_sql: str, columns: tuple[str, ...]) -> int:

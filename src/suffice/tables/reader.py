@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.store.database import Database, literal
 from suffice.store.explained import interruptible
+from suffice.tables.file_state import State, file_state
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,10 +24,13 @@ class Reader:
     Attributes:
         database: the target.
         cursor: sees what was committed when the snapshot began; temporary tables of the connection it does not see.
+        state: of the target's file before the snapshot began, so that nothing learnt from the snapshot is ever taken
+            for true of a later state; None where nothing tells.
     """
 
     database: Database
     cursor: duckdb.DuckDBPyConnection
+    state: State | None = None
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """All rows of DuckDB SQL."""
@@ -69,8 +73,9 @@ def snapshot(database: Database) -> Iterator[Reader]:
 
     cursor = database.cursor()
     try:
+        state = file_state(database.target)
         cursor.execute("BEGIN TRANSACTION")
-        yield Reader(database, cursor)
+        yield Reader(database, cursor, state)
     finally:
         with suppress(duckdb.Error):  # a failed transaction has ended
             cursor.execute("ROLLBACK")

@@ -102,11 +102,21 @@ class Scramble:
 def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
     """Runs as a subquery."""
     names = "".join(f"{quote(c)}, " for c in columns)
+    ranges = [[run for run in runs if run[0] == CERTAIN], [run for run in runs if run[0] != CERTAIN]]
     selects = [
-        f"SELECT {names}{part} AS {PART}, {SID} AS {UNIT} FROM {copy} WHERE {SID} >= {first} AND {SID} < {end}"
-        for part, first, end in runs
+        f"SELECT {names}{part_sql(joined)} AS {PART}, {SID} AS {UNIT} FROM {copy}"
+        f" WHERE {SID} >= {joined[0][1]} AND {SID} < {joined[-1][2]}"
+        for joined in ranges
+        if joined
     ]
     return f"({' UNION ALL '.join(selects)})"
+
+
+def part_sql(runs: Sequence[Run]) -> str:
+    """The part of each row of runs that follow each other: one range is scanned sooner than several."""
+    *earlier, (last, _, _) = runs
+    cases = " ".join(f"WHEN {SID} < {end} THEN {part}" for part, _, end in earlier)
+    return f"CASE {cases} ELSE {last} END" if cases else str(last)
 
 
 def _fetched(

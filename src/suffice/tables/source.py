@@ -33,11 +33,13 @@ class Drawn:
         relation_sql: stands for the table in FROM; the drawn rows only, with :data:`PART`.
         units: units in part 0, 1, … of this draw, in the order drawn.
         rows: rows read for it.
+        beside_sql: stands for the other table of the join, where that is drawn as well.
     """
 
     relation_sql: str
     units: Sequence[int]
     rows: int
+    beside_sql: str = ""
 
 
 class Source(Protocol):

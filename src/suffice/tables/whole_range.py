@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 
 from suffice.store.database import quote
-from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader
 from suffice.tables.source import Range
-
-_KNOWN: dict[tuple[str, str, str, str], Range | None] = {}
-"""By target, table, column and the table's state."""
+from suffice.tables.told import told
 
 
 def whole_range(reader: Reader, name_sql: str, column: str) -> Range | None:
     """(least, greatest) of a numeric column; None for any other, and for one with NaN or infinity in it."""
-    key = (reader.database.target, name_sql, column.lower(), fingerprint(reader, name_sql))
-    if key not in _KNOWN:
-        _KNOWN[key] = _read(reader, name_sql, column)
-    return _KNOWN[key]
+    found = told(reader, name_sql, f"range of {column.lower()}", lambda: _read(reader, name_sql, column))
+    return None if found is None else (found[0], found[1])
 
 
 def _read(reader: Reader, name_sql: str, column: str) -> Range | None:

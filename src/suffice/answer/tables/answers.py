@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from suffice.answer.engine import Engine
 from suffice.answer.guarantee import Guarantee
-from suffice.answer.tables.compose import composed, estimates_table
+from suffice.answer.tables.compose import composed
 from suffice.answer.tables.cost import Cost, exact_cost, require_large
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.answer.tables.looks import Look, Looks
@@ -105,13 +105,12 @@ def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
     planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
-    if asking.engine.sample_always:
-        plan = remembered_plan(reader, tree, planned, lambda made: made.source)
-        return plan, exact_cost(reader, plan.drawing)
-    require_new(reader, tree, asking.target.error_relative_max, asking.confidence)
-    plan = remembered_plan(reader, tree, planned, lambda made: made.source)
+    if not asking.engine.sample_always:
+        require_new(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence)
+    plan = remembered_plan(reader, asking.bound.text, lambda: planned(tree, reader), lambda made: made.source)
     cost = exact_cost(reader, plan.drawing)
-    cost.require_worth_sampling(asking.target.budget_s)
+    if not asking.engine.sample_always:
+        cost.require_worth_sampling(asking.target.budget_s)
     return plan, cost
 
 
@@ -158,12 +157,12 @@ def rows_of_looks(
         for look in looks.run():
             asking.work.spend("sample", time.perf_counter() - started)
             asking.work.rows_read = before + looks.rows_read
-            table = estimates_table(looks.groups, look.shown, look.estimates())
-            with composed(asking.engine.database, reader, plan.query, (plan.names, plan.types), table) as (sql, order):
+            found = looks.groups, look.shown, look.estimates()
+            with composed(asking.engine.database, reader, plan.final, *found) as (sql, order):
                 yield looks, look, sql, order
             started = time.perf_counter()
     except NotSampledError as error:
-        remember(reader, asking.bound.tree, asking.target.error_relative_max, asking.confidence, str(error))
+        remember(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence, str(error))
         asking.work.rows_read = before + looks.rows_read
         asking.work.spend("sample", time.perf_counter() - started)
         raise
@@ -200,7 +199,7 @@ def answer_of(
         assumptions=(_FINITE, *source.assumptions),
         details=details,
     )
-    return Answer(sql, guarantee)
+    return Answer(sql, guarantee, plan.names)
 
 
 def _exact(asking: Asking, reason: NotSampledError) -> Answer:

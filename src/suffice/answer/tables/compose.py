@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.tables.tally import Groups
-from suffice.sql.aggregate.decompose import Decomposed
-from suffice.sql.aggregate.final_query import ROW, final_query
+from suffice.sql.aggregate.final_query import ESTIMATES, ROW, FinalQuery
 from suffice.store.database import Database
 from suffice.tables.reader import Reader
 
@@ -25,33 +24,46 @@ _NAME = "suffice_estimates"
 
 @contextmanager
 def composed(
-    database: Database, reader: Reader, query: Decomposed, columns: tuple[list[str], list[str]], table: pa.Table
+    database: Database,
+    reader: Reader,
+    final: FinalQuery,
+    groups: Groups,
+    shown: npt.NDArray[np.bool_],
+    values: Sequence[Floats],
 ) -> Iterator[tuple[str, list[int]]]:
     """(SQL that gives the rows while the block lasts, the group of each row).
 
     Args:
-        columns: (names, types) of the result's.
-        table: of :func:`estimates_table`.
+        shown: [groups] those that have a row.
+        values: [groups] each.
     """
-    numbered = final_query(query, _NAME, *columns)
-    order = [0]
-    if query.keys or any(query.final.args.get(clause) for clause in ("having", "limit")):
-        reader.cursor.register(_NAME, table)
-        order = [int(row[-1]) for row in reader.rows(numbered.sql("duckdb"))]
-        reader.cursor.unregister(_NAME)
-    numbered.set("expressions", numbered.expressions[:-1])
+    if final.is_one_row and shown.all():  # a constant is planned sooner than a registered table
+        yield final.sql.replace(ESTIMATES, _constants(values)), [0]
+        return
+    table = _table(groups, shown, values)
+    reader.cursor.register(_NAME, table)
+    order = [int(row[-1]) for row in reader.rows(final.numbered_sql.replace(ESTIMATES, _NAME))]
+    reader.cursor.unregister(_NAME)
     with database.lock:
         database.connection.register(_NAME, table)
     try:
-        yield numbered.sql("duckdb"), order
+        yield final.sql.replace(ESTIMATES, _NAME), order
     finally:
         with database.lock:
             database.connection.unregister(_NAME)
 
 
-def estimates_table(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats]) -> pa.Table:
-    """Columns ``__row``, ``__k{i}``, ``__a{i}`` (of `values` [groups], each) of the groups shown; doubles to twelve
-    digits, since the last ones of sums differ from thread to thread."""
+def _constants(values: Sequence[Floats]) -> str:
+    items = [f"'{_short(found[0])!r}'::DOUBLE AS __a{i}" for i, found in enumerate(values)]
+    return f"(SELECT {', '.join(items) or f'0 AS {ROW}'}) AS estimates"
+
+
+def _short(value: float) -> float:
+    """Twelve digits: the last ones of sums differ from thread to thread."""
+    return float(f"{value:.12g}")
+
+
+def _table(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats]) -> pa.Table:
     import pyarrow as pa
 
     rows, keys = np.flatnonzero(shown), list(groups.index)
@@ -59,5 +71,5 @@ def estimates_table(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequen
     for i in range(groups.keys):
         columns[f"__k{i}"] = pa.array([keys[g][i] for g in rows], groups.types[i])
     for i, found in enumerate(values):
-        columns[f"__a{i}"] = pa.array([float(f"{value:.12g}") for value in found[rows]])
+        columns[f"__a{i}"] = pa.array([_short(value) for value in found[rows]])
     return pa.table(columns)

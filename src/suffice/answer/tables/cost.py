@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
 
@@ -16,6 +17,7 @@ LOOKS_S = 0.02
 
 _VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look
 _GAIN = 2.0  # what sampling must save at least, if all goes well, to be tried
+_WHOLE_MOST = 0.1  # of the exact answer's time, for tables read whole: a first draw may turn out to be in vain
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Cost:
         if self.seconds < _GAIN * least:
             took = f"takes about {1e3 * self.seconds:.0f} ms of one core"
             raise NotSampledError(f"reading all {self.rows:,} rows {took}", rows=self.rows)
+        if self.whole_s > _WHOLE_MOST * self.seconds:
+            share = f"{self.whole_s / self.seconds:.0%} of the rows"
+            raise NotSampledError(f"each look would read {share} whole, in the tables joined", rows=self.rows)
         if budget_s is not None and self.seconds < 0.5 * budget_s:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 
@@ -47,10 +52,11 @@ class Cost:
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
     columns = 1 + len({c.name.lower() for c in drawing.statement.find_all(exp.Column)})
-    rows = drawing.source.rows + drawing.rows_whole
+    rows = drawing.rows
     values = rows * columns
     each = columns * seconds_per_value(reader)
-    return Cost(rows, values, rows * each, drawing.rows_whole * each, drawing.source.rows_per_unit_max == 1)
+    from_scramble = drawing.source.rows_per_unit_max == 1 or isinstance(drawing.source, KeyScramble)
+    return Cost(rows, values, rows * each, drawing.rows_whole * each, from_scramble)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:
@@ -65,4 +71,5 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     columns = 1 + len({c.name.lower() for c in tree.find_all(exp.Column)})
     rows, most = sum(sizes.values()), max(sizes.values(), default=0)
     each = columns * seconds_per_value(reader)
-    Cost(rows, rows * columns, rows * each, (rows - most) * each, True).require_worth_sampling(None)
+    whole = 0 if has_key_copies(reader) else rows - most
+    Cost(rows, rows * columns, rows * each, whole * each, True).require_worth_sampling(None)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from suffice.sql.aggregate.constant_subqueries import constant_subqueries
-from suffice.sql.aggregate.from_tables import FromTables, from_tables, table_alias, table_name_sql
+from suffice.sql.aggregate.from_tables import FromTables, from_tables, links, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import SAMPLED
+from suffice.sql.aggregate.unit_query import BESIDE, SAMPLED
 from suffice.sql.rewrite.inline_ctes import inline_ctes
 from suffice.tables.join_fanout import fanout
+from suffice.tables.key_scramble import KeyScramble, key_scramble
 from suffice.tables.open_source import open_source, rows_of, view_sql
 from suffice.tables.reader import Reader
 from suffice.tables.source import Source, UnreadableLayoutError
 
 WHOLE_SHARE_MAX = 0.35
 """Rows of the tables read whole, as a share of the sampled table's; beyond it little would be saved."""
+
+_KEYS_SHARE_MIN = 0.1
+"""… and from which on keys are drawn instead, where there are copies by a join key."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Drawing:
     table, source: the node of FROM that is drawn from, and where its rows live.
     joined_rows_max: the most joined rows of one row of `table`.
     rows_whole: rows of the other tables, which each look reads whole.
+    rows: of all tables.
     """
 
     statement: exp.Select
@@ -37,6 +42,7 @@ class Drawing:
     source: Source
     joined_rows_max: int
     rows_whole: int
+    rows: int
 
     def columns(self) -> list[str]:
         """Columns of the sampled table that the statement names."""
@@ -63,11 +69,37 @@ def base_tables(statement: exp.Select, reader: Reader) -> FromTables:
 
 def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Drawing:
     """Mark the largest table; raises :class:`NotSampledError` when none can be drawn from."""
-    sampled, rows_whole = _largest(tables, _rows_of_subqueries(statement, reader), reader)
-    table = tables.tables[sampled]
-    source = _source(table, reader)
+    beside = _rows_of_subqueries(statement, reader)
+    rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
+    sampled = _largest(tables, rows)
+    table, whole = tables.tables[sampled], sum(rows.values()) - rows[sampled] + beside
+    source: Source | None = None
+    if whole > _KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
+        source, other = pair
+        whole -= rows[other]
+        tables.tables[other].meta[BESIDE] = True
+    if whole > WHOLE_SHARE_MAX * rows[sampled]:
+        raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
+    source = source or _source(table, reader)
     table.meta[SAMPLED] = True
-    return Drawing(statement, tables, table, source, fanout(reader, statement, tables, sampled), rows_whole)
+    most = fanout(reader, statement, tables, sampled)
+    return Drawing(statement, tables, table, source, most, whole, sum(rows.values()) + beside)
+
+
+def _by_keys(statement: exp.Select, tables: FromTables, sampled: str, reader: Reader) -> tuple[KeyScramble, str] | None:
+    """Keys of a join with `sampled`, and the other table of it: the join with the most rows for which both have
+    copies. An outer join keeps rows whose keys the other side does not have."""
+    if tables.sampleable != tables.tables.keys() or any(j.args.get("side") for j in statement.args.get("joins") or []):
+        return None
+    named = {c.name.lower() for c in statement.find_all(exp.Column)}
+    name = table_name_sql(tables.tables[sampled], "duckdb")
+    for alias, key, other, other_key in links(statement, tables):
+        if alias == sampled:
+            columns = [n for n in tables.columns[other] if n.lower() in named]
+            names = name, table_name_sql(tables.tables[other], "duckdb")
+            if (found := key_scramble(reader, names, (key, other_key), columns)) is not None:
+                return found, other
+    return None
 
 
 def _scalar(reader: Reader, sql: str) -> tuple[str | None, str] | None:
@@ -93,17 +125,12 @@ def _rows_of_subqueries(statement: exp.Select, reader: Reader) -> int:
         raise NotSampledError("a subquery over what is not a stored table") from error
 
 
-def _largest(tables: FromTables, rows_beside: int, reader: Reader) -> tuple[str, int]:
-    """(alias of the table to draw from, rows of all others and of `rows_beside`)."""
-    rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
+def _largest(tables: FromTables, rows: Mapping[str, int]) -> str:
+    """Alias of the table to draw from."""
     candidates = [a for a in rows if a in tables.sampleable]
     if not candidates:
         raise NotSampledError("no side of the outer joins can be sampled")
-    sampled = max(candidates, key=lambda a: rows[a])
-    whole = sum(rows.values()) - rows[sampled] + rows_beside
-    if whole > WHOLE_SHARE_MAX * rows[sampled]:
-        raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
-    return sampled, whole
+    return max(candidates, key=lambda a: rows[a])
 
 
 def _source(table: exp.Table, reader: Reader) -> Source:

@@ -22,9 +22,10 @@ from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.aggregate.unit_query import DRAWN_ROWS
+from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import PILOT
+from suffice.tables.source import Drawn
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -33,8 +34,12 @@ _UNSEEN_SHARE = 0.05
 """Of the failure probability, for the size of groups that no draw has met."""
 
 _GROUPS_MAX = 5000
+_PUT_DOWN = "__suffice_put_down"
 _AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
+_GROWTH_BESIDE = 64.0  # … where each look reads other tables as well
+_PILOT_OF_WHOLE = 1 / 16  # of the rows read whole by each look, drawn by the first one at least …
+_PILOT_MOST = 0.02  # … up to this share of the units
 _SPLIT_SHARE = 0.04  # a larger part of the table is bet on in several parts, which gain as the rest shrinks
 
 
@@ -139,12 +144,16 @@ class Looks:
         source = self.plan.source
         if source.pilot_units > source.share_max * source.units:
             raise NotSampledError(f"the table is small ({source.rows:,} rows)")
-        return list(PILOT) if source.rows_per_unit_max == 1 else [source.pilot_units // 4, source.pilot_units]
+        if source.rows_per_unit_max > 1:
+            return [source.pilot_units // 4, source.pilot_units]
+        worth = min(_PILOT_OF_WHOLE * self.plan.drawing.rows_whole, _PILOT_MOST * source.units)
+        return [max(1, int(worth / sum(PILOT))) * size for size in PILOT]
 
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        table = self.reader.table(plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql))
+        sql = plan.unit_sql.replace(DRAWN_ROWS, self._rows_sql(drawn)).replace(DRAWN_BESIDE, drawn.beside_sql)
+        table = self.reader.table(sql)
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
         self.rows_read += drawn.rows + plan.drawing.rows_whole
@@ -153,6 +162,14 @@ class Looks:
             self.claims.take(part, self._aims() if self.tally.units else None)
             self.claims.meet_groups()
         self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
+
+    def _rows_sql(self, drawn: Drawn) -> str:
+        """What is joined with other tables is put down first: DuckDB's guess of its size would hash the large ones."""
+        if self.plan.drawn_sql is None:
+            return drawn.relation_sql
+        select = self.plan.drawn_sql.replace(DRAWN_ROWS, drawn.relation_sql)
+        self.reader.rows(f"CREATE OR REPLACE TEMP TABLE {_PUT_DOWN} AS {select}")
+        return _PUT_DOWN
 
     def _require_in_range(self, part: Part) -> None:
         """What was promised of values holds for those seen; raises :class:`NotSampledError` where it does not."""
@@ -190,7 +207,8 @@ class Looks:
             if self.deadline_s is not None and most > 0:
                 return self._split(min(int(room), most))
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
-        growth = _STREAMED_GROWTH if self.every else _GROWTH
+        growth = _GROWTH_BESIDE if self.plan.drawn_sql is not None else _GROWTH
+        growth = _STREAMED_GROWTH if self.every else growth
         size = int(min(max(wanted, drawn / 4), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))
 
@@ -232,4 +250,5 @@ class Looks:
         source, first = self.plan.source, min(self.plan.source.pilot_units, self.tally.units)
         doublings = max(0, int(np.log2(self.tally.units / max(first, 1))))
         delta = self._unseen_delta * look_share(doublings + 1)
-        return unseen_group_blocks_max(first * 2**doublings, source.units, source.rows, delta)
+        rows = source.rows * self.plan.drawing.joined_rows_max
+        return unseen_group_blocks_max(first * 2**doublings, source.units, rows, delta)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
-
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.tables.fingerprint import file_state
 from suffice.tables.reader import Reader
 
 _Key = tuple[str, object, str, float | None, float]
@@ -13,19 +10,18 @@ _KNOWN: dict[_Key, str] = {}
 _MOST = 1000
 
 
-def require_new(reader: Reader, tree: exp.Expr, error: float | None, confidence: float) -> None:
+def require_new(reader: Reader, statement: str, error: float | None, confidence: float) -> None:
     """Raise :class:`NotSampledError` where sampling this statement to this target was given up before."""
-    if reason := _KNOWN.get(_key(reader, tree, error, confidence)):
+    if reason := _KNOWN.get(_key(reader, statement, error, confidence)):
         raise NotSampledError(f"{reason} (found before)")
 
 
-def remember(reader: Reader, tree: exp.Expr, error: float | None, confidence: float, reason: str) -> None:
+def remember(reader: Reader, statement: str, error: float | None, confidence: float, reason: str) -> None:
     """Do not try again while the target's file stays as it is."""
-    key = _key(reader, tree, error, confidence)
+    key = _key(reader, statement, error, confidence)
     if key[1] is not None and len(_KNOWN) < _MOST:
         _KNOWN[key] = reason
 
 
-def _key(reader: Reader, tree: exp.Expr, error: float | None, confidence: float) -> _Key:
-    target = reader.database.target
-    return target, file_state(target), tree.sql("duckdb"), error, confidence
+def _key(reader: Reader, statement: str, error: float | None, confidence: float) -> _Key:
+    return reader.database.target, reader.state, statement, error, confidence

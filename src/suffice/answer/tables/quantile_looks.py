@@ -23,6 +23,7 @@ from suffice.estimate.part_known_quantile import PartKnownQuantile, part_known_q
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.decompose import Decomposed
+from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.ranked import Ranked, decompose_quantiles
 from suffice.sql.aggregate.unit_query import DRAWN_ROWS, drawn_rows
@@ -43,12 +44,14 @@ class QuantilePlan:
     """Attributes:
     names, types: of the result's columns.
     query: keys and the final SELECT.
+    final: what makes the result's rows of estimates.
     ranked: by SELECT position.
     """
 
     names: list[str]
     types: list[str]
     query: Decomposed
+    final: FinalQuery
     ranked: dict[int, Ranked]
     drawing: Drawing
 
@@ -69,7 +72,7 @@ def plan_quantiles(original: exp.Select, reader: Reader) -> QuantilePlan:
     names, types = reader.describe(original.sql("duckdb"))
     if other := next((types[i] for i in ranked if not _is_number(types[i])), None):
         raise NotSampledError(f"a quantile of {other} has no relative error")
-    return QuantilePlan(names, types, query, ranked, drawing)
+    return QuantilePlan(names, types, query, final_query(query, names, types), ranked, drawing)
 
 
 def _is_number(type_name: str) -> bool:

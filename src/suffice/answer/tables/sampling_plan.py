@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -13,15 +13,19 @@ from sqlglot import exp
 from suffice.answer.tables.asked import Asked, asked_of
 from suffice.answer.tables.drawing import Drawing, base_tables, draw_from, written_out
 from suffice.sql.aggregate.decompose import Decomposed, decompose
+from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
 from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_name_sql
 from suffice.sql.aggregate.narrowed import narrowed
+from suffice.sql.aggregate.never_null import without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
-from suffice.sql.aggregate.unit_query import Pair, unit_query
+from suffice.sql.aggregate.unit_query import Pair, own_rows, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
+from suffice.store.database import quote
 from suffice.tables.reader import Reader
+from suffice.tables.scramble import Scramble
 from suffice.tables.source import Range, Source
 from suffice.tables.whole_range import whole_range
 
@@ -33,22 +37,25 @@ _SLACK = 1e-6  # of a range: decimals and floats are compared as doubles
 @dataclass(frozen=True)
 class SamplingPlan:
     """Attributes:
-    names, types: of the result's columns, in DuckDB's words.
+    names: of the result's columns.
+    final: what makes the result's rows of estimates.
     drawing: what is drawn from.
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
+    drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
     """
 
     names: list[str]
-    types: list[str]
     query: Decomposed
+    final: FinalQuery
     asked: Asked
     drawing: Drawing
     fractions: list[Fraction]
     low: Floats
     high: Floats
     unit_sql: str
+    drawn_sql: str | None
 
     @property
     def source(self) -> Source:
@@ -75,14 +82,21 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     if _is_row_count(query, statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
     drawing = draw_from(statement, tables, reader)
+    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
     fractions = list(_fractions(asked.formulas))
-    units = unit_query(statement, query, drawing.table, _pairs(fractions), rows_are_units=most == 1)
-    return SamplingPlan(names, types, query, asked, drawing, fractions, most * low, most * high, reader.written(units))
+    is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
+    pairs = _pairs(fractions)
+    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here)
+    is_joined = is_here and len(tables.tables) > 1
+    drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
+    ends = most * low, most * high
+    final = final_query(query, names, types)
+    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units), drawn_sql)
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:
@@ -98,6 +112,20 @@ def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:
 def _is_row_count(query: Decomposed, statement: exp.Select, tables: FromTables) -> bool:
     plain = not query.keys and len(tables.tables) == 1 and not statement.args.get("where")
     return plain and all(p.value is None and p.condition is None for p in query.pieces)
+
+
+def _never_null(reader: Reader, drawing: Drawing) -> Callable[[exp.Column], bool]:
+    """Of columns of a scramble in DuckDB, whose statistics say so."""
+    source, sampled = drawing.source, table_alias(drawing.table).lower()
+    is_here = isinstance(source, Scramble) and not reader.database.is_postgres and reader.database.clickhouse is None
+
+    def of(column: exp.Column) -> bool:
+        if not is_here or drawing.tables.owner(column) != sampled or not isinstance(source, Scramble):
+            return False
+        found = reader.rows(f"SELECT stats({quote(column.name)}) FROM {source.known.copy_sql} LIMIT 1")
+        return bool(found) and "[Has Null: false" in str(found[0][0])
+
+    return of
 
 
 def _column_ranges(reader: Reader, tables: FromTables, sampled: str, source: Source) -> ColumnRange:

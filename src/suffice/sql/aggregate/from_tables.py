@@ -82,19 +82,19 @@ def join_rows_max(
     Args:
         key_rows_max: the most rows of a table with equal values in some columns.
     """
-    links = _links(statement, tables)
+    known = links(statement, tables)
     reached, most = {sampled}, 1
     while len(reached) < len(tables.tables):
-        keys = {a: _key(links, a, reached) for a in tables.tables if a not in reached}
+        keys = {a: _key(known, a, reached) for a in tables.tables if a not in reached}
         alias = max(keys, key=lambda a: len(keys[a]))
         most *= max(1, key_rows_max(tables.tables[alias], keys[alias]))
         reached.add(alias)
     return most
 
 
-def _links(statement: exp.Select, tables: FromTables) -> list[tuple[str, str, str, str]]:
+def links(statement: exp.Select, tables: FromTables) -> list[tuple[str, str, str, str]]:
     """(alias, column, other alias, other column) of every equality that joined rows must satisfy."""
-    links = []
+    found = []
     joins = statement.args.get("joins") or []
     conditions = [j.args["on"] for j in joins if j.args.get("on")]
     if any(j.args.get("using") for j in joins):
@@ -111,11 +111,11 @@ def _links(statement: exp.Select, tables: FromTables) -> list[tuple[str, str, st
             ):
                 a, b = tables.owner(term.this), tables.owner(term.expression)
                 if a and b and a != b:
-                    links += [
+                    found += [
                         (a, term.this.name, b, term.expression.name),
                         (b, term.expression.name, a, term.this.name),
                     ]
-    return links
+    return found
 
 
 def _key(links: list[tuple[str, str, str, str]], alias: str, reached: set[str]) -> tuple[str, ...]:
