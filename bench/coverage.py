@@ -22,14 +22,15 @@ import numpy as np
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
+from suffice.answer.aggregate import PILOT_UNITS, next_count
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
-from suffice.estimate.bounded_ratio import BoundedRatio
 from suffice.estimate.interval import Interval
 from suffice.estimate.lab import CoverageCell, coverage
+from suffice.estimate.linear_totals import LinearTotals
 from suffice.estimate.populations import PROXIES, Population, clustered, ordinary, people, rare, video, with_proxy
-from suffice.estimate.proxy_mean import ProxyMean
-from suffice.estimate.relative import best_point, is_within
+from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
+from suffice.estimate.relative import best_point, is_within, relative_half_width
 
 RESULTS = Path(__file__).parent / "results" / "coverage.json"
 
@@ -42,23 +43,40 @@ def betting(population: Population, rng: np.random.Generator, confidence: float,
     return interval if mean.n < size else mean.interval()
 
 
+def asked(totals: LinearTotals, bounded: BoundedTotal | BoundedRatio, pieces: np.ndarray, target: float) -> Interval:
+    """Draws as statements do until the target is met; the interval at the end."""
+    low, high, error = *bounded.bounds(), math.inf
+    while error > target and not totals.complete:
+        count = next_count(totals.n, error / target, totals.scores.size)
+        units = totals.draw(count, bounded.family, bounded.focus)
+        totals.observe(pieces[:, units])
+        low, high = bounded.bounds()
+        error = relative_half_width(low, high)
+    seen = int(totals.seen.sum())
+    return Interval(bounded.estimate(), low, high, 0.0, "betting", "finite-sample", (), seen, totals.scores.size)
+
+
 def with_scores(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
+    """What a statement with a PROXY runs: the mean, as its total over the number of units."""
+    scores = population.proxy if population.proxy.size else np.zeros(population.values.size)
+    low, high = np.array([population.low]), np.array([population.high])
     ordered = population.name.startswith("video")
-    mean = ProxyMean(
-        population.proxy, population.low, population.high, confidence, rng, Aim(relative=target), ordered=ordered
-    )
-    while not is_within(interval := mean.interval(), target) and not mean.complete:
-        mean.observe(population.values[mean.draw(max(20, mean.n // 20))])
-    return interval if not mean.complete else mean.interval()
+    totals = LinearTotals(low, high, scores, rng, Aim(relative=target), ordered=ordered)
+    total = BoundedTotal(totals, Form(np.ones(1), population.low, population.high), 1 - confidence)
+    return asked(totals, total, population.values[None], target).scaled(1 / scores.size)
 
 
 def row_ratio(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
-    order = rng.permutation(population.values.size)
-    ratio = BoundedRatio(order.size, 0, 1, population.size_max, confidence, Aim(relative=target))
-    while not is_within(interval := ratio.interval(), target) and ratio.n < order.size:
-        units = order[ratio.n : ratio.n + max(20, ratio.n // 20)]
-        ratio.observe(population.values[units], population.sizes[units])
-    return interval if ratio.n < order.size else ratio.interval()
+    """What AVG over rows runs: a pilot, then the ratio of two totals."""
+    pieces = np.stack([population.values, population.sizes])
+    size, most = population.values.size, population.size_max
+    pilot = rng.choice(size, PILOT_UNITS, replace=False)
+    known = {"known": pilot, "known_values": pieces[:, pilot]}
+    totals = LinearTotals(np.zeros(2), np.full(2, most), np.zeros(size), rng, Aim(relative=target), **known)
+    top, bottom = Form(np.array([1.0, 0.0]), 0, most), Form(np.array([0.0, 1.0]), 0, most)
+    guess = float(pieces[0, pilot].sum() / max(pieces[1, pilot].sum(), 1e-12))
+    ratio = BoundedRatio(totals, Share(top, bottom, (0.0, 1.0), most), guess, target, 1 - confidence)
+    return asked(totals, ratio, pieces, target)
 
 
 def aidb_spread(x: np.ndarray, delta: float) -> float:
@@ -112,7 +130,7 @@ def near(truth: float, point: float, target: float) -> bool:
 def run_cells(runs: int, levels: list[float]) -> list[CoverageCell]:
     bases = (rare(0.3, 3000), rare(0.01, 6000), people(0, 3000), video(0, 3000))
     scored = [with_proxy(base, kind) for base in bases for kind in PROXIES]
-    jobs = [("betting", betting, p) for p in ordinary()] + [("proxy", with_scores, p) for p in scored]
+    jobs = [("total", with_scores, p) for p in [*ordinary(), *scored]]
     cells = []
     for level, (name, ask, population) in itertools.product(levels, jobs):
         procedure = functools.partial(ask, confidence=level, target=0.1)
