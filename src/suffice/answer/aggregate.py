@@ -326,15 +326,17 @@ class AggregateRun:
         return needed >= FULL_SCAN_SHARE * size
 
     def _needed(self, panel: Panel) -> float:
-        """Units the panel will need in the end: widths fall with the square root of 1/n - 1/N."""
+        """Units the panel will need in the end: as what was seen says of totals, else by the width so far, which falls
+        with the square root of 1/n - 1/N."""
         n, size = panel.n, panel.size - int(panel.known.size)
         if n < max(32, 0.25 * size):
             return float(panel.seen)
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
         worst = max(errors, default=np.inf)
-        if not np.isfinite(worst):
-            return float(panel.size)
-        return float(panel.known.size) + 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2)
+        number = self._worst(panel)
+        told = panel.forecast(number) if number is not None else np.inf
+        by_width = 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2) if np.isfinite(worst) else np.inf
+        return float(min(panel.known.size + min(told, by_width), panel.size))
 
     # -- budgets --------------------------------------------------------------------------------------------
 

@@ -244,6 +244,11 @@ class LinearTotals:
         certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low + statements.constant
         return np.asarray(np.maximum(self._bets[family].low, certain))
 
+    def forecast(self, family: int) -> float:
+        """Units that will have been drawn when a total is known as closely as was asked, as far as those seen say."""
+        takes = float(self._takes(self._labels, self._predict(), family, 0).min())
+        return 1 / (1 / max(self.n + int((~self._is_seen).sum()), 1) + 1 / max(takes, 1.0))
+
     # -- one round ------------------------------------------------------------------------------------------
 
     def _bet(
