@@ -22,7 +22,8 @@ import numpy as np
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
-from suffice.answer.aggregate import PILOT_UNITS, next_count
+from suffice.answer.aggregate import PILOT_UNITS
+from suffice.answer.rounds import next_count
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
 from suffice.estimate.interval import Interval
