@@ -1,7 +1,9 @@
 """How often each promise holds, ours beside AIDB's formulas, and how many oracle calls 5 % at 95 % takes.
 
-    python bench/coverage.py            # short: a minute or two
+    python bench/coverage.py            # short: a few minutes
     python bench/coverage.py --long     # many runs, all confidences
+
+Every cell is kept in out/ as it is done (``--fresh`` forgets them), so a run that was stopped goes on where it was.
 
 AIDB's side is its published estimator re-implemented from its source (commit 7b9af68): a pilot of 1000, a normal-theory
 sample size from it, and the Bennett interval its code computes. Only its statistics are compared, not its engine.
@@ -14,22 +16,25 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
+from suffice.answer.aggregate import PILOT_UNITS
+from suffice.answer.rounds import next_count
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
-from suffice.estimate.bounded_ratio import BoundedRatio
 from suffice.estimate.interval import Interval
 from suffice.estimate.lab import CoverageCell, coverage
+from suffice.estimate.linear_totals import LinearTotals
 from suffice.estimate.populations import PROXIES, Population, clustered, ordinary, people, rare, video, with_proxy
-from suffice.estimate.proxy_mean import ProxyMean
-from suffice.estimate.relative import best_point, is_within
+from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
+from suffice.estimate.relative import best_point, is_within, relative_half_width
 
 RESULTS = Path(__file__).parent / "results" / "coverage.json"
 
@@ -42,23 +47,40 @@ def betting(population: Population, rng: np.random.Generator, confidence: float,
     return interval if mean.n < size else mean.interval()
 
 
+def asked(totals: LinearTotals, bounded: BoundedTotal | BoundedRatio, pieces: np.ndarray, target: float) -> Interval:
+    """Draws as statements do until the target is met; the interval at the end."""
+    low, high, error = *bounded.bounds(), math.inf
+    while error > target and not totals.complete:
+        count = next_count(totals.n, error / target, totals.scores.size)
+        units = totals.draw(count, bounded.family, bounded.focus)
+        totals.observe(pieces[:, units])
+        low, high = bounded.bounds()
+        error = relative_half_width(low, high)
+    seen = int(totals.seen.sum())
+    return Interval(bounded.estimate(), low, high, 0.0, "betting", "finite-sample", (), seen, totals.scores.size)
+
+
 def with_scores(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
+    """What a statement with a PROXY runs: the mean, as its total over the number of units."""
+    scores = population.proxy if population.proxy.size else np.zeros(population.values.size)
+    low, high = np.array([population.low]), np.array([population.high])
     ordered = population.name.startswith("video")
-    mean = ProxyMean(
-        population.proxy, population.low, population.high, confidence, rng, Aim(relative=target), ordered=ordered
-    )
-    while not is_within(interval := mean.interval(), target) and not mean.complete:
-        mean.observe(population.values[mean.draw(max(20, mean.n // 20))])
-    return interval if not mean.complete else mean.interval()
+    totals = LinearTotals(low, high, scores, rng, Aim(relative=target), ordered=ordered)
+    total = BoundedTotal(totals, Form(np.ones(1), population.low, population.high), 1 - confidence)
+    return asked(totals, total, population.values[None], target).scaled(1 / scores.size)
 
 
 def row_ratio(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
-    order = rng.permutation(population.values.size)
-    ratio = BoundedRatio(order.size, 0, 1, population.size_max, confidence, Aim(relative=target))
-    while not is_within(interval := ratio.interval(), target) and ratio.n < order.size:
-        units = order[ratio.n : ratio.n + max(20, ratio.n // 20)]
-        ratio.observe(population.values[units], population.sizes[units])
-    return interval if ratio.n < order.size else ratio.interval()
+    """What AVG over rows runs: a pilot, then the ratio of two totals."""
+    pieces = np.stack([population.values, population.sizes])
+    size, most = population.values.size, population.size_max
+    pilot = rng.choice(size, PILOT_UNITS, replace=False)
+    known = {"known": pilot, "known_values": pieces[:, pilot]}
+    totals = LinearTotals(np.zeros(2), np.full(2, most), np.zeros(size), rng, Aim(relative=target), **known)
+    top, bottom = Form(np.array([1.0, 0.0]), 0, most), Form(np.array([0.0, 1.0]), 0, most)
+    guess = float(pieces[0, pilot].sum() / max(pieces[1, pilot].sum(), 1e-12))
+    ratio = BoundedRatio(totals, Share(top, bottom, (0.0, 1.0), most), guess, target, 1 - confidence)
+    return asked(totals, ratio, pieces, target)
 
 
 def aidb_spread(x: np.ndarray, delta: float) -> float:
@@ -109,14 +131,37 @@ def near(truth: float, point: float, target: float) -> bool:
     return abs(point - truth) <= target * abs(truth) + 1e-9
 
 
-def run_cells(runs: int, levels: list[float]) -> list[CoverageCell]:
+class Kept:
+    """Cells by name in a file, each written as soon as it is known."""
+
+    def __init__(self, path: Path, fresh: bool) -> None:
+        self._path = path
+        path.parent.mkdir(exist_ok=True)
+        self._cells = json.loads(path.read_text()) if path.exists() and not fresh else {}
+
+    def get(self, name: str, make: Callable[[], Any]) -> Any:
+        if name not in self._cells:
+            self._cells[name] = make()
+            self._path.write_text(json.dumps(self._cells))
+            print(name, self._cells[name], flush=True)
+        return self._cells[name]
+
+
+def shown(cell: CoverageCell) -> dict[str, object]:
+    return {**asdict(cell), "passed": cell.passed}
+
+
+def run_cells(runs: int, levels: list[float], kept: Kept) -> list[dict[str, object]]:
     bases = (rare(0.3, 3000), rare(0.01, 6000), people(0, 3000), video(0, 3000))
     scored = [with_proxy(base, kind) for base in bases for kind in PROXIES]
-    jobs = [("betting", betting, p) for p in ordinary()] + [("proxy", with_scores, p) for p in scored]
     cells = []
-    for level, (name, ask, population) in itertools.product(levels, jobs):
-        procedure = functools.partial(ask, confidence=level, target=0.1)
-        cells.append(coverage(procedure, population, runs, 1, held=contains, nominal=level, name=name))
+    for level, population in itertools.product(levels, [*ordinary(), *scored]):
+
+        def make(level: float = level, population: Population = population) -> dict[str, object]:
+            ask = functools.partial(with_scores, confidence=level, target=0.1)
+            return shown(coverage(ask, population, runs, 1, held=contains, nominal=level, name="total"))
+
+        cells.append(kept.get(f"total, {population.name}, {level}", make))
     return cells
 
 
@@ -168,51 +213,54 @@ def s3_clusters(runs: int) -> Iterator[CoverageCell]:
         yield coverage(ours, blobs, min(runs, 40), 5, held=held, nominal=0.95, name="ratio")
 
 
-def run_calls(runs: int) -> list[dict[str, object]]:
+def calls_of(base: Population, runs: int) -> dict[str, object]:
     """Oracle calls for 5 % at 95 %, and their ratio to a z interval that was told the variance."""
-    rows = []
-    for base in (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000)):
-        size = base.values.size
-        plain = (1.959964 * base.values.std() / (0.05 * base.mean)) ** 2
-        oracle = plain / (1 + plain / size)
-        generators = [np.random.default_rng(seed) for seed in range(runs)]
-        used = {"no proxy": float(np.mean([betting(base, g, 0.95, 0.05).n for g in generators]))}
-        for kind in ("good", "medium", "random"):
-            scored = with_proxy(base, kind)
-            generators = [np.random.default_rng(seed) for seed in range(runs)]
-            used[f"{kind} proxy"] = float(np.mean([with_scores(scored, g, 0.95, 0.05).n for g in generators]))
-        rows.append({"population": base.name, "oracle": oracle, "calls": used,
-                     "ratio": {name: calls / oracle for name, calls in used.items()}})  # fmt: skip
-    return rows
+    size = base.values.size
+    plain = (1.959964 * base.values.std() / (0.05 * base.mean)) ** 2
+    oracle = plain / (1 + plain / size)
+
+    def mean_n(ask: Callable[..., Interval], population: Population) -> float:
+        return float(np.mean([ask(population, np.random.default_rng(seed), 0.95, 0.05).n for seed in range(runs)]))
+
+    used = {"uniform": mean_n(betting, base)}
+    for kind in ("constant", "good", "medium", "random"):
+        used[f"{kind} proxy"] = mean_n(with_scores, with_proxy(base, kind))
+    ratio = {name: calls / oracle for name, calls in used.items()}
+    return {"population": base.name, "oracle": oracle, "calls": used, "ratio": ratio}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
-    long = parser.parse_args().long
-    cells = run_cells(400 if long else 40, [0.8, 0.9, 0.95, 0.99] if long else [0.9])
-    runs = 400 if long else 100
-    versus = [
-        {**asdict(cell), "passed": cell.passed}
-        for cell in itertools.chain(s1_poisson(runs), s2_skew(runs), s3_clusters(runs))
-    ]
-    calls = run_calls(20 if long else 4)
-    result = {
-        "mode": "long" if long else "short",
-        "cells": [{**asdict(cell), "passed": cell.passed} for cell in cells],
-        "against_aidb": versus,
-        "calls_5_percent_at_95": calls,
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
+    parser.add_argument("--only", choices=["cells", "aidb", "calls"], help="compute one part; the rest if it is kept")
+    options = parser.parse_args()
+    mode, runs = ("long", 400) if options.long else ("short", 100)
+    kept = Kept(Path(__file__).parent.parent / "out" / f"coverage-{mode}.json", options.fresh)
+    bases = (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000))
+    parts: dict[str, Callable[[], list[dict[str, object]]]] = {
+        "cells": lambda: run_cells(
+            runs if options.long else 40, [0.8, 0.9, 0.95, 0.99] if options.long else [0.9], kept
+        ),
+        "aidb": lambda: [
+            kept.get(name, lambda make=make: [shown(cell) for cell in make(runs)])
+            for name, make in (("S1", s1_poisson), ("S2", s2_skew), ("S3", s3_clusters))
+        ],
+        "calls": lambda: [
+            kept.get(f"calls, {b.name}", lambda b=b: calls_of(b, 20 if options.long else 4)) for b in bases
+        ],
     }
-    RESULTS.parent.mkdir(exist_ok=True)
+    if options.only:
+        parts[options.only]()
+        return
+    result = {
+        "mode": mode,
+        "cells": parts["cells"](),
+        "against_aidb": list(itertools.chain.from_iterable(parts["aidb"]())),
+        "calls_5_percent_at_95": parts["calls"](),
+    }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    for row in [*result["cells"], *versus]:
-        mark = "" if row["passed"] else "  FAILS"
-        print(f"{row['procedure']:<20} {row['population']:<52} {row['nominal']:.2f} {row['observed']:.3f} "
-              f"n={row['mean_n']:>8.0f}{mark}")  # fmt: skip
-    for row in calls:
-        shares = ", ".join(f"{name} {n:.0f} ({row['ratio'][name]:.2f}x)" for name, n in row["calls"].items())
-        print(f"{row['population']:<26} oracle {row['oracle']:.0f}: {shares}")
-    if not all(cell.passed for cell in cells):
+    if not all(cell["passed"] for cell in result["cells"]):
         raise SystemExit(1)
 
 

@@ -4,7 +4,7 @@
 
 All frames are detected once (kept in `--store`); every run then samples from what was found, so calls are counted
 and the detector is not run again. "Uniform" is betting on one uniform sample with the same ranges (BoundedMean,
-BoundedRatio). "Knowing the variance" is the normal-theory size an oracle would take: no procedure that has to earn its
+UniformRatio). "Knowing the variance" is the normal-theory size an oracle would take: no procedure that has to earn its
 interval gets there. With `--wall`, one question is timed on fresh stores, sampled against full.
 """
 
@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy.stats import norm
+from uniform_ratio import UniformRatio
 
 import suffice
 from suffice.assets import asset_path
 from suffice.estimate.aim import Aim
 from suffice.estimate.bounded_mean import BoundedMean
-from suffice.estimate.bounded_ratio import BoundedRatio
 from suffice.estimate.relative import relative_half_width
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,7 +80,7 @@ def uniform(question: str, y: np.ndarray, m: np.ndarray, cap: int, seed: int) ->
     is_ratio = question == "avg score of people"
     high = 1.0 if question.startswith("frames") else float(cap)
     mean = None if is_ratio else BoundedMean(y.size, 0.0, high, CONFIDENCE, aim)
-    ratio = BoundedRatio(y.size, 0.4999, 1.0, cap, CONFIDENCE, aim) if is_ratio else None
+    ratio = UniformRatio(y.size, 0.4999, 1.0, cap, CONFIDENCE, aim) if is_ratio else None
     for n in range(0, y.size, 8):
         units = order[n : n + 8]
         if mean is not None:

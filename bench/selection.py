@@ -4,18 +4,25 @@
 
 The same scores and labels for all three. SUPG's side is the recall rule of its paper (VLDB 2020: importance weights
 0.9 sqrt(score) + 0.1 uniform, draws with replacement, normal-theory bounds with sqrt(2 ln 2/delta)), re-implemented:
-the package of that name on PyPI is empty. LOTUS's side is the precision step of its cascade (lowest threshold whose
-mean minus sd / sqrt(s) sqrt(2 ln 1/delta) over the sample above it reaches the target), re-implemented from its source
-at 136ae4f. Only the statistics are compared, not the engines.
+the package of that name on PyPI (0.0.1) holds no code. LOTUS's side is its released cascade itself: the wheel of
+`lotus-ai` is fetched by pip, and its `cascade_utils.py` (importance sampling, thresholds) runs with both targets, its
+sampling range opened to all rows (as shipped, samples come from the first 200 only). Only the statistics are compared,
+not the engines.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import math
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +31,7 @@ from suffice.estimate.select_by_score import select_by_score
 
 RESULTS = Path(__file__).parent / "results" / "selection.json"
 SIZE, BUDGET, CONFIDENCE = 20_000, 1_000, 0.8
+LOTUS = "1.2.4"
 
 Floats = np.ndarray
 Found = tuple[np.ndarray, int]
@@ -72,16 +80,45 @@ def supg_recall(scores: Floats, labels: Floats, rng: np.random.Generator, target
     return np.flatnonzero(chosen), np.unique(drawn).size
 
 
-def lotus_precision(scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
-    """The lowest threshold whose plug-in lower bound reaches the target."""
-    drawn = rng.choice(SIZE, BUDGET, replace=False)
-    drawn = drawn[np.argsort(-scores[drawn])]
-    y, n = labels[drawn], np.arange(1, BUDGET + 1)
-    mean = np.cumsum(y) / n
-    low = mean - np.sqrt(mean * (1 - mean)) / np.sqrt(n) * math.sqrt(2 * math.log(1 / (1 - CONFIDENCE)))
-    held = np.flatnonzero(low >= target)
-    tau = scores[drawn[held[-1]]] if held.size else math.inf
-    return np.flatnonzero(scores >= tau), BUDGET
+def lotus_cascade(folder: Path) -> ModuleType:
+    """LOTUS's own `cascade_utils`, without the rest of its package."""
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), f"lotus-ai=={LOTUS}"]
+    subprocess.run(pip, check=True)
+    package, types = ModuleType("lotus"), ModuleType("lotus.types")
+    package.logger, types.CascadeArgs = logging.getLogger("lotus"), SimpleNamespace  # type: ignore[attr-defined]
+    sys.modules.update({"lotus": package, "lotus.types": types})
+    module = ModuleType("cascade_utils")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        exec(compile(wheel.read("lotus/sem_ops/cascade_utils.py"), "cascade_utils.py", "exec"), module.__dict__)
+    return module
+
+
+def lotus(cascade: ModuleType, scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
+    """Both targets: sample, thresholds, and the oracle for what lies between them."""
+    args = SimpleNamespace(
+        recall_target=target, precision_target=target, failure_probability=1 - CONFIDENCE,
+        sampling_percentage=BUDGET / SIZE, cascade_IS_weight=0.9, cascade_IS_max_sample_range=SIZE,
+        cascade_IS_random_seed=int(rng.integers(1 << 31)),
+    )  # fmt: skip
+    drawn, factors = cascade.importance_sampling(scores.tolist(), args)
+    (accept, reject), _ = cascade.learn_cascade_thresholds(
+        scores[drawn].tolist(), (labels[drawn] > 0).tolist(), factors[drawn], args
+    )
+    asked = np.union1d(drawn, np.flatnonzero((scores < accept) & (scores > reject)))
+    chosen = scores >= accept
+    chosen[asked] = labels[asked] > 0
+    return np.flatnonzero(chosen), asked.size
+
+
+def ours_both(scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
+    """The same of ours."""
+    found = select_by_score(
+        scores, lambda units: labels[units], CONFIDENCE, BUDGET, rng, recall=target, precision=target
+    )
+    asked = np.union1d(found.labelled, found.between(scores))
+    chosen = scores >= found.accept_above
+    chosen[asked] = labels[asked] > 0
+    return np.flatnonzero(chosen), asked.size
 
 
 def measured(
@@ -97,8 +134,8 @@ def measured(
     for child in np.random.SeedSequence(1).spawn(runs):
         returned, asked = run(np.random.default_rng(child))
         hits = labels[returned].sum()
-        reached = hits / right if goal == "recall" else hits / max(returned.size, 1) if returned.size else 1.0
-        met.append(reached >= target)
+        recall, precision = hits / right, hits / returned.size if returned.size else 1.0
+        met.append({"recall": recall, "precision": precision, "both": min(recall, precision)}[goal] >= target)
         sizes.append(returned.size)
         calls.append(asked)
     row = {
@@ -114,12 +151,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=40)
     runs, rows = parser.parse_args().runs, []
+    with tempfile.TemporaryDirectory() as folder:
+        cascade = lotus_cascade(Path(folder))
     for name, (scores, labels) in populations().items():
         for who, goal, run in (
             ("ours", "recall", lambda g, s=scores, y=labels: ours(s, y, g, recall=0.9, precision=None)),
             ("SUPG", "recall", lambda g, s=scores, y=labels: supg_recall(s, y, g, 0.9)),
             ("ours", "precision", lambda g, s=scores, y=labels: ours(s, y, g, recall=None, precision=0.9)),
-            ("LOTUS", "precision", lambda g, s=scores, y=labels: lotus_precision(s, y, g, 0.9)),
+            ("ours", "both", lambda g, s=scores, y=labels: ours_both(s, y, g, 0.9)),
+            ("LOTUS", "both", lambda g, s=scores, y=labels: lotus(cascade, s, y, g, 0.9)),
         ):
             rows.append(measured(name, who, goal, 0.9, runs, run, labels))
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

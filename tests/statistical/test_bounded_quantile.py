@@ -52,7 +52,7 @@ class Watched:
         bounded = BoundedQuantile(totals, ranks, 1 - confidence)
         self.held, width = True, np.inf
         while width > 0.05 and not totals.complete:
-            units = totals.draw(max(16, totals.n // 3), bounded.family, bounded.focus)
+            units = totals.draw(max(16, totals.n // 8), bounded.family, bounded.focus)
             totals.observe(pieces[:, units])
             low, high = bounded.bounds()
             self.held &= all(low <= truth <= high for truth in truths)
@@ -71,7 +71,6 @@ def test_quantiles_hold_at_every_look(kind: str, share: float, proxy: str, confi
     assert cell.passed, cell
 
 
-@pytest.mark.xfail(strict=True, reason="missed: 266 of 500 since strata are used only where clearly better")
 def test_a_quantile_is_found_from_part_of_the_clusters() -> None:
     taken = [Watched("drifting", 0.5, "none", np.random.default_rng(s), 0.95).n for s in range(3)]
     assert np.mean(taken) < 0.5 * CLUSTERS, taken

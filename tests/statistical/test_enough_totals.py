@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from levels import LEVELS
 
+from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
 from suffice.estimate.lab import coverage
 from suffice.estimate.linear_totals import LinearTotals
@@ -182,3 +183,23 @@ def test_groups_that_are_missed_are_small(kind: str, confidence: float, runs: in
     cell = coverage(procedure, population, max(runs // 4, 10), 9, held=lambda _, r: r.held, nominal=confidence)
     assert cell.passed, cell
     assert np.mean(least) < 40  # it says something
+
+
+@pytest.mark.parametrize("base", [rare(0.5), rare(0.1, 40_000), people(0, 10_000)], ids=lambda p: p.name)
+def test_price_of_a_proxy(base: Population) -> None:
+    """Calls for 5 % at 95 %: a useless proxy at most 30 % more than none, a good one far fewer than any uniform z."""
+    used = {
+        kind: np.mean([Watched(with_proxy(base, kind), np.random.default_rng(s), 0.95, 0.05).n for s in range(4)])
+        for kind in ("constant", "random", "over-confident", "good")
+    }
+    assert max(used["random"], used["over-confident"]) < 1.3 * used["constant"], used
+    assert used["good"] < 0.8 * used["constant"], used
+
+
+def test_refuses_scores_that_are_no_numbers() -> None:
+    with pytest.raises(UsageError, match="finite"):
+        LinearTotals(np.zeros(1), np.ones(1), np.array([0.5, np.nan]), np.random.default_rng(0), Aim())
+    totals = LinearTotals(np.zeros(1), np.ones(1), np.zeros(9), np.random.default_rng(0), Aim(relative=0.1))
+    total = BoundedTotal(totals, Form(np.ones(1), 0, 1), 0.05)
+    with pytest.raises(UsageError, match="range"):
+        totals.observe(np.full((1, totals.draw(4, total.family, total.focus).size), 7.0))

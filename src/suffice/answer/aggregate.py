@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from suffice.answer.aggregate_guarantee import guarantee_of
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
-from suffice.answer.base_units import with_numbered_tables
+from suffice.answer.asked import CONFIDENCE, asked_of, with_units
 from suffice.answer.bounded_query import bounded_query
 from suffice.answer.check_units import agrees
 from suffice.answer.engine import BudgetReachedError, Engine
 from suffice.answer.evaluate import atoms_in, holds, is_key, value_ends
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.first_total import first_total
-from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import Asked, asked_likeness, likeness
-from suffice.answer.pair_units import with_pairs
 from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
+from suffice.answer.rounds import next_count
 from suffice.answer.truth import Truth, corrections, read_truth
 from suffice.answer.unit_sample import Contributions, UnitSample
 from suffice.answer.work import Work
@@ -45,13 +45,9 @@ from suffice.sql.units.unit_query import UnitQuery
 Indices = npt.NDArray[np.int64]
 Ends = tuple[float, float]
 
-CONFIDENCE = 0.95
-"""What WITHIN or BUDGET promise when no CONFIDENCE is given."""
-
 NOT_EXPLAINED = "the statement could not be taken apart by unit"
 
 PILOT_UNITS = 24
-ROUND_MIN = 8
 BUDGET_CALLS_MIN = 16
 FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
@@ -78,17 +74,6 @@ def answer_aggregate(engine: Engine, bound: Bound, target: Target, seed: int, wo
         yield exact_answer(engine, bound, asked, seed, work, "no unit can matter", 0)
         return
     yield from run.answers()
-
-
-def asked_of(target: Target) -> dict[str, float]:
-    """What was asked, for the guarantee."""
-    names = ("error_relative_max", "recall_min", "precision_min", "budget_calls", "budget_s")
-    return {name: getattr(target, name) for name in names if getattr(target, name) is not None}
-
-
-def with_units(engine: Engine, bound: Bound) -> Bound:
-    """The statement over relations whose rows are numbered: media as they are, tables of the user, pairs."""
-    return with_numbered_tables(engine, with_pairs(engine, bound))
 
 
 def _refuse_empty(engine: Engine, query: UnitQuery) -> None:
@@ -326,15 +311,17 @@ class AggregateRun:
         return needed >= FULL_SCAN_SHARE * size
 
     def _needed(self, panel: Panel) -> float:
-        """Units the panel will need in the end: widths fall with the square root of 1/n - 1/N."""
+        """Units the panel will need in the end: as what was seen says of totals, else by the width so far, which falls
+        with the square root of 1/n - 1/N."""
         n, size = panel.n, panel.size - int(panel.known.size)
         if n < max(32, 0.25 * size):
             return float(panel.seen)
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
         worst = max(errors, default=np.inf)
-        if not np.isfinite(worst):
-            return float(panel.size)
-        return float(panel.known.size) + 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2)
+        number = self._worst(panel)
+        told = panel.forecast(number) if number is not None else np.inf
+        by_width = 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2) if np.isfinite(worst) else np.inf
+        return float(min(panel.known.size + min(told, by_width), panel.size))
 
     # -- budgets --------------------------------------------------------------------------------------------
 
@@ -456,75 +443,7 @@ class AggregateRun:
                         self.columns.cells(label, atoms, estimates, self.target.error_relative_max is not None)
                     )
         rows, intervals = answer_rows(self.columns, cells, self.query.order)
-        return Answer(rows, self._guarantee(intervals, undecided))
-
-    def _guarantee(self, intervals: dict[str, list[Ends]], undecided: int) -> Guarantee:
-        bounded = all(panel.is_bounded for panel in self.panels)
-        seen = sum(panel.seen for panel in self.panels)
-        details: dict[str, Any] = {
-            "known_before": self.kept,
-            "representatives": self.represented,
-            "pilot": self.pilot,
-            "drawn": int(seen - self.known.sum()),
-            "delta": {"all": 1 - self.confidence, "statements": self._statements()},
-            "proxy": self.proxy_name,
-        }
-        if self.truth is not None:
-            details["truth"] = {"table": self.truth.table, "labelled": int(self.truth.units.size)}
-        if undecided:
-            details["groups_not_decided_by_having"] = undecided
-        if any(panel.grows for panel in self.panels):
-            details.update(self._missed_groups())
-        return Guarantee(
-            target=asked_of(self.target),
-            confidence=self.confidence,
-            tier="finite-sample" if bounded else "asymptotic",
-            method="betting over clusters, strata and predictions" if bounded else "t intervals at doubling looks",
-            intervals=intervals,
-            sampled=seen,
-            population=self.sample.size,
-            seed=self.seed,
-            assumptions=self._assumptions(bounded),
-            details=details,
-        )
-
-    def _missed_groups(self) -> dict[str, Any]:
-        """What is promised of groups that the models make and no unit looked at is in."""
-        (panel,) = self.panels
-        most = panel.missed_units_max
-        if most is None or most >= panel.size:
-            return {"groups": "those met in the sample; any number of others may be missing"}
-        return {
-            "groups": f"those met in the sample; any other has rows in at most {most:,} of {panel.size:,} units",
-            "missed_group_units_max": most,
-        }
-
-    def _statements(self) -> int:
-        return sum(len(panel.groups) * len(panel.atoms) for panel in self.panels)
-
-    def _assumptions(self, bounded: bool) -> tuple[str, ...]:
-        media = self.query.plan.bound.media[self.query.relation].function
-        first = f"units ({media}) drawn at random by the seed"
-        oracle = "the models' answers are the truth"
-        if self.truth is not None:
-            oracle = f"the units in {self.truth.table} are a random sample, and what is said of them is the truth"
-        if not bounded:
-            return first, oracle, "n large enough for a normal limit: no range is declared, so no bound is proved"
-        ranges = [
-            f"a unit's {piece.sql.removeprefix('coalesce(').removesuffix(', 0)::DOUBLE')} lies in"
-            f" [{piece.low:g}, {piece.high:g}]"
-            for piece in self.query.formulas.pieces
-        ]
-        return first, oracle, *dict.fromkeys(ranges)
-
-
-def next_count(n: int, error: float, size: int) -> int:
-    """Units for the next round when `n` of `size` were drawn: few at first and near the end, so that little is asked in
-    vain. Widths fall with the square root of 1/n - 1/size."""
-    if not n:
-        return 2 * ROUND_MIN
-    wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if np.isfinite(error) else 3.0 * n
-    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 8)))  # half of it, for widths err
+        return Answer(rows, guarantee_of(self, intervals, undecided))
 
 
 def _order(width: float) -> float:

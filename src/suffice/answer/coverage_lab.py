@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from suffice.answer.aggregate import CONFIDENCE, AggregateRun, with_units
+from suffice.answer.aggregate import AggregateRun
+from suffice.answer.asked import CONFIDENCE, with_units
 from suffice.answer.bounded_query import bounded_query
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly

@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.aggregate import PILOT_UNITS, AggregateRun, asked_of, next_count, with_units
+from suffice.answer.aggregate import PILOT_UNITS, AggregateRun
+from suffice.answer.asked import asked_of, with_units
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import answers
 from suffice.answer.kinds import kind_of
 from suffice.answer.panel import Panel, simplified
+from suffice.answer.rounds import next_count
 from suffice.answer.unit_looks import unit_looks
 from suffice.answer.unit_sample import Contributions
 from suffice.answer.work import Work

@@ -192,6 +192,12 @@ class Panel:
         bounds = self.bounds(group)
         return self.quantity(group, max(atoms, key=lambda atom: _width(bounds[atom])))
 
+    def forecast(self, worst: int) -> float:
+        """Units that a quantity will have taken when it is done; infinite where only its interval so far tells."""
+        quantity = self.bounded[worst] if self.is_bounded and self.bounded else None
+        is_total = isinstance(quantity, Shifted) and isinstance(quantity.inner, BoundedTotal)
+        return self.totals.forecast(quantity.family) if quantity is not None and is_total else math.inf
+
     # -- parts ----------------------------------------------------------------------------------------------
 
     def _meet(self, found: Contributions) -> None:

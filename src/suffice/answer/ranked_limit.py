@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.aggregate import with_units
+from suffice.answer.asked import with_units
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import asked_likeness, likeness

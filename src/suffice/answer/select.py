@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from suffice.answer.aggregate import CONFIDENCE, asked_of, with_units
+from suffice.answer.asked import CONFIDENCE, asked_of, with_units
 from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee

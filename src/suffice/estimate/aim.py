@@ -37,7 +37,7 @@ class Aim:
             return np.sqrt(scale * max(1 / self.horizon - 1 / population, 1e-3 / self.horizon))
         if self.relative is None and self.absolute is None:
             return np.sqrt(scale / ((seen + 1) * np.log(seen + math.e))) * (1 - seen / population)
-        least = np.sqrt(scale / np.minimum(population, 10_000 * (seen + 1)))
+        least = np.sqrt(scale / (10_000 * (seen + 1)))
         wanted = np.abs(value) * (self.relative or 0.0) + (self.absolute or 0.0)
         return np.maximum(wanted, least)
 

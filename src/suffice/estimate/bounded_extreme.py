@@ -23,7 +23,8 @@ class BoundedExtreme:
     ) -> None:
         self._totals, self._piece, self._rows, self._ends, self._is_max = totals, piece, rows, ends, is_max
         # Only so that draws have something to go by: the number of rows, of which nothing is claimed.
-        self.family = totals.add(Statements(rows[None], np.zeros(1), np.full(1, rows_max)), 0.5)
+        ends_of_rows = np.array([[0.0, -rows_max], [rows_max, 0.0]])
+        self.family = totals.add(Statements(np.stack([rows, -rows]), *ends_of_rows), 0.5)
 
     def bounds(self) -> Ends:
         totals = self._totals

@@ -88,7 +88,7 @@ def value_grid(guess: float, error_relative: float, low: float, high: float) -> 
     if guess == 0 or not math.isfinite(guess):
         ends = [end if math.isfinite(end) else sign for end, sign in ((low, -1.0), (high, 1.0))]
         return np.linspace(ends[0], ends[1], 24)
-    near = error_relative * np.arange(-8, 8.5) / 4
+    near = error_relative * np.arange(-16, 16.5) / 4
     far = np.linspace(0, 1, 5)[1:] * max(1.0, 4 * error_relative)
     grid = np.unique(np.concatenate([guess * (1 + near), guess * (1 + far), guess / (1 + far)]))
     return grid[(grid >= low) & (grid <= high)]

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+_DOUBT = 0.04
+"""Of a unit with the widest spread possible, added to what was seen: variance that few units may not have shown."""
+
 
 def guesses(seen: Floats, total: Floats, squares: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
     """(mean (…, H), variance (…, H)), shrunk to what all strata together show: more so where large values are rare.
@@ -19,7 +22,7 @@ def guesses(seen: Floats, total: Floats, squares: Floats, low: Floats, high: Flo
     widest = np.maximum(0.25 * (high - low) ** 2, 1e-300)
     count = float(seen.sum())
     sum_, sum_squares = total.sum(axis=-1, keepdims=True), squares.sum(axis=-1, keepdims=True)
-    pooled = (np.maximum(sum_squares - sum_**2 / max(count, 1.0), 0.0) + widest) / (count + 1)
+    pooled = (np.maximum(sum_squares - sum_**2 / max(count, 1.0), 0.0) + _DOUBT * widest) / (count + _DOUBT)
     variance = np.minimum(pooled, widest)
     weight = widest / variance
     mean = (sum_ + (low + high) / 2) / (count + 1)

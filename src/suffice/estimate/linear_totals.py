@@ -24,6 +24,7 @@ from suffice.estimate.martingale import Group, Martingale
 from suffice.estimate.neyman import neyman
 from suffice.estimate.predictors import Predictor, Seen, interpolated_regression, interpolation, nothing, regression
 from suffice.estimate.score_strata import score_strata
+from suffice.estimate.sides import Outlook, shared, split
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -33,8 +34,14 @@ _SEEN_A_LEVEL, _DRAWS_A_LEVEL = 50, 8
 _WORTH = 0.9
 """Strata are drawn from when they leave less than this part of the spread."""
 
-_BETTER = 0.95
+_BETTER = 0.9
 """A predictor is used when it leaves less than this part of the spread that none leaves, over the same units."""
+
+_LEVELLED = (0.1, 0.9)
+"""Shares of the values seen between which levelled predictions lie."""
+
+_PILOT_MIN, _PILOT_MAX, _PILOT_PART = 8, 64, 400
+"""Units drawn before the first bet: one in so many, within these ends; never more than a quarter of a budget."""
 
 _EXACT_ENDS_MAX = 4_000_000
 """Statements x units up to which each statement's largest prediction is looked up; above, it is bounded by pieces."""
@@ -44,9 +51,9 @@ _EXACT_ENDS_MAX = 4_000_000
 class Statements:
     """C statements. `low` and `high` (C,) are the range of one unit's weighted sum.
 
-    `is_sign` says what a statement is for: True, to show that its total is not below zero (stakes aim at its distance
-    from there); False, to know the total closely (stakes aim at the share of it that was asked). `constant` is added to
-    each total.
+    `is_sign` says what statements are for: True, each to show that its total is not below zero (stakes aim at its
+    distance from there); False, two of them, of a total and of its negative, to know it closely (stakes aim at the
+    error that was asked). `constant` is added to each total.
     """
 
     weights: Floats  # (C, P)
@@ -59,13 +66,17 @@ class Statements:
     def count(self) -> int:
         return int(self.weights.shape[0])
 
+    def only(self, number: int) -> Statements:
+        at = slice(number, number + 1)
+        return replace(self, weights=self.weights[at], low=self.low[at], high=self.high[at])
+
 
 @dataclass(frozen=True)
 class _Round:
     """What was decided before the draws of a round are answered."""
 
     units: list[Indices]
-    predictions: Floats  # (predictors, P, N)
+    predictions: Floats  # (predictors, levelled ones included, P, N)
     chosen: int
 
 
@@ -106,16 +117,21 @@ class LinearTotals:
         line = (nothing, regression)
         self._predictors: tuple[Predictor, ...] = (*line, interpolation, interpolated_regression) if ordered else line
         self._drawn = np.zeros(0, dtype=np.int64)
-        self._errors = np.zeros((len(self._predictors), low.size, 0))
+        self._errors = np.zeros((2 * len(self._predictors) - 1, low.size, 0))
         self._level, self._labels = -1, np.zeros(scores.size, dtype=np.int64)
         self._queues: list[Indices] = []
         self._round: _Round | None = None
+        self._round_before = 0
+        self._pilot = min(_PILOT_MIN + scores.size // _PILOT_PART, _PILOT_MAX, (aim.horizon or 1 << 60) // 4)
         self._step = np.zeros(0, dtype=np.int64)  # units whose bets are being made
         self._statements: list[Statements] = []
         self._bets: list[Martingale] = []
 
     def add(self, statements: Statements, delta: float) -> int:
-        """Statements that bet from the next round on, each failing with probability <= `delta`; their number."""
+        """Statements that bet from the next round on; their number.
+
+        Signs fail with probability <= `delta` each, a total and its negative with <= 2 `delta` together.
+        """
         self._statements.append(statements)
         self._bets.append(Martingale(delta, statements.count, is_sign=statements.is_sign))
         return len(self._statements) - 1
@@ -149,7 +165,7 @@ class LinearTotals:
         if not left.any():
             return float((weights @ self.values).sum())
         predictions = self._predict()
-        j = self._best(predictions, Statements(weights[None], weights[None] @ self.low, weights[None] @ self.high))
+        j = self._round_before
         rows = weights @ predictions[j]
         errors = weights @ self._errors[j]
         labels = self._labels[self._drawn]
@@ -165,14 +181,13 @@ class LinearTotals:
 
     def draw(self, count: int, family: int, statement: int) -> Indices:
         """The units to ask next, about `count` of them, as `statement` of a family needs them most."""
-        focus = self._one(family, statement)
-        self._split(count, focus)
         predictions = self._predict()
-        chosen = self._best(predictions, focus)
-        low, high, centre, variance = self._guess(chosen, predictions, focus)
-        width = self._half_width(focus, self._bets[family].log_ratio, predictions[chosen], centre, variance)
-        reach = np.maximum(centre - low, high - centre)[0]
-        counts = neyman(self._left(), np.sqrt(variance[0]), reach, float(width[0]), count)
+        chosen = self._decide(count, predictions, family, statement)
+        whole, rows = self._statements[family], predictions[chosen]
+        low, centre, variance = guessed = self._guess(chosen, rows, whole)
+        width = self._half_width(whole, self._bets[family].log_ratio, self._outlook(whole, rows, *guessed))
+        deviation, reach = np.sqrt(variance[statement]), (centre - low)[statement]
+        counts = neyman(self._left(), deviation, reach, float(width[statement]), count)
         units = [queue[:draws] for queue, draws in zip(self._queues, counts, strict=True)]
         self._round = _Round(units, predictions, chosen)
         return np.concatenate(units)
@@ -190,7 +205,7 @@ class LinearTotals:
         for parts in self._parts(plan):
             drawn = np.concatenate(parts)
             self._take(plan, parts, values[:, [column[int(unit)] for unit in drawn]])
-        self._round = None
+        self._round, self._round_before = None, plan.chosen
 
     def _parts(self, plan: _Round) -> list[list[Indices]]:
         """The round in smaller steps, each with draws of every stratum: guesses are sharpened between them."""
@@ -229,14 +244,25 @@ class LinearTotals:
         certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low + statements.constant
         return np.asarray(np.maximum(self._bets[family].low, certain))
 
+    def forecast(self, family: int) -> float:
+        """Units that will have been drawn when a total is known as closely as was asked, as far as those seen say."""
+        takes = float(self._takes(self._labels, self._predict(), family, 0).min())
+        return 1 / (1 / max(self.n + int((~self._is_seen).sum()), 1) + 1 / max(takes, 1.0))
+
     # -- one round ------------------------------------------------------------------------------------------
 
     def _bet(
         self, plan: _Round, parts: list[Indices], statements: Statements, bets: Martingale, before: Floats
     ) -> None:
         predictions = plan.predictions[plan.chosen]
-        low, _, centre, variance = self._guess(plan.chosen, plan.predictions, statements)
-        width = self._half_width(statements, bets.log_ratio, predictions, centre, variance)
+        if self.n < self._pilot:
+            return  # guesses that rest on less cost more than they win, and the sides are told apart by these
+        low, centre, variance = guessed = self._guess(plan.chosen, predictions, statements)
+        outlook = self._outlook(statements, predictions, *guessed)
+        if not statements.is_sign and not bets.has_bet:
+            delta = float(np.exp(-bets.log_ratio).sum())
+            bets.split(split(self._asked(outlook, bets.log_ratio), outlook, delta))
+        width = self._half_width(statements, bets.log_ratio, outlook)
         groups = []
         for h, (queue, units) in enumerate(zip(self._queues, parts, strict=True)):
             if queue.size:
@@ -245,82 +271,96 @@ class LinearTotals:
                 groups.append(Group(queue.size, predicted, residuals, low[:, h], centre[:, h], variance[:, h]))
         bets.round(statements.weights @ before + statements.constant, groups, width)
 
-    def _one(self, family: int, statement: int) -> Statements:
-        whole, at = self._statements[family], slice(statement, statement + 1)
-        return replace(whole, weights=whole.weights[at], low=whole.low[at], high=whole.high[at])
-
-    def _split(self, count: int, focus: Statements) -> None:
-        """Split or merge the strata when it is time; what is left of each is shuffled anew."""
+    def _decide(self, count: int, predictions: Floats, family: int, statement: int) -> int:
+        """Split or merge the strata when it is worth it, and say which predictor serves best."""
         level = min(_LEVELS_MAX, self.n // _SEEN_A_LEVEL, count // _DRAWS_A_LEVEL)
-        if level == self._level:
-            return
-        labels = score_strata(self.scores, level)
-        if level and not self._pays(labels, focus):  # one stratum is bet on without the loss that several have
-            level, labels = 0, np.zeros_like(labels)
-            if self._level == 0:
-                return
-        self._level, self._labels = level, labels
-        left = self._rng.permutation(np.flatnonzero(~self.seen))
-        self._queues = [left[self._labels[left] == stratum] for stratum in range(self._labels.max() + 1)]
+        labels = np.zeros_like(self._labels)
+        takes = self._takes(labels, predictions, family, statement)
+        if level:
+            strata = score_strata(self.scores, level)
+            rounded = 1 + (strata.max() + 1) / (2 * count)  # each stratum's draws are whole numbers
+            finer = rounded * self._takes(strata, predictions, family, statement)
+            pays = finer.min() < self._worth(strata, family, statement) * takes.min()
+            level, labels, takes = (level, strata, finer) if pays else (0, labels, takes)
+        if level != self._level:
+            self._level, self._labels = level, labels
+            left = self._rng.permutation(np.flatnonzero(~self.seen))
+            self._queues = [left[labels[left] == stratum] for stratum in range(labels.max() + 1)]
+        return int(np.argmin(takes))
 
-    def _pays(self, labels: Indices, focus: Statements) -> bool:
-        """Whether what was seen so far spreads so much less inside these strata that drawing by stratum is worth it."""
-        errors = min((focus.weights[0] @ each for each in self._errors), key=lambda each: float(each.std()))
-        left, drawn = np.bincount(labels[~self.seen], minlength=labels.max() + 1), labels[self._drawn]
-        seen, total, squares = (np.bincount(drawn, errors**power, left.size).astype(np.float64) for power in range(3))
-        low, high = np.full(left.size, focus.low[0]), np.full(left.size, focus.high[0])
-        _, variance = guesses(seen, total, squares, low, high)
-        # As many values as carry the spread: where large ones are rare, strata differ by chance alone.
+    def _worth(self, labels: Indices, family: int, statement: int) -> float:
+        """Part of the draws that strata must leave: where few values carry the spread, strata differ by chance."""
+        weights = self._statements[family].weights[statement]
+        errors = min((weights @ each for each in self._errors), key=lambda each: float(each.std()))
         centred = (errors - errors.mean()) ** 2
         carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
-        worth = _WORTH - 0.5 * np.sqrt(left.size / max(carriers, 1.0))
-        return bool(float(left @ np.sqrt(variance)) < worth * float(left.sum() * errors.std()))
+        return _WORTH - 0.5 * float(np.sqrt((labels.max() + 1) / max(carriers, 1.0)))
+
+    def _takes(self, labels: Indices, predictions: Floats, family: int, statement: int) -> Floats:
+        """(predictors,) draws that a statement would take with these strata, as far as what was seen says."""
+        if not self.n:
+            return np.append(0.0, np.ones(len(predictions) - 1))
+        statements, log_ratio = self._statements[family], self._bets[family].log_ratio
+        if statements.is_sign:
+            statements, log_ratio = statements.only(statement), log_ratio[statement : statement + 1]
+        queues = [np.flatnonzero(~self._is_seen & (labels == h)) for h in range(labels.max() + 1)]
+        takes = []
+        for j, rows in enumerate(predictions):
+            guessed = self._guess(j, rows, statements, (labels, queues), self.n // 2)
+            takes.append(self._draws(statements, log_ratio, self._outlook(statements, rows, *guessed, queues)))
+        return np.append(takes[0], np.array(takes[1:]) / _BETTER)
 
     def _left(self) -> Indices:
         return np.array([queue.size for queue in self._queues], dtype=np.int64)
 
     def _predict(self) -> Floats:
-        """(predictors, P, N) predictions inside the range of each piece."""
+        """(2 predictors - 1, P, N) predictions inside the range of each piece, then all that learn once more with their
+        highest and lowest levelled: what is less extreme is less far from what a value can be."""
         index, low, high = np.flatnonzero(self.seen), self.low[:, None], self.high[:, None]
         if not index.size:
-            return np.broadcast_to(np.clip(0.0, low, high), (len(self._predictors), *self.values.shape)).copy()
+            return np.broadcast_to(np.clip(0.0, low, high), (self._errors.shape[0], *self.values.shape)).copy()
         labels = self._labels[index]
         share = np.bincount(self._labels) / np.maximum(np.bincount(labels, minlength=self._labels.max() + 1), 1)
-        rows = [
-            [predictor(Seen(index, piece[index], share[labels]), self.scores) for piece in self.values]
-            for predictor in self._predictors
-        ]
-        return np.asarray(np.clip(np.array(rows), low, high))
-
-    def _best(self, predictions: Floats, focus: Statements) -> int:
-        """The predictor whose residuals of the statement in focus spread least."""
-        if not self.n:
-            return 0
-        spreads = [
-            float(self._left() @ np.sqrt(self._guess(j, predictions, focus, self.n // 2)[3][0]))
-            for j in range(len(predictions))
-        ]
-        best = int(np.argmin(spreads))
-        return best if spreads[best] < _BETTER * spreads[0] else 0
+        known = self.values[:, index]
+        rows = np.array(
+            [
+                [predictor(Seen(index, piece, share[labels]), self.scores) for piece in known]
+                for predictor in self._predictors
+            ]
+        )
+        rows = np.clip(rows, low, high)
+        least, most = np.quantile(known, _LEVELLED, axis=1)[..., None]
+        return np.concatenate([rows, np.clip(rows[1:], least, most)])
 
     def _guess(
-        self, predictor: int, predictions: Floats, statements: Statements, start: int | None = None
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """(C, H) range, mean and variance of a predictor's residuals, from errors on units it had not seen."""
-        if start is None:
-            start = self.n // 2 if predictor else 0  # a predictor that learns is judged by what it does lately
-        errors, labels = self._errors[predictor, :, start:], self._labels[self._drawn[start:]]
-        strata = len(self._queues)
-        member = (labels[None] == np.arange(strata)[:, None]).astype(np.float64)  # (H, n)
-        weighted = statements.weights @ errors  # (C, n)
-        least, most = self._ends(predictions[predictor], statements)
-        low, high = statements.low[:, None] - most, statements.high[:, None] - least
-        return low, high, *guesses(member.sum(axis=1), weighted @ member.T, weighted**2 @ member.T, low, high)
+        self,
+        predictor: int,
+        rows: Floats,
+        statements: Statements,
+        strata: tuple[Indices, list[Indices]] | None = None,
+        start: int | None = None,
+    ) -> tuple[Floats, Floats, Floats]:
+        """(C, H) least value, mean and variance of a predictor's residuals, from errors on units it had not seen.
 
-    def _ends(self, predictions: Floats, statements: Statements) -> tuple[Floats, Floats]:
+        Args:
+            rows: (P, N) what it predicts.
+            strata: the stratum of each unit, and the units left of each stratum; those drawn from if not given.
+            start: of the draws that count; a predictor that learns is judged by what it does lately.
+        """
+        labels, queues = strata or (self._labels, self._queues)
+        if start is None:
+            start = self.n // 2 if predictor else 0
+        errors, mine = self._errors[predictor, :, start:], labels[self._drawn[start:]]
+        member = (mine[None] == np.arange(len(queues))[:, None]).astype(np.float64)  # (H, n)
+        weighted = statements.weights @ errors  # (C, n)
+        least, most = self._ends(rows, statements, queues)
+        low, high = statements.low[:, None] - most, statements.high[:, None] - least
+        return low, *guesses(member.sum(axis=1), weighted @ member.T, weighted**2 @ member.T, low, high)
+
+    def _ends(self, predictions: Floats, statements: Statements, queues: list[Indices]) -> tuple[Floats, Floats]:
         """(C, H) least and largest prediction of a stratum's units that are left."""
-        least, most = np.zeros((2, statements.count, len(self._queues)))
-        for h, queue in enumerate(self._queues):
+        least, most = np.zeros((2, statements.count, len(queues)))
+        for h, queue in enumerate(queues):
             if not queue.size:
                 continue
             part = predictions[:, queue]
@@ -333,20 +373,45 @@ class LinearTotals:
                 most[:, h] = up @ part.max(axis=1) + down @ part.min(axis=1)
         return least, most
 
-    def _half_width(
-        self, statements: Statements, log_ratio: float, predictions: Floats, centre: Floats, variance: Floats
-    ) -> Floats:
+    def _outlook(
+        self,
+        statements: Statements,
+        rows: Floats,
+        low: Floats,
+        centre: Floats,
+        variance: Floats,
+        queues: list[Indices] | None = None,
+    ) -> Outlook:
+        """What the statements are expected to give, from guesses (C, H) of the residuals of what `rows` predict."""
+        queues = self._queues if queues is None else queues
+        left = np.array([queue.size for queue in queues], dtype=np.float64)
+        share = left / max(float(left.sum()), 1.0)
+        unseen = np.concatenate([*queues, np.zeros(0, dtype=np.int64)])
+        total = statements.weights @ (self._before() + rows[:, unseen].sum(axis=1)) + centre @ left
+        value = (total + statements.constant) / self.scores.size
+        return Outlook(value, (np.sqrt(variance) @ share) ** 2, (centre - low) @ share)
+
+    def _half_width(self, statements: Statements, log_ratio: Floats, outlook: Outlook) -> Floats:
         """(C,) of the totals: what the stakes aim at."""
-        left, size = self._left().astype(np.float64), float(self.scores.size)
-        known, unseen = self._before(), np.concatenate([*self._queues, np.zeros(0, dtype=np.int64)])
-        total = statements.weights @ (known + predictions[:, unseen].sum(axis=1)) + centre @ left + statements.constant
-        spread = np.sqrt(variance) @ left
         if statements.is_sign:
-            error = spread / np.sqrt(max(self.n, 1))
+            total = outlook.value * self.scores.size
+            error = np.sqrt(outlook.variance / max(self.n, 1)) * float(self._left().sum())
             return np.asarray(np.maximum(total - error / 2, error / 2))
-        seen = np.full(total.size, float(self.n))
-        each = (spread / max(float(left.sum()), 1.0)) ** 2  # of a unit, as if those seen spread like those left
-        return np.asarray(size * self._aim.half_width(total / size, each, seen, size, log_ratio))
+        half = self._asked(outlook, log_ratio)
+        first = 2 * half * shared(half, outlook, log_ratio)[0]
+        return self.scores.size * np.array([first, 2 * half - first])
+
+    def _draws(self, statements: Statements, log_ratio: Floats, outlook: Outlook) -> float:
+        """How many more the statements will take."""
+        if statements.is_sign:
+            return float(outlook.draws(np.abs(outlook.value), log_ratio)[0])
+        return shared(self._asked(outlook, log_ratio), outlook, log_ratio)[1]
+
+    def _asked(self, outlook: Outlook, log_ratio: Floats) -> float:
+        """The half-width wanted of a total, in a unit's value."""
+        value, variance = outlook.value[:1], outlook.variance[:1]
+        seen, size = np.array([float(self.n)]), float(self.scores.size)
+        return float(self._aim.half_width(value, variance, seen, size, float(log_ratio.mean()))[0])
 
     def _before(self) -> Floats:
         """(P,) sums of the pieces that were known before the current step."""

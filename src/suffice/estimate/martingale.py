@@ -101,7 +101,7 @@ class Bets:
             gains[:, tight] = np.log1p(stake * (self.at[:, tight] - v))
         return gains
 
-    def rejected(self, log_ratio: float, start: Floats) -> Floats:
+    def rejected(self, log_ratio: Floats, start: Floats) -> Floats:
         """(C,) the largest candidate whose capital once reached `log_ratio`, -inf where none has; `start` where finite
         is one that has.
 
@@ -136,10 +136,17 @@ class Martingale:
     """
 
     def __init__(self, delta: float, statements: int, *, is_sign: bool = False) -> None:
-        self.log_ratio = math.log(1 / delta)
+        self.log_ratio = np.full(statements, math.log(1 / delta))
+        """(C,) the logarithm of the capital that rejects."""
+        self.has_bet = False
         self._is_sign, self._low = is_sign, np.full(statements, -math.inf)
         self._bets, self._is_looked = Bets.none(statements), True
         self._wealth = np.zeros((statements, 1))
+
+    def split(self, deltas: Floats) -> None:
+        """Another chance to fail for each statement, before the first bet."""
+        assert not self.has_bet
+        self.log_ratio = -np.log(deltas)
 
     @property
     def low(self) -> Floats:
@@ -156,6 +163,7 @@ class Martingale:
             of all other units, less those whose value is 0 in every statement with a `half_width`. half_width: (C,)
             of the totals, what the stakes aim at, chosen before the round; 0 sits the round out.
         """
+        self.has_bet = True
         known = known + sum((group.predicted + group.residuals.sum(axis=1) for group in groups if group.exhausted), 0.0)
         chancy = [group for group in groups if not group.exhausted]
         if not chancy:
@@ -164,6 +172,7 @@ class Martingale:
         # A group that runs out is known only when its last unit is: no looks in between.
         steps = 1 if len(chancy) < len(groups) else min(group.draws for group in chancy)
         is_alone = len(groups) == 1
+
         self._take(alone(known, chancy[0], half_width) if is_alone else together(known, chancy, half_width, steps))
 
     def _take(self, bets: Bets) -> None:
@@ -224,12 +233,3 @@ class _Slices:
         guess = group.predicted[:, None] + before + self.left * group.centre[:, None]
         surprise = np.log1p(per_draw * self.left * (group.residuals - group.centre[:, None]))
         return np.asarray(np.add.reduceat(per_draw * guess + surprise, self._starts, axis=1))
-
-
-def two_sided(
-    remaining: int, predicted: float, residuals: Floats, ends: tuple[float, float], centre: float, variance: float
-) -> Group:
-    """The group of two statements, about a value and about its negative; `ends` are the residual's range."""
-    sign = np.array([1.0, -1.0])
-    low = np.array([ends[0], -ends[1]])
-    return Group(remaining, sign * predicted, sign[:, None] * residuals, low, sign * centre, np.full(2, variance))

@@ -28,9 +28,10 @@ def neyman(
     """
     spread = max(float(remaining @ deviation), 1e-12)
     share = np.maximum(remaining * deviation / spread, half_width * remaining * reach / spread**2)
-    draws = np.zeros_like(remaining)
-    while (open_ := draws < remaining).any() and (missing := count - int(draws.sum())) > 0:
-        portion = share * open_ + 1e-12 * open_
-        extra = np.maximum(np.floor(missing * portion / portion.sum()), portion == portion.max()).astype(np.int64)
-        draws = np.minimum(draws + extra * open_, remaining)
-    return np.maximum(draws, np.minimum(remaining, 1))
+    draws, is_open = np.zeros_like(remaining), remaining > 0
+    while is_open.any() and (missing := count - int(draws.sum())) > 0:
+        portion = share * is_open + 1e-12 * is_open
+        # Rounded up: the stratum that is drawn from least holds the stakes on all of them down.
+        draws = np.minimum(draws + np.ceil(missing * portion / portion.sum()).astype(np.int64), remaining)
+        is_open = draws < remaining
+    return draws

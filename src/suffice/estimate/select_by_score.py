@@ -189,7 +189,9 @@ class _Tests:
         total, error = self._total(mean, variance, left)
         hope = float(total[front] + 2 * error[front])
         spread = float(left @ np.sqrt(variance[front]))
-        return not spent or 2 * self._bets.log_ratio * spread**2 < (2 * rest + spent) * max(hope, 0.0) ** 2
+        return (
+            not spent or 2 * float(self._bets.log_ratio[front]) * spread**2 < (2 * rest + spent) * max(hope, 0.0) ** 2
+        )
 
 
 def _candidates(scores: Floats) -> Floats:

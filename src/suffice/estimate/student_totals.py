@@ -11,7 +11,6 @@ Sources: Cochran 1977, chapters 2 and 6, through :mod:`suffice.estimate.student`
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -69,77 +68,77 @@ class StudentTotals:
         return self._population
 
 
-@dataclass
-class StudentTotal:
-    """A total; `bounds` are those of the last look that counted."""
+class _Looked:
+    """A number looked at when the totals say so; `bounds` are those of the last look that counted."""
 
-    totals: StudentTotals
-    weights: Floats
-    delta: float
-    _looked: int = 0
-    _bounds: Ends = (-math.inf, math.inf)
+    def __init__(self, totals: StudentTotals, delta: float) -> None:
+        self.totals, self.delta = totals, delta
+        self._looked, self._bounds = 0, (-math.inf, math.inf)
 
     def bounds(self) -> Ends:
-        totals = self.totals
-        if totals.complete:
+        if self.totals.complete:
             value = self.estimate()
             return value, value
-        if totals.look > self._looked:
-            self._looked = totals.look
-            values = totals.sample(self.weights)
-            one = student_mean(values, totals.population, 1 - self.delta * look_share(totals.look))
-            half = (one.high - one.low) / 2 * values.size
-            if float(np.max(np.abs(values - one.estimate))) <= half / 2:
-                shift = totals.certain(self.weights)
-                self._bounds = (shift + one.low * totals.population, shift + one.high * totals.population)
+        if self.totals.look > self._looked:
+            self._looked = self.totals.look
+            self._bounds = self.look(1 - self.delta * look_share(self.totals.look)) or self._bounds
         return self._bounds
 
     def estimate(self) -> float:
-        values = self.totals.sample(self.weights)
+        raise NotImplementedError
+
+    def look(self, confidence: float) -> Ends | None:
+        """The interval of this look; None when it does not count."""
+        raise NotImplementedError
+
+
+class StudentTotal(_Looked):
+    """A total."""
+
+    def __init__(self, totals: StudentTotals, weights: Floats, delta: float) -> None:
+        super().__init__(totals, delta)
+        self._weights = weights
+
+    def look(self, confidence: float) -> Ends | None:
+        population = self.totals.population
+        values = self.totals.sample(self._weights)
+        one = student_mean(values, population, confidence)
+        if float(np.max(np.abs(values - one.estimate))) > (one.high - one.low) / 2 * values.size / 2:
+            return None
+        shift = self.totals.certain(self._weights)
+        return shift + one.low * population, shift + one.high * population
+
+    def estimate(self) -> float:
+        values = self.totals.sample(self._weights)
         mean = float(values.mean()) if values.size else 0.0
-        return self.totals.certain(self.weights) + mean * self.totals.population
+        return self.totals.certain(self._weights) + mean * self.totals.population
 
 
-@dataclass
-class StudentRatio:
+class StudentRatio(_Looked):
     """A ratio of totals by linearisation; known units join as what they are."""
 
-    totals: StudentTotals
-    top: Floats
-    bottom: Floats
-    delta: float
-    _looked: int = 0
-    _bounds: Ends = (-math.inf, math.inf)
+    def __init__(self, totals: StudentTotals, top: Floats, bottom: Floats, delta: float) -> None:
+        super().__init__(totals, delta)
+        self._top, self._bottom = top, bottom
 
-    def bounds(self) -> Ends:
-        totals = self.totals
-        if totals.complete:
-            value = self.estimate()
-            return value, value
-        if totals.look > self._looked:
-            self._looked = totals.look
-            self._look()
-        return self._bounds
-
-    def _look(self) -> None:
-        y, m = self.totals.sample(self.top), self.totals.sample(self.bottom)
-        confidence = 1 - self.delta * look_share(self.totals.look)
+    def look(self, confidence: float) -> Ends | None:
+        y, m = self.totals.sample(self._top), self.totals.sample(self._bottom)
         one = student_ratio(y, m, self.totals.population, confidence)
         if not math.isfinite(one.low):
-            return
-        residuals = y - one.estimate * m
-        if float(np.max(np.abs(residuals))) > (one.high - one.low) / 2 * float(m.sum()) / 2:
-            return
-        ends = [self._with_certain(end, y, m) for end in (one.low, one.high)]
-        self._bounds = (min(ends), max(ends))
+            return None
+        if float(np.max(np.abs(y - one.estimate * m))) > (one.high - one.low) / 2 * float(m.sum()) / 2:
+            return None
+        ends = [self._with_certain(end, m) for end in (one.low, one.high)]
+        return min(ends), max(ends)
 
-    def _with_certain(self, ratio: float, y: Floats, m: Floats) -> float:
+    def _with_certain(self, ratio: float, m: Floats) -> float:
         rows = float(m.mean()) * self.totals.population
-        known = self.totals.certain(self.bottom)
-        return (ratio * rows + self.totals.certain(self.top)) / (rows + known)
+        return (ratio * rows + self.totals.certain(self._top)) / (rows + self.totals.certain(self._bottom))
 
     def estimate(self) -> float:
         scale = self.totals.population / max(self.totals.n, 1)
-        top = self.totals.certain(self.top) + scale * float(self.totals.sample(self.top).sum())
-        bottom = self.totals.certain(self.bottom) + scale * float(self.totals.sample(self.bottom).sum())
+        top, bottom = (
+            self.totals.certain(part) + scale * float(self.totals.sample(part).sum())
+            for part in (self._top, self._bottom)
+        )
         return top / bottom if bottom else math.nan

@@ -3,14 +3,20 @@
 import numpy as np
 import pytest
 
-from suffice.estimate.interval import Interval
-from suffice.estimate.martingale import Martingale, alone, together, two_sided
+from suffice.estimate.martingale import Floats, Group, Martingale, alone, together
 from suffice.estimate.neyman import neyman
 from suffice.estimate.score_strata import score_strata
-from suffice.estimate.simultaneous import each_confidence, holm
-from suffice.estimate.simultaneous import together as hold_together
+from suffice.estimate.sides import Outlook, shared, split
 from suffice.estimate.spending import look_share
-from suffice.estimate.time_strata import time_strata
+
+
+def two_sided(
+    remaining: int, predicted: float, residuals: Floats, ends: tuple[float, float], centre: float, variance: float
+) -> Group:
+    """The group of two statements, about a value and about its negative; `ends` are the residual's range."""
+    sign = np.array([1.0, -1.0])
+    low = np.array([ends[0], -ends[1]])
+    return Group(remaining, sign * predicted, sign[:, None] * residuals, low, sign * centre, np.full(2, variance))
 
 
 def test_neyman_follows_size_times_deviation() -> None:
@@ -33,17 +39,22 @@ def test_score_strata() -> None:
     assert (np.diff([scores[labels == h].mean() for h in range(8)]) > 0).all()
     assert score_strata(np.full(1000, 0.3), 4).max() == 0
     assert score_strata(scores[:60], 4).max() == 0
-    assert np.bincount(time_strata(10, 3)).tolist() == [4, 3, 3]
 
 
-def test_spending_and_simultaneity() -> None:
+def test_spending() -> None:
     assert sum(look_share(k) for k in range(1, 100_000)) <= 1
-    assert each_confidence(0.95, 5) == pytest.approx(0.99)
-    parts = [Interval(0, 0, 1, 0.98, "m", "finite-sample", (), 1, None)] * 2
-    assert [part.confidence for part in hold_together(parts)] == pytest.approx([0.96, 0.96])
-    assert holm([0.01, 0.04, 0.03, 0.005], 0.05).tolist() == [True, False, False, True]
-    assert holm([0.5, 0.9], 0.05).tolist() == [False, False]
-    assert holm([0.001, 0.002], 0.05).tolist() == [True, True]
+
+
+def test_the_side_that_can_surprise_gets_more_of_both() -> None:
+    """As much of delta and of the width as makes both sides take equally long; alike sides share alike."""
+    alike = Outlook(np.array([0.5, -0.5]), np.full(2, 0.25), np.full(2, 0.5))
+    assert split(0.02, alike, 0.05) == pytest.approx([0.025, 0.025])
+    assert shared(0.02, alike, np.full(2, 3.7))[0] == pytest.approx(0.5)
+    spiky = Outlook(np.array([5.0, -5.0]), np.full(2, 1.0), np.array([5.0, 95.0]))
+    deltas = split(0.25, spiky, 0.05)
+    assert deltas.sum() == pytest.approx(0.05) and deltas[1] > 3 * deltas[0]
+    part, draws = shared(0.25, spiky, -np.log(deltas))
+    assert part < 0.4 and draws < 0.8 * spiky.draws(np.full(2, 0.25), np.full(2, np.log(40))).max()
 
 
 def test_the_engine_is_a_supermartingale_exactly() -> None:

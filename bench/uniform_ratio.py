@@ -1,4 +1,4 @@
-"""Ratios of totals over sampled clusters, at every sample size at once: AVG over the rows of sampled frames.
+"""What a uniform sample takes: ratios of totals over clusters by betting, without proxies or strata.
 
 The unit drawn is the cluster (frame, page, block); its rows come all or none, and rows of one cluster are alike, so
 they are no sample of rows. With y the sum and m the number of a cluster's rows, the ratio R = sum y / sum m is the
@@ -29,7 +29,7 @@ from suffice.estimate.interval import Interval
 Floats = npt.NDArray[np.float64]
 
 
-class BoundedRatio:
+class UniformRatio:
     """Anytime-valid interval for (sum of all rows) / (number of all rows) of `population` clusters in random order.
 
     Args:
@@ -138,15 +138,3 @@ class BoundedRatio:
             n=self.n,
             population=self.population,
         )
-
-
-def ratio_around(centre: float, residual: Interval, size: Interval) -> Interval:
-    """The ratio sum y / sum m from a bound on the total of ``y - centre * m`` and one on the total of ``m > 0``.
-
-    For any design that bounds totals (strata, proxies): R = centre + total(y - centre m) / total(m), `centre` fixed
-    beforehand, say from a pilot. When it is near R the residual is small and a coarse bound on `size` costs little,
-    so give `size` a small part of the failure probability: it is added to the residual's (Boole).
-    """
-    from suffice.estimate.arithmetic import divide
-
-    return divide(residual, size).scaled(1.0, centre)
