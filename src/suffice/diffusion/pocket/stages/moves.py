@@ -1,8 +1,8 @@
 """Stage 5: a motion adapter from new, in the UNet as it is now: what moves where.
 
 The UNet stays frozen, so that whatever else sits on it need not learn again. What decides whether an adapter learns to
-read a motion in a caption at all is how it starts (see `ready`), and that it meets the plainest case first: two
-opposite motions in strong noise, where the caption alone tells them apart.
+read a motion in a caption at all is how it starts (see `ready`), and that every step shows opposite ways in strong
+noise, where the caption alone tells them apart.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from suffice.diffusion.pocket.attention import plain
 from suffice.diffusion.pocket.clip import clip
 from suffice.diffusion.pocket.clip_latents import COUNT, SEED, ClipLatents, load_clips
 from suffice.diffusion.pocket.fit import Plan, fit
+from suffice.diffusion.pocket.noise import v_loss
+from suffice.diffusion.pocket.scene import MOTIONS
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("moves", steps=1300, rate=5e-3, seed=9, average=0.995, optimiser="muon")
-_CLIPS = 4
-_LESSONS = ((120, ("moving left", "moving right")), (240, ("moving left", "moving right", "moving up", "moving down")))
-"""Until which step only clips of which motions are shown, in strong noise; from the last one on all."""
+PLAN = Plan("moves", steps=1700, rate=5e-3, seed=9, average=0.995, optimiser="muon")
+_CLIPS = 2
+_WAYS = MOTIONS[:6]
 _SHARP, _LOUD, _HEARD = 2.0, 3.0, 0.3
 
 
@@ -41,10 +42,12 @@ def strong_noise(count: int, generator: Any) -> Any:
     return torch.randint(900, 1000, (count,), generator=generator)
 
 
-def lessons(clips: ClipLatents, motions: list[str]) -> list[tuple[int, ClipLatents]]:
-    """Return until which step to show which clips, for clips of these motions."""
-    chosen = [(last, [n for n, motion in enumerate(motions) if motion in allowed]) for last, allowed in _LESSONS]
-    return [(last, ClipLatents(clips.clean[some], clips.states[some], clips.nothing)) for last, some in chosen]
+def strong_loss(moved: Any, shown: ClipLatents, generator: Any) -> Any:
+    """Return the v loss on all clips of `shown` in strong noise, all told."""
+    clean = shown.clean.float().transpose(1, 2)
+    told = shown.states.float().repeat_interleave(clean.shape[2], dim=0)
+    steps = strong_noise(len(clean), generator)
+    return v_loss(lambda noisy, t: moved(noisy, t, told).sample, clean, generator, steps)
 
 
 def ready(adapter: Any) -> Any:
@@ -87,17 +90,18 @@ def train(folder: Path) -> Any:
     from suffice.diffusion.pocket.trained import unet
 
     clips, rng = load_clips(folder), np.random.default_rng(SEED)
-    easy = lessons(clips, [clip(rng)[0].things[0].motion for _ in range(COUNT)])
+    told = [clip(rng)[0].things[0].motion for _ in range(COUNT)]
     torch.manual_seed(PLAN.seed)
     moved = plain(UNetMotionModel.from_unet2d(unet(folder), ready(make_motion())))
     for name, weight in moved.named_parameters():
         weight.requires_grad_(".motion_modules." in name)
 
+    ways = [torch.tensor([n for n, motion in enumerate(told) if motion == one]) for one in _WAYS]
+
     def loss(step: int, generator: Any) -> Any:
-        lesson = next((some for last, some in easy if step < last), None)
-        if lesson is not None:
-            return clip_loss(moved, lesson, generator, _CLIPS, strong_noise)
-        return clip_loss(moved, clips, generator, _CLIPS, noisy_timesteps)
+        picked = torch.stack([some[torch.randint(len(some), (1,), generator=generator)[0]] for some in ways])
+        shown = ClipLatents(clips.clean[picked], clips.states[picked], clips.nothing)
+        return strong_loss(moved, shown, generator) + 0.5 * clip_loss(moved, clips, generator, _CLIPS, noisy_timesteps)
 
     fit(PLAN, moved, loss, folder)
     return moved.eval()
