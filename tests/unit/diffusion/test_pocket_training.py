@@ -24,6 +24,7 @@ from suffice.diffusion.pocket.noise import signal_and_noise, v_loss
 from suffice.diffusion.pocket.sample import one, two
 from suffice.diffusion.pocket.scene import COLOURS, KINDS, STILL
 from suffice.diffusion.pocket.stages import inpaint, lcm, motion, motion_lora, text, unet
+from suffice.diffusion.pocket.stages.moves import noisy_timesteps, ready
 
 PLAN = Plan("toy", steps=12, rate=1e-2, seed=1, save_every=4)
 
@@ -183,3 +184,28 @@ def test_kept_latents_are_stale_when_an_encoder_is_newer(tmp_path: Path) -> None
     assert not is_stale(latents)
     os.utime(encoder, (150, 150))
     assert is_stale(latents)
+
+
+def test_a_ready_motion_adapter_tells_frames_apart() -> None:
+    """What attention gives for sixteen equal frames: the same for all with random weights, and with ours not."""
+
+    from suffice.diffusion.pocket.random_folder import make_motion
+
+    def spread(adapter: Any) -> float:
+        """Of the frames' outputs around their mean, as a share of their size."""
+        block = adapter.mid_block.motion_modules[0].transformer_blocks[0]
+        frames = torch.randn(8, 1, 96, generator=torch.Generator().manual_seed(1)).expand(-1, 16, -1)
+        with torch.no_grad():
+            seen = block.attn1(block.pos_embed(block.norm1(frames)))
+        return float((seen - seen.mean(1, keepdim=True)).norm() / seen.norm())
+
+    torch.manual_seed(0)
+    plain, started = spread(make_motion()), spread(ready(make_motion()))
+    assert started > 0.1 > 5 * plain, (started, plain)
+
+
+def test_noisy_timesteps_are_of_the_range_and_mostly_late() -> None:
+
+    steps = noisy_timesteps(4000, torch.Generator().manual_seed(0))
+    assert 0 <= int(steps.min()) < 100 and int(steps.max()) == 999
+    assert abs(float((steps >= 800).float().mean()) - 0.2**0.5) < 0.03

@@ -35,7 +35,7 @@ def _inpaint(work: Path) -> Any:
 
 def _motion(work: Path) -> Any:
     adapter = make_motion()
-    weights = trained.averaged(work, "motion")
+    weights = trained.averaged(work, "moves")
     adapter.load_state_dict({name: weights[name] for name in adapter.state_dict() if name in weights}, strict=False)
     return adapter
 
@@ -58,7 +58,7 @@ PARTS: dict[str, tuple[str, Callable[[Path, Path], None]]] = {
     "vae": ("vae", lambda work, folder: save_half(trained.vae(work), folder)),
     "text_encoder": ("text", lambda work, folder: save_text(trained.text_encoder(work)[0], folder)),
     "unet": ("unet", lambda work, folder: save_half(trained.unet(work), folder)),
-    "motion": ("motion", lambda work, folder: save_half(_motion(work), folder)),
+    "motion": ("moves", lambda work, folder: save_half(_motion(work), folder)),
     "controlnet_edge": ("controlnet", lambda work, folder: save_half(_controlnet(work), folder)),
     "unet_inpaint": ("inpaint", lambda work, folder: save_half(_inpaint(work), folder)),
     "lora_lcm": ("lcm", _save_lcm),

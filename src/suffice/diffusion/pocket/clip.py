@@ -20,9 +20,9 @@ def _along(count: int) -> list[float]:
 
 
 def _moved(rng: Generator, first: Thing, count: int) -> list[Thing]:
-    """Cross 0.3 to 0.45 of the picture at an even pace, never leaving it."""
-    distance = float(rng.uniform(0.3, 0.45))
+    """Cross most of the room there is at an even pace, never leaving the picture."""
     low, high = first.radius + _EDGE, 1 - first.radius - _EDGE
+    distance = float(rng.uniform(0.75, 1)) * (high - low)
     x, y = (
         float(rng.uniform(low + (distance if way < 0 else 0), high - (distance if way > 0 else 0)))
         for way in _TOWARDS[first.motion]

@@ -15,7 +15,7 @@ from suffice.diffusion.pocket.sample import moving, one, scene, two
 from suffice.diffusion.pocket.scene import COLOURS, KINDS, MOTIONS, STILL, Scene
 
 LOOK = Plan("judge", steps=1500, rate=2e-3, seed=21, average=0.99)
-WATCH = Plan("judge_motion", steps=900, rate=2e-3, seed=22, average=0.99)
+WATCH = Plan("judge_motion", steps=1500, rate=2e-3, seed=22, average=0.99)
 STANDS = ("alone", "left", "right", "top", "bottom")
 _SLOTS = {"": (0,), "left of": (1, 2), "right of": (2, 1), "above": (3, 4), "below": (4, 3)}
 _MIX = ((one, 0.35), (moving, 0.25), (two, 0.4))

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-STAGES = ("vae", "text", "unet", "motion", "controlnet", "inpaint", "lcm", "motion_lora")
+STAGES = ("vae", "text", "unet", "motion", "moves", "controlnet", "inpaint", "lcm", "motion_lora")
 
 
 def _train(stage: str, work: Path, longer: float) -> None:

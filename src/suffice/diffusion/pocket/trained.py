@@ -69,12 +69,12 @@ def unet(folder: Path, stage: str = "motion") -> Any:
     return model.eval().requires_grad_(False)
 
 
-def motion_unet(folder: Path) -> Any:
-    """Return the UNet with the trained motion adapter in it (a diffusers UNetMotionModel)."""
+def motion_unet(folder: Path, stage: str = "moves") -> Any:
+    """Return the UNet with the motion adapter as `stage` left it (a diffusers UNetMotionModel)."""
     from diffusers import UNetMotionModel
 
     from suffice.diffusion.pocket.random_folder import make_motion
 
     moved = UNetMotionModel.from_unet2d(unet(folder), make_motion())
-    moved.load_state_dict(averaged(folder, "motion"), strict=False)
+    moved.load_state_dict(averaged(folder, stage), strict=False)
     return moved.eval().requires_grad_(False)

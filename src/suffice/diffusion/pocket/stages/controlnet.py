@@ -1,4 +1,4 @@
-"""Stage 5: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
+"""Stage 6: the edge ControlNet; it starts as a copy of the UNet's lower half, and the UNet stays as it is."""
 
 from __future__ import annotations
 

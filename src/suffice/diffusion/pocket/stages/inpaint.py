@@ -1,4 +1,4 @@
-"""Stage 6: the inpainting UNet: the same UNet, which also sees a mask and what is left of the picture."""
+"""Stage 7: the inpainting UNet: the same UNet, which also sees a mask and what is left of the picture."""
 
 from __future__ import annotations
 

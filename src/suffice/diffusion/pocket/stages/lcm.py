@@ -1,4 +1,4 @@
-"""Stage 7: the LCM LoRA: four steps for thirty (Luo et al. 2023, LCM-LoRA).
+"""Stage 8: the LCM LoRA: four steps for thirty (Luo et al. 2023, LCM-LoRA).
 
 The UNet with the LoRA learns to jump from any noisy latent to the end of its guided path: its jump from time t must
 match its own jump from a time a little earlier on the path, which the UNet without the LoRA walks by one DDIM step.

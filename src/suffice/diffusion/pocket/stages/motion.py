@@ -48,11 +48,13 @@ def _weight(clean: Any, steps: Any) -> Any:
     return weight.unflatten(0, frames.shape[:2]).transpose(1, 2)
 
 
-def clip_loss(moved: Any, clips: ClipLatents, generator: Any) -> Any:
-    """Return the v loss of a UNetMotionModel on a batch of clips."""
-    clean, states = clip_batch(clips, generator)
+def clip_loss(
+    moved: Any, clips: ClipLatents, generator: Any, count: int = _CLIPS, timesteps: Any = coarse_timesteps
+) -> Any:
+    """Return the v loss of a UNetMotionModel on `count` clips, at `timesteps(count, generator)`."""
+    clean, states = clip_batch(clips, generator, count)
     told = states.repeat_interleave(clean.shape[2], dim=0)
-    steps = coarse_timesteps(len(clean), generator)
+    steps = timesteps(len(clean), generator)
     return v_loss(lambda noisy, t: moved(noisy, t, told).sample, clean, generator, steps, _weight(clean, steps))
 
 

@@ -1,4 +1,4 @@
-"""Stage 8: a motion LoRA, the camera panning left: whatever stands still drifts to the right of the picture."""
+"""Stage 9: a motion LoRA, the camera panning left: whatever stands still drifts to the right of the picture."""
 
 from __future__ import annotations
 
