@@ -59,7 +59,9 @@ def mask(
     request = Request(prompt, steps, Wanted(candidates=candidates, padding_px=padding, feather_px=feather))
     workshop = Workshop(segmenter_named(model), finder_named(finder), Embeddings(cache))
     pictures, videos = _by_kind(files, out)
-    answers = list(shown(mask_pictures(pictures, request, workshop, out, jobs), "masks", len(pictures)))
+    order = {file.path: number for number, file in enumerate(pictures)}
+    finished = shown(mask_pictures(pictures, request, workshop, out, jobs), "masks", len(pictures))
+    answers = sorted(finished, key=lambda answer: order[answer.path])
     made = [_video(video, request, workshop, out, Span(fps, start, end, backward)) for video in videos]
     objects = [{"file": a.path, **each} for a in answers for each in a.objects] + [
         o for v in made for o in v["objects"]

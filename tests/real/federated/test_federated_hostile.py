@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -237,5 +238,6 @@ def test_a_wrong_command_is_told_in_one_line(tmp_path, monkeypatch, arguments, m
     for name, reports in (("c", 4), ("d", 5)):
         Path(f"{name}.yaml").write_text(f"data_set: linear\nclients: 10\nnum_participants: {reports}\n")
     assert CliRunner().invoke(app, ["create", "store", "t", "c.yaml"]).exit_code == 0
-    refused = CliRunner().invoke(app, list(map(str, arguments)))
+    with ThreadPoolExecutor(1) as pool:  # a browser test of this process may have left a loop running in its thread
+        refused = pool.submit(CliRunner().invoke, app, list(map(str, arguments))).result(60)
     assert isinstance(refused.exception, SufficeError) and message in str(refused.exception)

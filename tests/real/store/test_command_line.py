@@ -39,7 +39,7 @@ def suffice_sql(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "slow.py").write_text(SLOW)
     created = suffice_sql(tmp_path, "CREATE MODEL slow USING 'python:slow.py:slow'")
-    assert created.wait(60) == 0, created.stderr and created.stderr.read()
+    assert created.wait(300) == 0, created.stderr and created.stderr.read()
     return tmp_path
 
 
@@ -74,14 +74,14 @@ def test_store_shows_and_drops(folder: Path) -> None:
         command = [sys.executable, "-c", code, "store", *arguments, "--db", "k.suffice", "--json"]
         return dict(json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout))
 
-    assert suffice_sql(folder, QUESTION).wait(60) == 0
+    assert suffice_sql(folder, QUESTION).wait(300) == 0
     summary = store()
     (call,) = summary["calls"]  # type: ignore[misc]
     assert (call["model"], call["inputs"], call["done"]) == ("slow", ROWS, ROWS)
     assert summary["bytes"] == os.path.getsize(folder / "k.suffice")
     assert store("drop", "--unused-days", "1") == {"dropped_inputs": 0}
     assert store("drop", "--model", "slow") == {"dropped_inputs": ROWS}
-    assert suffice_sql(folder, QUESTION).wait(60) == 0
+    assert suffice_sql(folder, QUESTION).wait(300) == 0
     assert len(paid(folder)) == 2 * ROWS
 
 
