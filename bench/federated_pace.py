@@ -44,9 +44,9 @@ while True:
 """
 PACED = """
 import sys
-from suffice.federated.pace import Timing, supervise
-supervise.create_counter = lambda path: path.symlink_to(sys.argv[1])
-supervise.pace_command(sys.argv[2:], timing=Timing(profile_s=0.8))
+from suffice.federated.pace import Terms, Timing, command
+command.create_counter = lambda path: path.symlink_to(sys.argv[1])
+command.pace_command(sys.argv[2:], Terms(timing=Timing(profile_s=0.8)))
 """
 _PERIOD_S = 0.01
 _SETTLE_S = 1.0

@@ -84,16 +84,21 @@ def join(
     certificates: Annotated[Path | None, typer.Option(help="PEM of who signed the replica's; turns TLS on.")] = None,
     own_key: Annotated[Path | None, typer.Option(help="PEM; with --own-certificate, who this device is.")] = None,
     own_certificate: Annotated[Path | None, typer.Option(help="PEM chain, for the name device-CLIENT.")] = None,
+    pace: Annotated[bool, typer.Option("--pace", help="Keep out of the way of others on this machine.")] = False,
     json: Json = False,
 ) -> None:
     """Be a device: check in, train, send."""
+    from contextlib import nullcontext
+
     from suffice.federated.checkin.deployment import join as take_part
+    from suffice.federated.pace import paced
 
     if (own_key is None) != (own_certificate is None) or (own_key is not None and certificates is None):
         raise UsageError("--own-key and --own-certificate go together, and need --certificates")
     trusted = _pem(certificates) if certificates is not None else None
     own = (_pem(own_key), _pem(own_certificate)) if own_key and own_certificate else None
-    outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
+    with paced() if pace else nullcontext():
+        outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:

@@ -29,17 +29,12 @@ def pace(
     import signal
     import sys
 
-    from suffice.federated.pace import Timing, pace_command, strained
+    from suffice.federated.pace import Terms, Timing, pace_command, strained
 
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
-    report = pace_command(
-        command,
-        timing=Timing(profile_s=profile_s),
-        niceness=nice,
-        too_hot=partial(strained, celsius_max),
-        output=sys.stderr if json else None,
-    )
+    terms = Terms(timing=Timing(profile_s=profile_s), niceness=nice, too_hot=partial(strained, celsius_max))
+    report = pace_command(command, terms, output=sys.stderr if json else None)
     if json:
         print_json(asdict(report))
     else:

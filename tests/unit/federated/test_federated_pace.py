@@ -17,12 +17,14 @@ from suffice.federated.pace import (
     Choice,
     Controller,
     Profile,
+    Terms,
     Timing,
     all_choices,
     pace_command,
     prune,
     slices,
     strained,
+    waiting,
     waits,
 )
 from suffice.federated.pace.place import place
@@ -35,7 +37,7 @@ NICE = min(19, os.getpriority(os.PRIO_PROCESS, 0) + 1)
 
 
 def profile(cores: int, step_s: float, cost: float) -> Profile:
-    return Profile(Choice(tuple(range(cores)), cores), step_s, cost, 1.0)
+    return Profile(Choice(tuple(range(cores)), cores), step_s, cost, 1.0, step_s)
 
 
 def test_choices_are_the_fastest_cores_and_each_kind():
@@ -110,11 +112,11 @@ def test_a_hot_processor_or_a_battery_that_runs_down_asks_for_less(tmp_path, mil
 
 
 def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
-    known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, steps=100)
-    assert not disturbed(known._replace(step_s=0.012, delay=1.04), known)
+    known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, busy_s=0.01, steps=100)
+    assert not disturbed(known._replace(busy_s=0.012, delay=1.04), known)
     assert disturbed(known._replace(delay=1.06), known)
-    assert disturbed(known._replace(step_s=0.014), known)
-    assert not disturbed(known._replace(step_s=9.0, steps=0), known), "a stretch without a step says nothing of steps"
+    assert disturbed(known._replace(busy_s=0.014), known)
+    assert not disturbed(known._replace(busy_s=9.0, steps=0), known), "a stretch without a step says nothing of steps"
     crowded = known._replace(delay=2.0)
     assert not disturbed(crowded, crowded), "threads that wait for each other are nobody else"
 
@@ -161,7 +163,7 @@ def script(tmp_path, seconds=1.5, step="step()", code=0):
 def test_a_command_is_profiled_on_every_choice_and_ends_as_it_would(tmp_path, step, capfd):
     choices = all_choices()
     timing = Timing(start_s=0.5, profile_s=0.3, window_s=0.1)
-    report = pace_command(script(tmp_path, seconds=4.0, step=step, code=3), timing=timing, niceness=NICE)
+    report = pace_command(script(tmp_path, seconds=4.0, step=step, code=3), Terms(timing=timing, niceness=NICE))
     assert report.exit_code == 3 and report.cpu_s > 0
     assert [p.choice for p in report.profiles] == choices
     assert (report.steps > 10) == (step == "step()")
@@ -241,7 +243,7 @@ def test_a_paced_command_ends_with_whoever_paces_it_and_leaves_nothing_behind(tm
 def test_a_command_that_is_not_there_or_ends_at_once(tmp_path):
     with pytest.raises(SufficeError, match="cannot start 'no-such-command'"):
         pace_command(["no-such-command"])
-    report = pace_command([sys.executable, "-c", ""], timing=Timing(profile_s=0.2), niceness=NICE)
+    report = pace_command([sys.executable, "-c", ""], Terms(timing=Timing(profile_s=0.2), niceness=NICE))
     assert report.exit_code == 0 and report.chain == ()
 
 
@@ -266,7 +268,6 @@ def test_the_command_line_passes_options_on_and_prints_json(tmp_path):
 def test_steps_are_counted_for_whoever_asks(tmp_path, monkeypatch):
     from suffice.federated.pace import steps
 
-    monkeypatch.setattr(steps, "_map", None)
     monkeypatch.delenv(steps.VARIABLE, raising=False)
     steps.step()
     create_counter(tmp_path / "n")
@@ -281,7 +282,6 @@ def test_the_script_hears_how_many_threads_to_take(tmp_path, monkeypatch):
 
     from suffice.federated.pace import steps
 
-    monkeypatch.setattr(steps, "_map", None)
     monkeypatch.setattr(steps, "_threads", 0)
     create_counter(tmp_path / "n")
     monkeypatch.setenv(steps.VARIABLE, str(tmp_path / "n"))
@@ -291,3 +291,35 @@ def test_the_script_hears_how_many_threads_to_take(tmp_path, monkeypatch):
         steps.ask_threads(tmp_path / "n", threads)
         steps.step()
     assert asked == [2, 1] and read_counter(tmp_path / "n") == 3
+
+
+def test_threads_spin_for_a_moment_where_nobody_said_how_long():
+    assert int(waiting.brief_spins({})["GOMP_SPINCOUNT"]) > 0
+    assert waiting.brief_spins({"OMP_WAIT_POLICY": "ACTIVE"}) == {} == waiting.brief_spins({"GOMP_SPINCOUNT": "7"})
+
+
+INSIDE = """
+import os, time
+from pathlib import Path
+from suffice.federated.pace import Terms, Timing, paced, step
+before = os.sched_getaffinity(0)
+seen, niceness = set(), set()
+with paced(Terms(timing=Timing(profile_s=0.3, window_s=0.1), niceness={niceness})):
+    end = time.process_time() + 2.5
+    while time.process_time() < end:
+        sum(i * i for i in range(20000))
+        step()
+        seen.add(tuple(sorted(os.sched_getaffinity(0))))
+        niceness |= {{os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in Path("/proc/self/task").iterdir()}}
+    counted = "SUFFICE_PACE_STEPS" in os.environ
+step()
+print(counted, "SUFFICE_PACE_STEPS" in os.environ, os.sched_getaffinity(0) == before, niceness, sep="|")
+print(sorted(seen))
+"""
+
+
+def test_a_process_paces_itself_and_has_its_cores_back_after(tmp_path):
+    (tmp_path / "inside.py").write_text(INSIDE.format(niceness=NICE))
+    said = subprocess.run([sys.executable, tmp_path / "inside.py"], capture_output=True, text=True, check=True).stdout
+    assert said.startswith(f"True|False|True|{{{NICE}}}\n"), "the thread that watches is as nice"
+    assert all(str(choice.cores) in said for choice in all_choices())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from suffice.federated.pace.slices import take_long_slices
 
+_LONGEST_SLICE_NS = 100_000_000
 _RAPL = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
 
@@ -49,21 +50,22 @@ def move_to(pid: int, cores: tuple[int, ...]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
-def give_way(pid: int, niceness: int | None) -> None:
-    """Run `pid`, and what it starts from now on, with `niceness` (0 to 19), or when that is None so that whoever else
-    wants the core has it at once. Without privileges there is no way back, so a paced command stays there.
+def give_way(thread: int, niceness: int | None, *, slice_ns: int = _LONGEST_SLICE_NS) -> None:
+    """Run `thread` (a process is its first thread), and what it starts from now on, with `niceness` (0 to 19), or when
+    that is None so that whoever else wants the core has it at once; those with slices shorter than `slice_ns` do.
+    Without privileges there is no way back.
 
     Where the kernel groups processes by session it weighs sessions first, and the nicest process in an equal session
-    takes as much as another session's busy ones. So a session of its own, which `pid` should lead, gives way whole.
+    takes as much as another session's busy ones. So a session whose leader gives way does so whole.
     """
-    if os.getsid(pid) == pid:
-        with contextlib.suppress(OSError):
-            Path(f"/proc/{pid}/autogroup").write_text(str(19 if niceness is None else niceness))
     with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.getsid(thread) == thread:
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{thread}/autogroup").write_text(str(19 if niceness is None else niceness))
         if niceness is not None:
-            os.setpriority(os.PRIO_PROCESS, pid, niceness)
-        elif not take_long_slices(pid):
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+        elif not take_long_slices(thread, slice_ns):
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 def energy_j() -> float | None:

@@ -14,15 +14,18 @@ class Profile(NamedTuple):
     Attributes:
         step_s: seconds of wall clock for one unit of work (a training step, or a CPU-second when steps are not known).
         cost: for one unit of work: joules when the kernel lets us read the meter, else CPU-seconds as a proxy.
-        steps: steps it was measured over; 0 when they are not known.
         delay: of the thread that waited most, time spent runnable over time spent running; 1 when nobody else wants
             the cores.
+        busy_s: seconds for which the busiest thread ran, or waited for a core, for one unit of work; what it slept
+            (for data, or for its turn in a federation) is nobody's interference.
+        steps: steps it was measured over; 0 when they are not known.
     """
 
     choice: Choice
     step_s: float
     cost: float
     delay: float
+    busy_s: float
     steps: int = 0
 
 
@@ -39,7 +42,7 @@ def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profi
 def disturbed(now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3) -> bool:
     """Whether somebody else is at work: a thread waited for its core (a twentieth of its time more than when it was
     alone), or the steps take longer."""
-    slower = now.steps > 0 and known.steps > 0 and now.step_s > slower_max * known.step_s
+    slower = now.steps > 0 and known.steps > 0 and now.busy_s > slower_max * known.busy_s
     return slower or now.delay > waiting_max * known.delay
 
 

@@ -6,28 +6,31 @@ import mmap
 import os
 import struct
 import sys
+from functools import cache
 from pathlib import Path
 
 VARIABLE = "SUFFICE_PACE_STEPS"
 _COUNT = struct.Struct("<q")
 _THREADS_AT = _COUNT.size
 _SIZE = 2 * _COUNT.size
-_map: mmap.mmap | None = None
 _threads = 0
 
 
 def step() -> None:
     """Count one training step, for whoever paces this process, and run on with as many threads as it asks for (PyTorch
     only); does nothing when nobody paces."""
-    global _map
     path = os.environ.get(VARIABLE)
     if path is None:
         return
-    if _map is None:
-        with open(path, "r+b") as file:
-            _map = mmap.mmap(file.fileno(), _SIZE)
-    _COUNT.pack_into(_map, 0, _COUNT.unpack_from(_map)[0] + 1)
-    _take_threads(_COUNT.unpack_from(_map, _THREADS_AT)[0])
+    counter = _opened(path)
+    _COUNT.pack_into(counter, 0, _COUNT.unpack_from(counter)[0] + 1)
+    _take_threads(_COUNT.unpack_from(counter, _THREADS_AT)[0])
+
+
+@cache
+def _opened(path: str) -> mmap.mmap:
+    with open(path, "r+b") as file:
+        return mmap.mmap(file.fileno(), _SIZE)
 
 
 def _take_threads(wanted: int) -> None:
@@ -35,6 +38,12 @@ def _take_threads(wanted: int) -> None:
     if wanted != _threads and (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(wanted)
         _threads = wanted
+
+
+def take_all(threads: int) -> None:
+    """Run on with `threads` threads, if :func:`step` was told of another number."""
+    if _threads:
+        _take_threads(threads)
 
 
 def create_counter(path: Path) -> None:

@@ -1,50 +1,62 @@
-"""Run a command and keep it out of the way."""
+"""Profile a tree of processes, then watch it and keep it out of the way."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import resource
-import signal
-import subprocess
-import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-from suffice.errors import SufficeError
 from suffice.federated.pace import waits
 from suffice.federated.pace.choice import Choice, all_choices, core_capacity
 from suffice.federated.pace.controller import Controller
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import energy_j, give_way, move_to, threads_used
 from suffice.federated.pace.profile import Profile, disturbed, prune
-from suffice.federated.pace.steps import VARIABLE, ask_threads, create_counter, read_counter
+from suffice.federated.pace.steps import ask_threads, read_counter
 
 _STRETCHES = 20
-_LAST_WORDS_S = 10.0
+_SLICE_NS = 20_000_000
+"""Of the thread that watches: shorter than those of what it watches, which then lets it in, and longer than others'."""
 
 
 @dataclass(frozen=True)
-class PaceReport:
-    """What a paced command did.
+class Timing:
+    """Seconds: `start_s` to wait for the first step at most, `profile_s` to measure a choice, `window_s` between two
+    looks, `retry_s` until a way that was left is tried again."""
+
+    start_s: float = 15.0
+    profile_s: float = 1.0
+    window_s: float = 0.25
+    retry_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a pace is kept, whatever it is that is paced.
 
     Attributes:
-        profiles: every choice measured; chain: those kept, fastest first.
-        moves: (seconds since the start, choice) at each change.
-        cost_unit: ``joules``, or ``cpu_s (proxy)`` where no energy meter can be read.
+        choices: ways to run; None for :func:`~suffice.federated.pace.choice.all_choices`.
+        niceness: 0 to 19; None for work that anybody may interrupt at once (see
+            :func:`~suffice.federated.pace.process.give_way`). On a machine that is always busy such work makes hardly
+            any progress: give it a number there.
+        too_hot: asked at every look; while it says so the work runs as gently as it can (a battery or thermal hook).
     """
 
-    exit_code: int
-    seconds: float
-    steps: int
-    cpu_s: float
-    profiles: tuple[Profile, ...]
-    chain: tuple[Profile, ...]
-    moves: tuple[tuple[float, Choice], ...]
-    cost_unit: str
+    choices: Sequence[Choice] | None = None
+    timing: Timing = Timing()
+    niceness: int | None = None
+    too_hot: Callable[[], bool] = lambda: False
+
+
+class Watched(NamedTuple):
+    """Every choice measured; those kept, fastest first; and (monotonic second, choice) at each change."""
+
+    profiles: list[Profile]
+    chain: list[Profile]
+    moves: list[tuple[float, Choice]]
 
 
 class _Reading(NamedTuple):
@@ -61,167 +73,84 @@ class _Stretch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Seconds: `start_s` to wait for the first step at most, `profile_s` to measure a choice, `window_s` between two
-    looks, `retry_s` until a way that was left is tried again."""
+class Paced:
+    """The process `pid` and those under it, which count their steps in the file `counter`, until `over` is set."""
 
-    start_s: float = 15.0
-    profile_s: float = 1.0
-    window_s: float = 0.25
-    retry_s: float = 5.0
-
-
-def pace_command(
-    command: Sequence[str],
-    *,
-    choices: Sequence[Choice] | None = None,
-    timing: Timing | None = None,
-    niceness: int | None = None,
-    too_hot: Callable[[], bool] = lambda: False,
-    output: TextIO | None = None,
-) -> PaceReport:
-    """Run `command` on as many cores as nobody else needs.
-
-    Profiles each choice once the command has begun to step (or after `start_s`), then looks every `window_s`. A script
-    that calls :func:`suffice.federated.pace.step` after each training step is judged by its steps; any other by how
-    long its threads wait for a core.
-
-    Args:
-        niceness: 0 to 19; None for work that anybody may interrupt at once (see
-            :func:`~suffice.federated.pace.process.give_way`). On a machine that is always busy such a command makes
-            hardly any progress: give it a number there.
-        too_hot: asked at every look; while it says so the command runs as gently as it can (a battery or thermal hook).
-        output: where the command's standard output goes; None for this process's own.
-
-    Raises:
-        SufficeError: the command cannot be started.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        counter = Path(folder) / "steps"
-        create_counter(counter)
-        child = _start(command, counter, niceness, output)
-        try:
-            paced = _Paced(child, counter, timing or Timing())
-            return _supervise(paced, list(choices or all_choices()), too_hot, yields_at_once=niceness is None)
-        except KeyboardInterrupt:
-            _end(child, signal.SIGINT)
-            raise
-        finally:
-            if child.poll() is None:
-                _end(child, signal.SIGKILL)
-
-
-def _start(
-    command: Sequence[str], counter: Path, niceness: int | None, output: TextIO | None
-) -> subprocess.Popen[bytes]:
-    # A thread that spins while it waits for one that was made to wait burns the core that one wants.
-    names = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, VARIABLE: str(counter)}
-    try:
-        child = subprocess.Popen(command, env=names, stdout=output, start_new_session=True)
-    except OSError as error:
-        raise SufficeError(f"cannot start {command[0]!r}: {error.strerror}") from None
-    give_way(child.pid, niceness)
-    return child
-
-
-def _end(child: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Tell the whole session of `child`, which hears nothing from the terminal, and wait for it a while."""
-    with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
-        os.killpg(child.pid, how)
-        child.wait(_LAST_WORDS_S)
-
-
-@dataclass(frozen=True)
-class _Paced:
-    """The command as it runs."""
-
-    child: subprocess.Popen[bytes]
+    pid: int
     counter: Path
-    timing: Timing
-
-    def ended(self) -> bool:
-        return self.child.poll() is not None
+    over: threading.Event
 
     def run_by(self, choice: Choice) -> None:
         ask_threads(self.counter, choice.threads)
-        move_to(self.child.pid, choice.cores)
+        move_to(self.pid, choice.cores)
 
     def stretch(self, choice: Choice, seconds: float) -> _Stretch | None:
-        """How the next `seconds` under `choice` went; None when the command ended, or did nothing."""
+        """How the next `seconds` under `choice` went; None when it is over, or nothing was done."""
         self.run_by(choice)
         before = after = self.read()
         for _ in range(_STRETCHES):
             # On a machine that others use up an idle process may not run at all for a while.
-            self.pause(seconds)
+            self.over.wait(seconds)
             after = self.read()
-            if self.ended() or waits.run_s(before.threads, after.threads) > 0:
+            if self.over.is_set() or waits.run_s(before.threads, after.threads) > 0:
                 break
-        if self.ended() or waits.run_s(before.threads, after.threads) <= 0:
+        if self.over.is_set() or waits.run_s(before.threads, after.threads) <= 0:
             return None
         return _Stretch(_between(choice, before, after), after.time_s, waits.waited_s(before.threads, after.threads))
 
     def read(self) -> _Reading:
-        return _Reading(time.monotonic(), read_counter(self.counter), threads_used(self.child.pid), energy_j())
-
-    def pause(self, seconds: float) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.child.wait(seconds)
+        threads = threads_used(self.pid)
+        threads.pop(threading.get_native_id(), None)
+        return _Reading(time.monotonic(), read_counter(self.counter), threads, energy_j())
 
 
-def _supervise(
-    paced: _Paced, choices: list[Choice], too_hot: Callable[[], bool], *, yields_at_once: bool
-) -> PaceReport:
-    began_s, began_cpu_s = time.monotonic(), _children_cpu_s()
-    _await_steps(paced)
-    profiles = _profile(paced, choices)
-    chain = prune(profiles)
-    moves: list[tuple[float, Choice]] = []
-    if chain:
-        controller = Controller(chain, too_hot=too_hot, retry_s=paced.timing.retry_s)
-        for at_s, choice in _watch(paced, controller, yields_at_once=yields_at_once):
-            moves += [] if moves and moves[-1][1] == choice else [(at_s - began_s, choice)]
-    exit_code = paced.child.wait()
-    seconds, steps = time.monotonic() - began_s, read_counter(paced.counter)
-    unit = "cpu_s (proxy)" if energy_j() is None else "joules"
-    cpu_s = _children_cpu_s() - began_cpu_s
-    return PaceReport(exit_code, seconds, steps, cpu_s, tuple(profiles), tuple(chain), tuple(moves), unit)
+def supervise(paced: Paced, terms: Terms) -> Watched:
+    """Profile, then watch until it is over. The calling thread gives way too: woken four times a second, a thread like
+    any other would be what keeps a foreground waiting."""
+    give_way(threading.get_native_id(), terms.niceness, slice_ns=_SLICE_NS)
+    # Before anything moves this thread, which may be one of the process that is paced.
+    capacity = core_capacity()
+    _await_steps(paced, terms.timing)
+    profiles = _profile(paced, list(terms.choices or all_choices(capacity)), terms.timing)
+    found = Watched(profiles, prune(profiles), [])
+    if found.chain:
+        controller = Controller(found.chain, too_hot=terms.too_hot, retry_s=terms.timing.retry_s)
+        for move in _watch(paced, controller, terms, capacity):
+            if not found.moves or found.moves[-1][1] != move[1]:
+                found.moves.append(move)
+    return found
 
 
-def _children_cpu_s() -> float:
-    """Processor seconds of the children that have ended, and of theirs: exact, however soon a command ends."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _await_steps(paced: _Paced) -> None:
+def _await_steps(paced: Paced, timing: Timing) -> None:
     """Imports and compilation say nothing about a step: measuring begins with the third."""
-    end_s = time.monotonic() + paced.timing.start_s
-    while time.monotonic() < end_s and not paced.ended() and read_counter(paced.counter) < 3:
-        paced.pause(0.05)
+    end_s = time.monotonic() + timing.start_s
+    while time.monotonic() < end_s and not paced.over.is_set() and read_counter(paced.counter) < 3:
+        paced.over.wait(0.05)
 
 
-def _profile(paced: _Paced, choices: list[Choice]) -> list[Profile]:
+def _profile(paced: Paced, choices: list[Choice], timing: Timing) -> list[Profile]:
     """Each choice twice, in turn, and the better of the two: what else runs on the machine for a moment should not
     decide. The first quarter of a stretch is for settling in."""
     best: dict[Choice, Profile] = {}
     for choice in [*choices, *reversed(choices)]:
         paced.run_by(choice)
-        paced.pause(paced.timing.profile_s / 8)
-        found = paced.stretch(choice, paced.timing.profile_s * 3 / 8)
+        paced.over.wait(timing.profile_s / 8)
+        found = paced.stretch(choice, timing.profile_s * 3 / 8)
         if found is not None and (choice not in best or found.profile.step_s < best[choice].step_s):
             best[choice] = found.profile
     return [best[choice] for choice in choices if choice in best]
 
 
-def _watch(paced: _Paced, controller: Controller, *, yields_at_once: bool) -> Iterator[tuple[float, Choice]]:
-    """Run by the controller until the command ends; yields (moment, choice) at every look."""
+def _watch(
+    paced: Paced, controller: Controller, terms: Terms, capacity: Mapping[int, float]
+) -> Iterator[tuple[float, Choice]]:
+    """Run by the controller until it is over; yields (moment, choice) at every look."""
     alone: dict[Choice, Profile] = {}
     waited_s: dict[int, float] = {}
-    capacity = core_capacity()
-    while not paced.ended():
+    while not paced.over.is_set():
         profile = controller.current
-        choice = place(profile.choice, waited_s, capacity, yields_at_once=yields_at_once)
-        found = paced.stretch(choice, paced.timing.window_s)
+        choice = place(profile.choice, waited_s, capacity, yields_at_once=terms.niceness is None)
+        found = paced.stretch(choice, terms.timing.window_s)
         yield time.monotonic(), choice
         if found is None:
             continue
@@ -233,9 +162,9 @@ def _watch(paced: _Paced, controller: Controller, *, yields_at_once: bool) -> It
 
 def _quicker(known: Profile, now: Profile) -> Profile:
     """`known`, corrected where `now` did better: profiled beside other work, a choice looked slower than it is."""
-    faster = now.steps > 0 and now.step_s < known.step_s
+    faster = now.steps > 0 and now.busy_s < known.busy_s
     return known._replace(
-        step_s=now.step_s if faster else known.step_s,
+        busy_s=now.busy_s if faster else known.busy_s,
         steps=now.steps if faster else known.steps,
         delay=min(now.delay, known.delay),
     )
@@ -246,5 +175,5 @@ def _between(choice: Choice, before: _Reading, after: _Reading) -> Profile:
     steps = after.steps - before.steps
     units = steps or run_s
     spent = run_s if after.energy_j is None or before.energy_j is None else after.energy_j - before.energy_j
-    delay = waits.delay(before.threads, after.threads)
-    return Profile(choice, (after.time_s - before.time_s) / units, spent / units, delay, steps)
+    step_s, busy_s = (after.time_s - before.time_s) / units, waits.busy_s(before.threads, after.threads) / units
+    return Profile(choice, step_s, spent / units, waits.delay(before.threads, after.threads), busy_s, steps)

@@ -15,6 +15,11 @@ def run_s(before: Threads, after: Threads) -> float:
     return sum(spent.run_s for spent in _spent(before, after).values())
 
 
+def busy_s(before: Threads, after: Threads) -> float:
+    """Seconds for which the busiest thread ran or waited for a core."""
+    return max((one.run_s + one.wait_s for one in _spent(before, after).values()), default=0.0)
+
+
 def delay(before: Threads, after: Threads) -> float:
     """Of the thread that waited most: time spent runnable over time spent running, 1 when nobody else wanted its core.
     Threads that hardly ran say nothing, and are left out."""
