@@ -190,7 +190,7 @@ def measure(table: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
         return list(federated_selection.measure(chosen.seeds))
     if table == "control plane":
         return federated_checkin.measure(5.0)
-    return list(defects()) if table == "defects" else federated_pace.measure(6, 4.0)
+    return list(defects()) if table == "defects" else federated_pace.measure(6, 4.0, 1)
 
 
 TABLES = ("engines", "million", "selection", "control plane", "defects", "pace")

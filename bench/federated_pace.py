@@ -1,12 +1,13 @@
 """What training in the background does to a foreground task, and the foreground to the training.
 
-    python bench/federated_pace.py [CYCLES] [SECONDS]
+    python bench/federated_pace.py [CYCLES] [SECONDS] [RUNS]
 
 Foreground: every 10 ms one or two milliseconds of arithmetic on one core; its latency counts from when it was due.
 Training: a small network in torch on every core, started plainly (greedy), and the same under `suffice pace`. Both are
 started once and stopped (SIGSTOP) while they are not looked at. Each cycle looks at the foreground on the idle machine,
 then at each way of training, first without and then with the foreground; the first second of a foreground, in which
-the controller may notice it, is a figure of its own. Percentiles are over all cycles, rates are medians of theirs.
+the controller may notice it, is a figure of its own. Percentiles are over all cycles, rates and ratios of them medians.
+A row a run, and each run starts both anew.
 `others_cores` says how many cores were busy with none of these: figures are worth something when that is near 0.
 """
 
@@ -27,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from report import save
 
-from suffice.federated.pace.process import threads_of, threads_used
+from suffice.federated.pace.process import machine_busy_s, threads_of, threads_used
 from suffice.federated.pace.steps import VARIABLE, create_counter, read_counter
 
 TRAIN = """
@@ -130,8 +131,12 @@ def trainings() -> Iterator[dict[str, Training]]:
                 one.tell(signal.SIGKILL)
 
 
-def measure(cycles: int, seconds: float) -> list[dict[str, float]]:
-    """The one row."""
+def measure(cycles: int, seconds: float, runs: int) -> list[dict[str, float]]:
+    """A row a run."""
+    return [_run(cycles, seconds) for _ in range(runs)]
+
+
+def _run(cycles: int, seconds: float) -> dict[str, float]:
     latencies: dict[str, list[float]] = defaultdict(list)
     rates: dict[str, list[float]] = defaultdict(list)
     with trainings() as ways:
@@ -140,22 +145,16 @@ def measure(cycles: int, seconds: float) -> list[dict[str, float]]:
             for way, training in ways.items():
                 training.tell(signal.SIGCONT)
                 time.sleep(_SETTLE_S / 2)
-                began_s, busy_s, own_s = time.perf_counter(), _busy_s(), _used_s(training)
+                began_s, busy_s, own_s = time.perf_counter(), machine_busy_s(), _used_s(training)
                 rates[f"{way}_free"].append(training.steps_per_s(seconds / 2))
                 rate, first, then = training.beside(seconds)
-                others_s = _busy_s() - busy_s - (_used_s(training) - own_s)
+                others_s = machine_busy_s() - busy_s - (_used_s(training) - own_s)
                 rates["others_cores"].append(others_s / (time.perf_counter() - began_s))
                 training.tell(signal.SIGSTOP)
                 rates[way].append(rate)
                 latencies[way] += then
                 latencies[f"{way}_first"] += first
-    return [_row(cycles, latencies, rates)]
-
-
-def _busy_s() -> float:
-    """Processor seconds of the whole machine so far."""
-    ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
-    return (sum(ticks[:3]) + sum(ticks[5:8])) / os.sysconf("SC_CLK_TCK")
+    return _row(cycles, latencies, rates)
 
 
 def _used_s(training: Training) -> float:
@@ -170,6 +169,7 @@ def _row(cycles: int, latencies: dict[str, list[float]], rates: dict[str, list[f
     p50 = {f"{way}_p50_ms": float(np.percentile(values, 50)) for way, values in latencies.items() if "first" not in way}
     seen = {way: statistics.median(values) for way, values in rates.items()}
     free = max(seen["greedy_free"], seen["paced_free"])
+    idle = [paced / greedy for paced, greedy in zip(rates["paced_free"], rates["greedy_free"], strict=True)]
     return {
         "cycles": cycles,
         "others_cores": seen.pop("others_cores"),
@@ -178,11 +178,11 @@ def _row(cycles: int, latencies: dict[str, list[float]], rates: dict[str, list[f
         **{f"{way}_steps_per_s": rate for way, rate in seen.items()},
         **{f"{way}_p99_over_idle": p99[f"{way}_p99_ms"] / p99["alone_p99_ms"] for way in ("greedy", "paced")},
         **{f"{way}_throughput_kept": seen[way] / free for way in ("greedy", "paced")},
-        "paced_over_greedy_when_idle": seen["paced_free"] / seen["greedy_free"],
+        "paced_over_greedy_when_idle": statistics.median(idle),
     }
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    chosen = (int(sys.argv[1]) if len(sys.argv) > 1 else 6, float(sys.argv[2]) if len(sys.argv) > 2 else 4.0)
-    save("federated_pace", measure(*chosen))
+    cycles, seconds, runs = [float(text) for text in sys.argv[1:]] + [6.0, 4.0, 1.0][len(sys.argv) - 1 :]
+    save("federated_pace", measure(int(cycles), seconds, int(runs)))

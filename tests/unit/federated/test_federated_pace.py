@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,7 @@ from suffice.federated.pace import (
     prune,
     slices,
     strained,
+    supervise,
     waiting,
     waits,
 )
@@ -37,7 +41,7 @@ NICE = min(19, os.getpriority(os.PRIO_PROCESS, 0) + 1)
 
 
 def profile(cores: int, step_s: float, cost: float) -> Profile:
-    return Profile(Choice(tuple(range(cores)), cores), step_s, cost, 1.0, step_s)
+    return Profile(Choice(tuple(range(cores)), cores), step_s, cost, 1.0, step_s, 0.0)
 
 
 def test_choices_are_the_fastest_cores_and_each_kind():
@@ -112,11 +116,16 @@ def test_a_hot_processor_or_a_battery_that_runs_down_asks_for_less(tmp_path, mil
 
 
 def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
-    known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, busy_s=0.01, steps=100)
+    known = Profile(Choice((0,), 1), 0.01, 1.0, 1.0, busy_s=0.01, others=0.3, steps=100)
     assert not disturbed(known._replace(busy_s=0.012, delay=1.04), known)
     assert disturbed(known._replace(delay=1.06), known)
-    assert disturbed(known._replace(busy_s=0.014), known)
-    assert not disturbed(known._replace(busy_s=9.0, steps=0), known), "a stretch without a step says nothing of steps"
+    slow = known._replace(busy_s=0.014)
+    assert not disturbed(slow, known), "the machine itself is slower: others are at work no more than before"
+    assert disturbed(slow._replace(others=0.5), known)
+    assert disturbed(slow._replace(others=nan), known._replace(others=nan)), "nobody knows of others"
+    assert not disturbed(known._replace(busy_s=9.0, others=1.0, steps=0), known), (
+        "no step, so nothing is known of steps"
+    )
     crowded = known._replace(delay=2.0)
     assert not disturbed(crowded, crowded), "threads that wait for each other are nobody else"
 
@@ -137,6 +146,33 @@ def test_idle_work_goes_where_it_gives_way_and_merely_nice_work_where_it_is_alon
     assert place(one, {0: 0.1}, capacity, yields_at_once=True).cores == (0,)
     assert place(one, {0: 0.1}, capacity, yields_at_once=False).cores == (1,), "never to a slower kind"
     assert place(Choice((0, 1), 2), {1: 0.1}, capacity, yields_at_once=True).cores == (0, 1)
+
+
+class Scripted:
+    """Work of which two cores do more than one, except at first; over after `looks`."""
+
+    def __init__(self, counter, looks):
+        self.counter, self.over, self._left, self._at_s = counter, threading.Event(), looks, 0.0
+
+    def run_by(self, choice):
+        pass
+
+    def stretch(self, choice, seconds):
+        time.sleep(seconds / 10)
+        self._left, self._at_s = self._left - 1, self._at_s + seconds
+        if self._left <= 0:
+            self.over.set()
+        step_s = 1.2 if len(choice.cores) == 2 and self._at_s < 0.02 else 1.0 / len(choice.cores)
+        return supervise._Stretch(Profile(choice, step_s, 1.0, 1.0, step_s, 0.0, 9), self._at_s, {})
+
+
+def test_a_first_look_that_misled_is_corrected_by_another(tmp_path):
+    create_counter(tmp_path / "n")
+    terms = Terms((Choice((0,), 1), Choice((0, 1), 2)), Timing(0.0, 0.01, 0.01, again_s=0.001))
+    with ThreadPoolExecutor(1) as beside:
+        # In a thread of its own, for it gives way for good.
+        found = beside.submit(supervise.supervise, Scripted(tmp_path / "n", 60), terms).result()
+    assert [len(choice.cores) for _, choice in found.moves] == [1, 2]
 
 
 SCRIPT = """

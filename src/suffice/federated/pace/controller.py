@@ -37,6 +37,11 @@ class Controller:
         """The profile to run by."""
         return self._chain[self._place]
 
+    @property
+    def calm(self) -> bool:
+        """Whether it runs by the best profile, and nobody was seen."""
+        return not self._place and not self._strikes
+
     def observe(self, disturbed: bool, now_s: float) -> Profile:
         """Take in whether the last stretch was :func:`~suffice.federated.pace.profile.disturbed`; returns what to run
         by next."""

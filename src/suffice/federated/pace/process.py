@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,16 @@ def give_way(thread: int, niceness: int | None, *, slice_ns: int = _LONGEST_SLIC
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
         elif not take_long_slices(thread, slice_ns):
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+
+def machine_busy_s() -> float:
+    """Processor seconds of everybody on this machine so far; infinite where the kernel does not say."""
+    try:
+        fields = Path("/proc/stat").read_text().split(maxsplit=9)[1:8]
+    except OSError:
+        return math.inf
+    user, nice, system, _idle, _disk, interrupts, soft_interrupts = map(int, fields)
+    return (user + nice + system + interrupts + soft_interrupts) / os.sysconf("SC_CLK_TCK")
 
 
 def energy_j() -> float | None:

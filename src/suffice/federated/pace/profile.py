@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from suffice.federated.pace.choice import Choice
@@ -18,6 +18,7 @@ class Profile(NamedTuple):
             the cores.
         busy_s: seconds for which the busiest thread ran, or waited for a core, for one unit of work; what it slept
             (for data, or for its turn in a federation) is nobody's interference.
+        others: cores that others kept busy; not a number where the kernel does not say.
         steps: steps it was measured over; 0 when they are not known.
     """
 
@@ -26,10 +27,11 @@ class Profile(NamedTuple):
     cost: float
     delay: float
     busy_s: float
+    others: float
     steps: int = 0
 
 
-def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profile]:
+def prune(profiles: Collection[Profile], *, tolerance: float = 0.05) -> list[Profile]:
     """The chain to walk, fastest first.
 
     A profile is dropped when another is no slower, no costlier and takes no more cores, and is clearly (`tolerance`)
@@ -39,11 +41,15 @@ def prune(profiles: Sequence[Profile], *, tolerance: float = 0.05) -> list[Profi
     return sorted(kept, key=lambda p: (p.step_s, len(p.choice.cores)))
 
 
-def disturbed(now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3) -> bool:
+def disturbed(
+    now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3, others_min: float = 0.1
+) -> bool:
     """Whether somebody else is at work: a thread waited for its core (a twentieth of its time more than when it was
-    alone), or the steps take longer."""
+    alone), or the steps take longer, on cores it shares caches and memory with. A machine that slows down by itself,
+    as a virtual one does, is nobody: then others must be seen to work as well, if that can be seen."""
     slower = now.steps > 0 and known.steps > 0 and now.busy_s > slower_max * known.busy_s
-    return slower or now.delay > waiting_max * known.delay
+    nobody = now.others - known.others < others_min
+    return (slower and not nobody) or now.delay > waiting_max * known.delay
 
 
 def _beats(a: Profile, b: Profile, tolerance: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,11 +14,13 @@ from suffice.federated.pace import waits
 from suffice.federated.pace.choice import Choice, all_choices, core_capacity
 from suffice.federated.pace.controller import Controller
 from suffice.federated.pace.place import place
-from suffice.federated.pace.process import energy_j, give_way, move_to, threads_used
+from suffice.federated.pace.process import energy_j, give_way, machine_busy_s, move_to, threads_used
 from suffice.federated.pace.profile import Profile, disturbed, prune
 from suffice.federated.pace.steps import ask_threads, read_counter
 
 _STRETCHES = 20
+_CLOSE = 1.5
+_AGAIN_MAX_S = 600.0
 _SLICE_NS = 20_000_000
 """Of the thread that watches: shorter than those of what it watches, which then lets it in, and longer than others'."""
 
@@ -25,12 +28,14 @@ _SLICE_NS = 20_000_000
 @dataclass(frozen=True)
 class Timing:
     """Seconds: `start_s` to wait for the first step at most, `profile_s` to measure a choice, `window_s` between two
-    looks, `retry_s` until a way that was left is tried again."""
+    looks, `retry_s` until a way that was left is tried again, `again_s` until ways to run that were nearly as good are
+    measured anew (four times as long each time, ten minutes at most)."""
 
     start_s: float = 15.0
     profile_s: float = 1.0
     window_s: float = 0.25
     retry_s: float = 5.0
+    again_s: float = 20.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,7 @@ class _Reading(NamedTuple):
     steps: int
     threads: waits.Threads
     energy_j: float | None
+    machine_s: float
 
 
 class _Stretch(NamedTuple):
@@ -101,7 +107,7 @@ class Paced:
     def read(self) -> _Reading:
         threads = threads_used(self.pid)
         threads.pop(threading.get_native_id(), None)
-        return _Reading(time.monotonic(), read_counter(self.counter), threads, energy_j())
+        return _Reading(time.monotonic(), read_counter(self.counter), threads, energy_j(), machine_busy_s())
 
 
 def supervise(paced: Paced, terms: Terms) -> Watched:
@@ -111,14 +117,24 @@ def supervise(paced: Paced, terms: Terms) -> Watched:
     # Before anything moves this thread, which may be one of the process that is paced.
     capacity = core_capacity()
     _await_steps(paced, terms.timing)
-    profiles = _profile(paced, list(terms.choices or all_choices(capacity)), terms.timing)
-    found = Watched(profiles, prune(profiles), [])
-    if found.chain:
-        controller = Controller(found.chain, too_hot=terms.too_hot, retry_s=terms.timing.retry_s)
-        for move in _watch(paced, controller, terms, capacity):
-            if not found.moves or found.moves[-1][1] != move[1]:
-                found.moves.append(move)
-    return found
+    profiles = _profile(paced, terms.choices or all_choices(capacity), terms.timing)
+    moves: list[tuple[float, Choice]] = []
+    again_s = terms.timing.again_s
+    while profiles and not paced.over.is_set():
+        controller = Controller(prune(profiles.values()), too_hot=terms.too_hot, retry_s=terms.timing.retry_s)
+        rivals = _close(profiles)
+        for move in _watch(paced, controller, terms, capacity, again_s if len(rivals) > 1 else math.inf):
+            if not moves or moves[-1][1] != move[1]:
+                moves.append(move)
+        again_s = min(4 * again_s, _AGAIN_MAX_S)
+        profiles |= _profile(paced, rivals, terms.timing)
+    return Watched(list(profiles.values()), prune(profiles.values()), moves)
+
+
+def _close(profiles: Mapping[Choice, Profile]) -> list[Choice]:
+    """Those that another look may find to be the fastest: the first saw what the machine did at that moment."""
+    fastest_s = min(profile.step_s for profile in profiles.values())
+    return [choice for choice, profile in profiles.items() if profile.step_s < _CLOSE * fastest_s]
 
 
 def _await_steps(paced: Paced, timing: Timing) -> None:
@@ -128,7 +144,7 @@ def _await_steps(paced: Paced, timing: Timing) -> None:
         paced.over.wait(0.05)
 
 
-def _profile(paced: Paced, choices: list[Choice], timing: Timing) -> list[Profile]:
+def _profile(paced: Paced, choices: Sequence[Choice], timing: Timing) -> dict[Choice, Profile]:
     """Each choice twice, in turn, and the better of the two: what else runs on the machine for a moment should not
     decide. The first quarter of a stretch is for settling in."""
     best: dict[Choice, Profile] = {}
@@ -138,16 +154,18 @@ def _profile(paced: Paced, choices: list[Choice], timing: Timing) -> list[Profil
         found = paced.stretch(choice, timing.profile_s * 3 / 8)
         if found is not None and (choice not in best or found.profile.step_s < best[choice].step_s):
             best[choice] = found.profile
-    return [best[choice] for choice in choices if choice in best]
+    return {choice: best[choice] for choice in choices if choice in best}
 
 
 def _watch(
-    paced: Paced, controller: Controller, terms: Terms, capacity: Mapping[int, float]
+    paced: Paced, controller: Controller, terms: Terms, capacity: Mapping[int, float], seconds: float
 ) -> Iterator[tuple[float, Choice]]:
-    """Run by the controller until it is over; yields (moment, choice) at every look."""
+    """Run by the controller until it is over, or for `seconds` and on until nobody is in the way; yields (moment,
+    choice) at every look."""
+    end_s = time.monotonic() + seconds
     alone: dict[Choice, Profile] = {}
     waited_s: dict[int, float] = {}
-    while not paced.over.is_set():
+    while not paced.over.is_set() and not (controller.calm and time.monotonic() > end_s):
         profile = controller.current
         choice = place(profile.choice, waited_s, capacity, yields_at_once=terms.niceness is None)
         found = paced.stretch(choice, terms.timing.window_s)
@@ -167,6 +185,7 @@ def _quicker(known: Profile, now: Profile) -> Profile:
         busy_s=now.busy_s if faster else known.busy_s,
         steps=now.steps if faster else known.steps,
         delay=min(now.delay, known.delay),
+        others=min(now.others, known.others),
     )
 
 
@@ -175,5 +194,7 @@ def _between(choice: Choice, before: _Reading, after: _Reading) -> Profile:
     steps = after.steps - before.steps
     units = steps or run_s
     spent = run_s if after.energy_j is None or before.energy_j is None else after.energy_j - before.energy_j
-    step_s, busy_s = (after.time_s - before.time_s) / units, waits.busy_s(before.threads, after.threads) / units
-    return Profile(choice, step_s, spent / units, waits.delay(before.threads, after.threads), busy_s, steps)
+    seconds, busy_s = after.time_s - before.time_s, waits.busy_s(before.threads, after.threads)
+    others = (after.machine_s - before.machine_s - run_s) / seconds
+    delay = waits.delay(before.threads, after.threads)
+    return Profile(choice, seconds / units, spent / units, delay, busy_s / units, others, steps)
