@@ -136,6 +136,7 @@ def test_waiting_is_the_worst_threads_and_belongs_to_its_core():
     assert waits.delay(before, after) == pytest.approx(1.25), "the third hardly ran"
     assert waits.waited_s(before, after) == pytest.approx({0: 0.0, 1: 0.7})
     assert waits.run_s(before, after) == pytest.approx(1.81)
+    assert waits.active(before, after) == [1, 2]
     assert waits.delay({}, {}) == 1.0
 
 
@@ -154,16 +155,13 @@ class Scripted:
     def __init__(self, counter, looks):
         self.counter, self.over, self._left, self._at_s = counter, threading.Event(), looks, 0.0
 
-    def run_by(self, choice):
-        pass
-
-    def stretch(self, choice, seconds):
+    def stretch(self, choice, seconds, last=None):
         time.sleep(seconds / 10)
         self._left, self._at_s = self._left - 1, self._at_s + seconds
         if self._left <= 0:
             self.over.set()
         step_s = 1.2 if len(choice.cores) == 2 and self._at_s < 0.02 else 1.0 / len(choice.cores)
-        return supervise._Stretch(Profile(choice, step_s, 1.0, 1.0, step_s, 0.0, 9), self._at_s, {})
+        return supervise._Stretch(Profile(choice, step_s, 1.0, 1.0, step_s, 0.0, 9), self._at_s, {}, [])
 
 
 def test_a_first_look_that_misled_is_corrected_by_another(tmp_path):

@@ -38,6 +38,11 @@ class Controller:
         return self._chain[self._place]
 
     @property
+    def below(self) -> Profile | None:
+        """What to step down to; None where this is the least."""
+        return self._chain[self._place + 1] if self._place + 1 < len(self._chain) else None
+
+    @property
     def calm(self) -> bool:
         """Whether it runs by the best profile, and nobody was seen."""
         return not self._place and not self._strikes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,17 +44,21 @@ def threads_used(pid: int) -> dict[int, ThreadUse]:
     return found
 
 
-def move_to(pid: int, cores: tuple[int, ...]) -> None:
-    """Keep every thread of the tree under `pid` to `cores`."""
+def move_to(pid: int, cores: tuple[int, ...], team: Sequence[int] = ()) -> None:
+    """Keep every thread of the tree under `pid` to `cores`, and those of `team`, which are as many, to one core each:
+    left to itself the kernel now and then wakes two of them on one."""
+    own = dict(zip(team, cores, strict=False))
     for task in threads_of(pid):
+        thread = int(task.name)
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.sched_setaffinity(int(task.name), cores)
+            os.sched_setaffinity(thread, {own[thread]} if thread in own else cores)
 
 
-def give_way(thread: int, niceness: int | None, *, slice_ns: int = _LONGEST_SLICE_NS) -> None:
+def give_way(thread: int, niceness: int | None, *, slice_ns: int = _LONGEST_SLICE_NS) -> bool:
     """Run `thread` (a process is its first thread), and what it starts from now on, with `niceness` (0 to 19), or when
     that is None so that whoever else wants the core has it at once; those with slices shorter than `slice_ns` do.
-    Without privileges there is no way back.
+    Without privileges there is no way back. Returns whether anybody at all has the core at once, which for work of the
+    idle class holds within its session only.
 
     Where the kernel groups processes by session it weighs sessions first, and the nicest process in an equal session
     takes as much as another session's busy ones. So a session whose leader gives way does so whole.
@@ -65,8 +69,11 @@ def give_way(thread: int, niceness: int | None, *, slice_ns: int = _LONGEST_SLIC
                 Path(f"/proc/{thread}/autogroup").write_text(str(19 if niceness is None else niceness))
         if niceness is not None:
             os.setpriority(os.PRIO_PROCESS, thread, niceness)
-        elif not take_long_slices(thread, slice_ns):
+        elif take_long_slices(thread, slice_ns):
+            return True
+        else:
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    return False
 
 
 def machine_busy_s() -> float:

@@ -52,6 +52,12 @@ def disturbed(
     return (slower and not nobody) or now.delay > waiting_max * known.delay
 
 
+def keeps_up(now: Profile, below: Profile | None) -> bool:
+    """Whether work that is interfered with does no worse than it would, left alone, by the profile `below` its own."""
+    known = below is not None and (now.steps > 0) == (below.steps > 0)
+    return below is None or (known and now.step_s <= below.step_s)
+
+
 def _beats(a: Profile, b: Profile, tolerance: float) -> bool:
     ours, theirs = (a.step_s, a.cost, len(a.choice.cores)), (b.step_s, b.cost, len(b.choice.cores))
     no_worse = all(x <= y * (1 + tolerance) for x, y in zip(ours, theirs, strict=True))

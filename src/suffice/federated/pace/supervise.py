@@ -15,7 +15,7 @@ from suffice.federated.pace.choice import Choice, all_choices, core_capacity
 from suffice.federated.pace.controller import Controller
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import energy_j, give_way, machine_busy_s, move_to, threads_used
-from suffice.federated.pace.profile import Profile, disturbed, prune
+from suffice.federated.pace.profile import Profile, disturbed, keeps_up, prune
 from suffice.federated.pace.steps import ask_threads, read_counter
 
 _STRETCHES = 20
@@ -76,6 +76,8 @@ class _Stretch(NamedTuple):
     profile: Profile
     end_s: float
     waited_s: dict[int, float]
+    team: list[int]
+    """Its threads, where they are as many as its cores."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,11 @@ class Paced:
     counter: Path
     over: threading.Event
 
-    def run_by(self, choice: Choice) -> None:
+    def stretch(self, choice: Choice, seconds: float, last: _Stretch | None = None) -> _Stretch | None:
+        """How the next `seconds` under `choice` went; None when it is over, or nothing was done. `last` is the stretch
+        before."""
         ask_threads(self.counter, choice.threads)
-        move_to(self.pid, choice.cores)
-
-    def stretch(self, choice: Choice, seconds: float) -> _Stretch | None:
-        """How the next `seconds` under `choice` went; None when it is over, or nothing was done."""
-        self.run_by(choice)
+        move_to(self.pid, choice.cores, last.team if last is not None and last.profile.choice == choice else ())
         before = after = self.read()
         for _ in range(_STRETCHES):
             # On a machine that others use up an idle process may not run at all for a while.
@@ -102,7 +102,10 @@ class Paced:
                 break
         if self.over.is_set() or waits.run_s(before.threads, after.threads) <= 0:
             return None
-        return _Stretch(_between(choice, before, after), after.time_s, waits.waited_s(before.threads, after.threads))
+        active = waits.active(before.threads, after.threads)
+        team = active if len(active) == len(choice.cores) else []
+        waited_s = waits.waited_s(before.threads, after.threads)
+        return _Stretch(_between(choice, before, after), after.time_s, waited_s, team)
 
     def read(self) -> _Reading:
         threads = threads_used(self.pid)
@@ -113,7 +116,7 @@ class Paced:
 def supervise(paced: Paced, terms: Terms) -> Watched:
     """Profile, then watch until it is over. The calling thread gives way too: woken four times a second, a thread like
     any other would be what keeps a foreground waiting."""
-    give_way(threading.get_native_id(), terms.niceness, slice_ns=_SLICE_NS)
+    at_once = give_way(threading.get_native_id(), terms.niceness, slice_ns=_SLICE_NS)
     # Before anything moves this thread, which may be one of the process that is paced.
     capacity = core_capacity()
     _await_steps(paced, terms.timing)
@@ -123,7 +126,8 @@ def supervise(paced: Paced, terms: Terms) -> Watched:
     while profiles and not paced.over.is_set():
         controller = Controller(prune(profiles.values()), too_hot=terms.too_hot, retry_s=terms.timing.retry_s)
         rivals = _close(profiles)
-        for move in _watch(paced, controller, terms, capacity, again_s if len(rivals) > 1 else math.inf):
+        seconds = again_s if len(rivals) > 1 else math.inf
+        for move in _watch(paced, controller, terms, capacity, seconds, at_once=at_once):
             if not moves or moves[-1][1] != move[1]:
                 moves.append(move)
         again_s = min(4 * again_s, _AGAIN_MAX_S)
@@ -149,32 +153,42 @@ def _profile(paced: Paced, choices: Sequence[Choice], timing: Timing) -> dict[Ch
     decide. The first quarter of a stretch is for settling in."""
     best: dict[Choice, Profile] = {}
     for choice in [*choices, *reversed(choices)]:
-        paced.run_by(choice)
-        paced.over.wait(timing.profile_s / 8)
-        found = paced.stretch(choice, timing.profile_s * 3 / 8)
+        settled = paced.stretch(choice, timing.profile_s / 8)
+        found = paced.stretch(choice, timing.profile_s * 3 / 8, settled)
         if found is not None and (choice not in best or found.profile.step_s < best[choice].step_s):
             best[choice] = found.profile
     return {choice: best[choice] for choice in choices if choice in best}
 
 
 def _watch(
-    paced: Paced, controller: Controller, terms: Terms, capacity: Mapping[int, float], seconds: float
+    paced: Paced,
+    controller: Controller,
+    terms: Terms,
+    capacity: Mapping[int, float],
+    seconds: float,
+    *,
+    at_once: bool,
 ) -> Iterator[tuple[float, Choice]]:
     """Run by the controller until it is over, or for `seconds` and on until nobody is in the way; yields (moment,
-    choice) at every look."""
-    end_s = time.monotonic() + seconds
+    choice) at every look.
+
+    Work that anybody may interrupt `at_once` harms nobody by being on many cores, so it stays while that pays."""
+    found: _Stretch | None = None
+    watched_s = 0.0
     alone: dict[Choice, Profile] = {}
     waited_s: dict[int, float] = {}
-    while not paced.over.is_set() and not (controller.calm and time.monotonic() > end_s):
+    while not paced.over.is_set() and not (controller.calm and watched_s > seconds):
+        watched_s += terms.timing.window_s
         profile = controller.current
         choice = place(profile.choice, waited_s, capacity, yields_at_once=terms.niceness is None)
-        found = paced.stretch(choice, terms.timing.window_s)
+        found = paced.stretch(choice, terms.timing.window_s, found)
         yield time.monotonic(), choice
         if found is None:
             continue
         waited_s = {core: waited_s.get(core, 0.0) / 2 + found.waited_s.get(core, 0.0) for core in capacity}
         known = alone.get(profile.choice, profile)
-        controller.observe(disturbed(found.profile, known), found.end_s)
+        in_the_way = disturbed(found.profile, known) and not (at_once and keeps_up(found.profile, controller.below))
+        controller.observe(in_the_way, found.end_s)
         alone[profile.choice] = _quicker(known, found.profile)
 
 

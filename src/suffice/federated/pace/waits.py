@@ -23,9 +23,15 @@ def busy_s(before: Threads, after: Threads) -> float:
 def delay(before: Threads, after: Threads) -> float:
     """Of the thread that waited most: time spent runnable over time spent running, 1 when nobody else wanted its core.
     Threads that hardly ran say nothing, and are left out."""
-    spent = _spent(before, after).values()
-    active_s = _ACTIVE_SHARE * max((one.run_s for one in spent), default=0.0)
-    return 1.0 + max((one.wait_s / one.run_s for one in spent if one.run_s > active_s), default=0.0)
+    spent = _spent(before, after)
+    return 1.0 + max((spent[one].wait_s / spent[one].run_s for one in active(before, after)), default=0.0)
+
+
+def active(before: Threads, after: Threads) -> list[int]:
+    """Threads that ran, not hardly, between two looks; the same order at every look."""
+    spent = _spent(before, after)
+    active_s = _ACTIVE_SHARE * max((one.run_s for one in spent.values()), default=0.0)
+    return sorted(thread for thread, one in spent.items() if one.run_s > active_s)
 
 
 def waited_s(before: Threads, after: Threads) -> dict[int, float]:
