@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from report import save
+from report import keep, save
 
 from suffice.federated.pace.process import machine_busy_s, threads_of, threads_used
 from suffice.federated.pace.steps import VARIABLE, create_counter, read_counter
@@ -132,8 +132,12 @@ def trainings() -> Iterator[dict[str, Training]]:
 
 
 def measure(cycles: int, seconds: float, runs: int) -> list[dict[str, float]]:
-    """A row a run."""
-    return [_run(cycles, seconds) for _ in range(runs)]
+    """A row a run, each kept as soon as it is there."""
+    rows: list[dict[str, float]] = []
+    for _ in range(runs):
+        rows.append(_run(cycles, seconds))
+        keep("federated_pace", rows)
+    return rows
 
 
 def _run(cycles: int, seconds: float) -> dict[str, float]:

@@ -46,10 +46,11 @@ def root(store):
     return process("suffice.federated.checkin.root", store, "t", 2)
 
 
-def new_task(path, **change) -> Store:
+def new_task(path, name: str = "t", **change) -> Store:
     store = open_store(path)
     options = {"target": 9, "fan_in": 3, "round_s": 60.0} | change
-    store.create_task("t", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
+    settings = TaskSettings(size=SIZE, layout_digest="d", **options)
+    store.create_task(name, settings, np.zeros(SIZE), time.time())
     return store
 
 

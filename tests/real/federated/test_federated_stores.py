@@ -13,18 +13,18 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import object_server
 import postgres_server
+from deployed import SIZE, delta_of, mean_of, new_task
 
 from suffice.errors import SufficeError
 from suffice.federated.checkin.partials import folded
 from suffice.federated.checkin.root import advance, fold_here, fold_in_processes
-from suffice.federated.checkin.stores import Store, StoredUpdate, TaskSettings, open_store
+from suffice.federated.checkin.stores import Store, StoredUpdate, open_store
 from suffice.federated.checkin.token import Token
 from suffice.federated.checkin.wire import weights_from_bytes
-
-SIZE = 50
 
 
 @pytest.fixture(scope="module")
@@ -78,29 +78,13 @@ def bucket(environment: dict[str, str], name: str, monkeypatch: pytest.MonkeyPat
     return f"s3://{found}/federation"
 
 
-def new_task(where: str, **change: object) -> Store:
-    store = open_store(where)
-    options = {"target": 7, "fan_in": 3, "round_s": 60.0} | change
-    store.create_task("a task", TaskSettings(size=SIZE, layout_digest="d", **options), np.zeros(SIZE), time.time())
-    return store
-
-
-def delta_of(client: int) -> np.ndarray:
-    return np.random.default_rng(client).standard_normal(SIZE).astype(np.float32)
-
-
 def put(store: Store, client: int, version: int = 0) -> str:
     update = StoredUpdate(client + 1, 0.5, delta_of(client))
     return store.add_upload("a task", version, Token(str(client), "a task", version, 0).update_id, update)
 
 
-def mean_of(clients: list[int]) -> np.ndarray:
-    weights = np.array([client + 1.0 for client in clients])
-    return weights @ np.stack([delta_of(client).astype(float) for client in clients]) / weights.sum()
-
-
 def test_an_update_counts_once_and_a_closed_round_takes_no_more(where):
-    store, other = new_task(where), open_store(where)
+    store, other = new_task(where, "a task", target=7), open_store(where)
     assert [put(store, 1), put(other, 1), put(other, 2)] == ["accepted", "duplicate", "accepted"]
     assert store.status("a task").received == 2 and store.status("a task").reports is None
     other.close_round("a task", 0)
@@ -120,7 +104,7 @@ def test_an_update_counts_once_and_a_closed_round_takes_no_more(where):
 def test_rounds_publish_what_a_flat_sum_would(where, optimiser):
     from suffice.federated.aggregate.optimisers import make_optimiser
 
-    store = new_task(where, optimiser=optimiser)
+    store = new_task(where, "a task", target=7, optimiser=optimiser)
     expected, flat = make_optimiser(optimiser, 1.0), np.zeros(SIZE)
     for version in range(3):
         for client in range(7):
@@ -136,7 +120,7 @@ def test_rounds_publish_what_a_flat_sum_would(where, optimiser):
 
 
 def test_what_is_accepted_while_the_round_closes_is_counted_and_nothing_else(where):
-    store = new_task(where, target=1000)
+    store = new_task(where, "a task", target=1000)
     start, outcomes = threading.Barrier(6), {}
 
     def device(first: int) -> None:
@@ -161,7 +145,7 @@ def test_what_is_accepted_while_the_round_closes_is_counted_and_nothing_else(whe
 
 
 def test_the_first_note_stays_and_goes_with_the_round(where):
-    store, other = new_task(where), open_store(where)
+    store, other = new_task(where, "a task", target=7), open_store(where)
     assert store.put_note("a task", 0, "kind", "1", b"one") and not other.put_note("a task", 0, "kind", "1", b"two")
     assert other.note("a task", 0, "kind", "1") == b"one" and other.note("a task", 0, "kind", "2") is None
     assert other.note_names("a task", 0, "kind") == {"1"} and not other.note_names("a task", 0, "none")
@@ -177,7 +161,7 @@ def test_the_first_note_stays_and_goes_with_the_round(where):
 def test_folding_processes_find_the_store_by_its_name(where):
     if where.startswith("memory://"):
         pytest.skip("memory is not shared by processes")
-    store = new_task(where, target=4, fan_in=2)
+    store = new_task(where, "a task", target=4, fan_in=2)
     for client in range(4):
         put(store, client)
     command = [sys.executable, "-m", "suffice.federated.checkin.root", where, "a task", "1"]
@@ -210,7 +194,7 @@ def test_a_store_that_cannot_be_is_refused_in_a_line(tmp_path):
 def test_a_database_that_was_restarted_is_found_again(postgres, tmp_path):
     import psycopg
 
-    store = new_task(postgres_schema(postgres, tmp_path.name))
+    store = new_task(postgres_schema(postgres, tmp_path.name), "a task")
     with psycopg.connect(postgres, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     with pytest.raises(psycopg.OperationalError):
@@ -219,7 +203,7 @@ def test_a_database_that_was_restarted_is_found_again(postgres, tmp_path):
 
 
 def test_a_slow_root_leaves_a_round_that_another_has_finished(where):
-    store = new_task(where, target=4, fan_in=2)
+    store = new_task(where, "a task", target=4, fan_in=2)
     for client in range(4):
         put(store, client)
 
