@@ -507,7 +507,7 @@ class Connection:
         create = statement.tree
         assert isinstance(create, exp.Create)
         body = create.expression
-        bound = self._bind(body, Work())
+        bound = self._bind(body.copy(), Work())
         name, replaces = create.this.name.lower(), bool(create.args.get("replace"))
         if bound.is_plain:
             self._definitions.give_up_view(name, replace=replaces)
