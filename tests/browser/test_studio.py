@@ -59,6 +59,20 @@ def test_a_click_becomes_a_mask_that_is_painted(page: Page, studio: str, picture
     shoot(page, pictures, "studio_painted")
 
 
+def test_a_frame_of_a_video_is_masked(page: Page, studio: str) -> None:
+    page.goto(f"{studio}/#masks")
+    page.get_by_label("Picture", exact=True).select_option(label="pedestrians.mp4")
+    picture = page.get_by_alt_text("picture to mask")
+    expect(picture).to_have_js_property("naturalWidth", 768, timeout=30_000)
+    first = picture.get_attribute("src")
+    page.get_by_label("at second").fill("65")
+    page.get_by_label("at second").press("Tab")
+    expect(picture).not_to_have_attribute("src", first or "", timeout=30_000)
+    page.get_by_label("Word").fill("person")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("listitem").first).to_contain_text("person", timeout=60_000)
+
+
 def test_a_mistake_is_told_with_the_nearest_name(page: Page, studio: str) -> None:
     page.goto(studio)
     ask(page, "SELECT detetc('x')")

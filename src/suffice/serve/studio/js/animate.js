@@ -17,7 +17,7 @@ export function animate(main) {
       timeline.element,
       el("div", { class: "row" }, field("Frames", frames), field("Loop", loop), field("Seed", seed), field("Steps", steps),
         el("button", { class: "main" }, "Animate")),
-      el("p", { class: "quiet" }, "The packaged weights are small (64 pixels) and under-trained: they keep to colours and mostly to places, not yet to shapes and motions.")),
+      el("p", { class: "quiet" }, "The packaged weights are small: simple shapes and digits in plain colours at 64 pixels, at a place you name, moving left, right, up or down.")),
     results);
 
   function go() {
