@@ -201,7 +201,8 @@ def test_a_token_is_needed_once(browser: object, tmp_path: Path) -> None:
 def test_a_timeline_shows_what_it_covers_and_how_it_would_look(page: Page, studio: str, pictures: Path | None) -> None:
     page.goto(f"{studio}/#animate")
     strip = page.get_by_label("what each prompt covers").get_by_role("listitem")
-    expect(strip).to_have_text(["a red circle on the left", "a blue square on the right"])
+    first, second = (f"a {thing} moving right on a black background" for thing in ("red circle", "blue square"))
+    expect(strip).to_have_text([first, second])
     page.get_by_label("frame of prompt 2").fill("4")
     expect(strip.nth(1)).to_have_attribute("title", "frames 4 to 15")
     page.get_by_role("button", name="Add a prompt").click()
@@ -214,6 +215,21 @@ def test_a_timeline_shows_what_it_covers_and_how_it_would_look(page: Page, studi
     expect(page.get_by_alt_text("preview: a green star")).to_have_js_property("naturalWidth", 64, timeout=120_000)
     assert Axe().run(page).violations_count == 0
     shoot(page, pictures, "studio_timeline")
+
+
+def test_regions_that_rest_are_shown(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#regional")
+    page.get_by_role("button", name="Draw").click()
+    expect(page.get_by_text("of the work of a whole run")).to_be_visible(timeout=180_000)
+    shoot(page, pictures, "studio_regional")
+
+
+def test_a_federated_run_shows_its_accuracy(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#federated")
+    page.get_by_role("button", name="Train").click()
+    expect(page.get_by_role("img", name="virtual hours")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("region", name="Rounds")).to_be_visible(timeout=180_000)
+    shoot(page, pictures, "studio_federated")
 
 
 def test_two_tabs_of_one_person(browser: Browser, studio: str) -> None:

@@ -4,7 +4,7 @@ import { el, svg, number, table } from "./dom.js";
 import { painted } from "./result.js";
 
 const CONFIG = `data_set: digits
-num_clients: 100
+clients: 100
 num_participants: 10
 `;
 
