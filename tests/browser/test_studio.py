@@ -227,7 +227,7 @@ def test_regions_that_rest_are_shown(page: Page, studio: str, pictures: Path | N
 def test_a_federated_run_shows_its_accuracy(page: Page, studio: str, pictures: Path | None) -> None:
     page.goto(f"{studio}/#federated")
     page.get_by_role("button", name="Train").click()
-    expect(page.get_by_role("img", name="virtual hours")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("img", name="virtual seconds")).to_be_visible(timeout=180_000)
     expect(page.get_by_role("region", name="Rounds")).to_be_visible(timeout=180_000)
     shoot(page, pictures, "studio_federated")
 
