@@ -19,7 +19,7 @@ import numpy.typing as npt
 from suffice.answer.aggregate_guarantee import guarantee_of
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
 from suffice.answer.asked import CONFIDENCE, asked_of, with_units
-from suffice.answer.auto_proxy import UNITS, Tried, choose_proxy, draws_saved, is_auto
+from suffice.answer.auto_proxy import UNITS, Tried, check_written, choose_proxy, draws_saved, is_auto
 from suffice.answer.bounded_query import bounded_query
 from suffice.answer.check_units import agrees
 from suffice.answer.engine import BudgetReachedError, Engine
@@ -165,6 +165,7 @@ class AggregateRun:
         left = np.flatnonzero(~self.known)
         count = min(left.size, UNITS, self._affordable() // 4)
         proxy, chosen = str(self.target.proxy), None
+        check_written(self.engine, self.query, proxy, self.sample, self.work)
         if count >= UNITS // 2:
             units = np.sort(self.rng.choice(left, count, replace=False))
             values = first_total(self.query, self._ask(units), units)

@@ -22,12 +22,13 @@ from suffice.answer.likeness import NEIGHBOURS, asked_likeness
 from suffice.answer.proxy_scores import said_of_units
 from suffice.answer.unit_sample import UnitSample
 from suffice.answer.work import Work
-from suffice.errors import SufficeError
+from suffice.errors import SufficeError, UsageError
 from suffice.estimate.variance_left import left_by_likeness, left_by_line
 from suffice.sql.statement import parse_one
 from suffice.sql.target import Target
 from suffice.sql.units.cheap_scores import cheap_scores
 from suffice.sql.units.unit_query import UnitQuery
+from suffice.store.explained import one_line
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -75,9 +76,25 @@ def candidates(engine: Engine, query: UnitQuery, proxy: str | None) -> list[str]
         and not name.endswith("_id")
         and "[" not in kinds[name]
     ]
-    own = parse_one(f"SELECT {proxy}").expressions[0].expressions if proxy and "(" in proxy else []
     suggested = cheap_scores(query.plan.bound.tree, media.columns, numbers, engine.registry.names())
-    return list(dict.fromkeys([*(one.sql("duckdb") for one in own), *suggested]))
+    return list(dict.fromkeys([*_written(proxy), *suggested]))
+
+
+def _written(proxy: str | None) -> list[str]:
+    """The scores in ``auto(…)``."""
+    own = parse_one(f"SELECT {proxy}").expressions[0].expressions if proxy and "(" in proxy else []
+    return [one.sql("duckdb") for one in own]
+
+
+def check_written(engine: Engine, query: UnitQuery, proxy: str, sample: UnitSample, work: Work) -> None:
+    """Before anything is paid for: what is written in ``auto(…)`` must be a score; raises :class:`UsageError`."""
+    import duckdb
+
+    for one in _written(proxy):
+        try:
+            _said(engine, query, one, sample, work, np.zeros(0, dtype=np.int64))
+        except duckdb.Error as error:
+            raise UsageError(f"PROXY auto({one}): {one_line(error)}") from None
 
 
 def choose_proxy(
@@ -90,6 +107,8 @@ def choose_proxy(
         units, values: (k,) random units and what the models say of them, one number each.
         saved: part of the spread left -> units that need not be asked.
     """
+    import duckdb
+
     each = sum(
         engine.results.seconds_per_input(call.call) + call.model.signature.price
         for call in query.plan.bound.calls.values()
@@ -98,7 +117,7 @@ def choose_proxy(
     for one in candidates(engine, query, proxy):
         try:
             left, cost = _judged(engine, query, one, sample, work, units, values)
-        except SufficeError as error:
+        except (SufficeError, duckdb.Error) as error:
             tried.append(Tried(one, 1.0, 0.0, 0.0, str(error)))
             continue
         tried.append(Tried(one, left, cost * sample.size, each * saved(min(left, 1.0))))
@@ -124,24 +143,27 @@ def _judged(
     engine: Engine, query: UnitQuery, proxy: str, sample: UnitSample, work: Work, units: Indices, values: Floats
 ) -> tuple[float, float]:
     """(part of the spread left, cost of scoring one unit)."""
-    media, likeness = query.plan.bound.media[query.relation], asked_likeness(proxy)
-    expression, kind = (likeness.embedding, "FLOAT[]") if likeness else (proxy, "DOUBLE")
-
-    def say(some: Indices) -> dict[int, Any]:
-        rows = said_of_units(engine, media, query.key, query.alias, expression, kind, sample, work, some)
-        return {int(sample.numbers([row[0]])[0]): row[1] for row in rows if row[1] is not None}
-
-    said = say(units[:1])  # weights are loaded with the first
+    said = _said(engine, query, proxy, sample, work, units[:1])  # weights are loaded with the first
     before = _spent(work)
-    said |= say(units[1:])
+    said |= _said(engine, query, proxy, sample, work, units[1:])
     each = (_spent(work) - before) / (units.size - 1)
     has = np.array([unit in said for unit in units.tolist()])
     if has.sum() < UNITS // 2:
         return 1.0, 0.0
     given = [said[unit] for unit in units[has].tolist()]
-    if likeness:
+    if asked_likeness(proxy):
         return left_by_likeness(np.array(given, dtype=np.float32), values[has], NEIGHBOURS), each
     return left_by_line(np.array(given, dtype=np.float64), values[has]), each
+
+
+def _said(
+    engine: Engine, query: UnitQuery, proxy: str, sample: UnitSample, work: Work, units: Indices
+) -> dict[int, Any]:
+    """What a score, or the embedding of ``nearest(…)``, is of each unit that has one."""
+    media, likeness = query.plan.bound.media[query.relation], asked_likeness(proxy)
+    expression, kind = (likeness.embedding, "FLOAT[]") if likeness else (proxy, "DOUBLE")
+    rows = said_of_units(engine, media, query.key, query.alias, expression, kind, sample, work, units)
+    return {int(sample.numbers([row[0]])[0]): row[1] for row in rows if row[1] is not None}
 
 
 def _spent(work: Work) -> float:

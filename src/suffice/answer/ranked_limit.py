@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.asked import with_units
-from suffice.answer.auto_proxy import UNITS, choose_proxy, is_auto
+from suffice.answer.auto_proxy import UNITS, check_written, choose_proxy, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import asked_likeness, likeness
@@ -108,6 +108,7 @@ def _scores(
         return found.scores(found.representatives, walk.ask(found.representatives))
     media = query.plan.bound.media[query.relation]
     if is_auto(target.proxy, media.columns):
+        check_written(engine, query, str(target.proxy), sample, work)
         pilot = np.sort(np.random.default_rng(seed).choice(sample.size, min(UNITS, sample.size), replace=False))
         saved = partial(_saved, sample.size)
         chosen, _ = choose_proxy(engine, query, str(target.proxy), sample, work, pilot, walk.ask(pilot), saved)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.asked import CONFIDENCE, asked_of, with_units
-from suffice.answer.auto_proxy import Tried, choose_proxy, is_auto
+from suffice.answer.auto_proxy import Tried, check_written, choose_proxy, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
@@ -144,6 +144,7 @@ class _Selection:
 
     def _choose_proxy(self, unknown: Indices, budget: int) -> None:
         """Label a few units and let them say which cheap score is worth its price."""
+        check_written(self.engine, self.query, str(self.target.proxy), self.sample, self.work)
         pilot = np.sort(self.rng.choice(unknown, max(16, int(budget * PILOT_SHARE)), replace=False))
         self._ask(pilot)
         before, proxy = self.sample.calls_done, str(self.target.proxy)

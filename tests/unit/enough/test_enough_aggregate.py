@@ -284,6 +284,11 @@ WRONG = [
     ("SELECT max(o.score) FROM frames_seen f, loose(f.frame) o BUDGET 100 CALLS", "without BUDGET"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY no_such_thing(frame)", "no_such_thing"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY NULL", "leave it out"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY nearest(frame)", "lists of numbers"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY auto(mood(frame), nothing)", "nothing"),
+    ("SELECT count(*) FROM objects BUDGET -4 CALLS", "more than 0"),
+    ("SELECT count(*) FROM objects WITHIN 5", "WITHIN 5%"),
+    ("SELECT count(*) FROM objects WITHIN 5% CONFIDENCE 95", "CONFIDENCE 95%"),
 ]
 
 
