@@ -23,7 +23,7 @@ from suffice.answer.proxy_scores import said_of_units
 from suffice.answer.unit_sample import UnitSample
 from suffice.answer.work import Work
 from suffice.errors import SufficeError, UsageError
-from suffice.estimate.variance_left import left_by_likeness, left_by_line
+from suffice.estimate.variance_left import effective_count, left_by_likeness, left_by_line
 from suffice.sql.statement import parse_one
 from suffice.sql.target import Target
 from suffice.sql.units.cheap_scores import cheap_scores
@@ -38,6 +38,9 @@ UNITS = 32
 
 LEFT_MAX = 0.8
 """A score that leaves more of the spread than this is none."""
+
+CARRIERS_MIN = 3
+"""Units that must carry the spread of what the models said before any score is judged by it."""
 
 _AUTO = re.compile(r"\s*auto\s*(\(|$)", re.IGNORECASE)
 
@@ -121,6 +124,8 @@ def choose_proxy(
             tried.append(Tried(one, 1.0, 0.0, 0.0, str(error)))
             continue
         tried.append(Tried(one, left, cost * sample.size, each * saved(min(left, 1.0))))
+    if effective_count(values) < CARRIERS_MIN:  # what is rare was hardly met: go by the word of the user
+        return next(iter(_written(proxy)), None), tried
     good = [one for one in tried if not one.error and one.left < LEFT_MAX and one.saves > one.cost]
     best = max(good, key=lambda one: one.saves - one.cost, default=None)
     return best.proxy if best else None, tried

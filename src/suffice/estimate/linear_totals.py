@@ -25,6 +25,7 @@ from suffice.estimate.neyman import neyman
 from suffice.estimate.predictors import Predictor, Seen, interpolated_regression, interpolation, nothing, regression
 from suffice.estimate.score_strata import score_strata
 from suffice.estimate.sides import Outlook, shared, split
+from suffice.estimate.variance_left import effective_count
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -296,9 +297,7 @@ class LinearTotals:
         """Part of the draws that strata must leave: where few values carry the spread, strata differ by chance."""
         weights = self._statements[family].weights[statement]
         errors = min((weights @ each for each in self._errors), key=lambda each: float(each.std()))
-        centred = (errors - errors.mean()) ** 2
-        carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
-        return _WORTH - 0.5 * float(np.sqrt((labels.max() + 1) / max(carriers, 1.0)))
+        return _WORTH - 0.5 * float(np.sqrt((labels.max() + 1) / max(effective_count(errors), 1.0)))
 
     def _takes(self, labels: Indices, predictions: Floats, family: int, statement: int) -> Floats:
         """(predictors,) draws that a statement would take with these strata, as far as what was seen says."""

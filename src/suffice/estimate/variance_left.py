@@ -33,6 +33,12 @@ def left_by_likeness(vectors: npt.NDArray[np.float32], values: Floats, neighbour
     return _share(values - propagated(values[near], np.take_along_axis(far, near, axis=1), neighbours), values)
 
 
+def effective_count(values: Floats) -> float:
+    """How many of `values` (k,) carry their spread: 1 where one alone is far from the rest, 0 where all are alike."""
+    squares = (values - values.mean()) ** 2
+    return float(squares.sum() ** 2 / fourth) if (fourth := float((squares**2).sum())) > 0 else 0.0
+
+
 def _share(errors: Floats, values: Floats) -> float:
     """Of leave-one-out errors in those of the plain mean."""
     plain = (values - values.mean()) * values.size / (values.size - 1)

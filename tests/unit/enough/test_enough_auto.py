@@ -9,7 +9,7 @@ from function_model import FunctionModel
 
 import suffice
 from suffice.errors import UsageError
-from suffice.estimate.variance_left import left_by_likeness, left_by_line
+from suffice.estimate.variance_left import effective_count, left_by_likeness, left_by_line
 from suffice.sql.statement import parse_one
 from suffice.sql.units.cheap_scores import cheap_scores
 
@@ -82,6 +82,16 @@ def test_rows_and_limits_choose_too() -> None:
     assert len(found) == 10 and {row[0] for row in found} <= truth and detector.paid < 120
 
 
+def test_what_is_hardly_met_goes_by_the_word_of_the_user() -> None:
+    """Four of 1200 frames have two things: 32 of them tell nothing, so the first score written is taken."""
+    con, _ = priced()
+    few = "SELECT count(*) AS n FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame)) < 3 BUDGET 400 CALLS"
+    result = con.sql(f"{few} PROXY auto(hint(frame), noise(frame))", seed=1)
+    ((low, high),) = result.guarantee.intervals["n"]
+    assert result.guarantee.details["proxy"] == "HINT(frame)" and low <= 4 <= high
+    assert con.sql(f"{few} PROXY auto", seed=2).guarantee.details["proxy"] == "none"
+
+
 def test_nothing_that_tells_units_apart_is_said() -> None:
     con, _ = priced()
     with pytest.raises(UsageError, match="none of .*noise.* name a score of your own".replace("noise", "NOISE")):
@@ -105,6 +115,9 @@ def test_words_of_the_statement_are_what_is_looked_for() -> None:
         '"width"', "similarity(image, 'person')", "similarity(image, 'bus')", "similarity(image, 'tram')",
         "nearest(embed(image))",
     ]  # fmt: skip
+    assert cheap_scores(tree, ["a__image", "b__image"], [], ["embed"]) == [
+        'array_cosine_similarity(embed("a__image"), embed("b__image"))'
+    ]
     assert cheap_scores(tree, ["text"], [], ["embed_text"]) == ["nearest(embed_text(text))"]
 
 
@@ -117,6 +130,7 @@ def test_what_a_score_leaves_is_judged_on_units_it_has_not_seen() -> None:
     ]
     plain = [noise[i] - np.delete(noise, i).mean() for i in range(40)]
     assert left_by_line(scores, noise) == pytest.approx(np.square(brute).sum() / np.square(plain).sum())
+    assert effective_count(np.eye(40)[0]) == pytest.approx(1, abs=0.1) and effective_count(np.ones(40)) == 0
     vectors = np.repeat(np.eye(4, dtype=np.float32), 10, axis=0)
     assert left_by_likeness(vectors, np.repeat([1.0, 5.0, 2.0, 9.0], 10), 4) < 1e-9
     assert left_by_likeness(vectors, noise, 4) > 0.7 and left_by_line(scores, np.zeros(40)) == 1.0

@@ -24,6 +24,9 @@ def cheap_scores(tree: exp.Expr, columns: Sequence[str], numbers: Sequence[str],
         if "similarity" in models:
             scores += [f"similarity(image, {_quoted(word)})" for word in words_in(tree)]
         scores += ["nearest(embed(image))"] if "embed" in models else []
+    sides = [name for name in columns if name.endswith("__image")]
+    if len(sides) == 2 and "embed" in models:  # pairs of pictures
+        scores += ["array_cosine_similarity({})".format(", ".join(f'embed("{side}")' for side in sides))]
     if "text" in columns and "embed_text" in models:
         scores += ["nearest(embed_text(text))"]
     return scores
