@@ -166,16 +166,16 @@ class _Binder:
             name = function_name(node)
             if name not in self._registry or isinstance(node.parent, exp.Table | exp.Lateral):
                 continue
-            if (cosine := self._cosine(node, name)) is not None:
-                node.replace(cosine)
-                continue
-            bound, arguments = self._call(node, name)
             if isinstance(
                 node.find_ancestor(exp.Lambda, exp.Comprehension, exp.Select), exp.Lambda | exp.Comprehension
             ):
                 raise UsageError(
                     f"{name}() inside a list function: unnest the list, call {name}(), collect with list()"
                 )
+            if (cosine := self._cosine(node, name)) is not None:
+                node.replace(cosine)
+                continue
+            bound, arguments = self._call(node, name)
             if bound.model.signature.returns != "scalar":
                 columns = ", ".join(c.name for c in bound.model.signature.outputs)
                 raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")
