@@ -203,3 +203,19 @@ def test_refuses_scores_that_are_no_numbers() -> None:
     total = BoundedTotal(totals, Form(np.ones(1), 0, 1), 0.05)
     with pytest.raises(UsageError, match="range"):
         totals.observe(np.full((1, totals.draw(4, total.family, total.focus).size), 7.0))
+
+
+def test_a_stretch_that_met_nothing_rare_is_not_taken_for_no_spread() -> None:
+    """Ten of the first 100 units are 1, none of the next 100: bets must not be made as if nothing varied."""
+    totals = LinearTotals(
+        np.zeros(1), np.ones(1), np.random.default_rng(0).random(20_000), np.random.default_rng(1), Aim()
+    )
+    total = BoundedTotal(totals, Form(np.ones(1), 0.0, 1.0), 0.05)
+    for number in range(20):
+        units = totals.draw(10, total.family, 0)
+        totals.observe((np.arange(units.size)[None] == 0) * float(number < 10))
+    statements, rows = totals._statements[0], totals._predict()
+    for predictor in range(len(rows)):
+        _, _, late = totals._guess(predictor, rows[predictor], statements)
+        _, _, ever = totals._guess(predictor, rows[predictor], statements, start=0)
+        assert (late >= 0.24 * ever).all() and (late > 0.005).all(), predictor

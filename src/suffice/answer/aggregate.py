@@ -19,6 +19,7 @@ import numpy.typing as npt
 from suffice.answer.aggregate_guarantee import guarantee_of
 from suffice.answer.aggregate_rows import AnswerColumns, Cell, answer_rows
 from suffice.answer.asked import CONFIDENCE, asked_of, with_units
+from suffice.answer.auto_proxy import UNITS, Tried, check_written, choose_proxy, draws_saved, is_auto
 from suffice.answer.bounded_query import bounded_query
 from suffice.answer.check_units import agrees
 from suffice.answer.engine import BudgetReachedError, Engine
@@ -123,6 +124,7 @@ class AggregateRun:
         self.known = np.zeros(self.sample.size, dtype=bool)
         self.asked_units = 0
         self.represented = self.proxy_calls = 0
+        self.tried: list[Tried] = []
         self.is_explained: bool | None = None
 
     # -- the loop -------------------------------------------------------------------------------------------
@@ -148,21 +150,42 @@ class AggregateRun:
         yield self._last()
 
     def _scores(self) -> tuple[npt.NDArray[np.float64], str]:
+        if is_auto(self.target.proxy, self.query.plan.bound.media[self.query.relation].columns):
+            self._choose_proxy()
         if (asked := asked_likeness(self.target.proxy)) is not None:
             return self._by_likeness(asked)
         query = self.query
         media, before = query.plan.bound.media[query.relation], self.sample.calls_done
         found = proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
-        self.proxy_calls = self.sample.calls_done - before
+        self.proxy_calls += self.sample.calls_done - before
         return found
+
+    def _choose_proxy(self) -> None:
+        """Ask a few units and let what they give say which cheap score is worth its price."""
+        left = np.flatnonzero(~self.known)
+        count = min(left.size, UNITS, self._affordable() // 4)
+        proxy, chosen = str(self.target.proxy), None
+        check_written(self.engine, self.query, proxy, self.sample, self.work)
+        if count >= UNITS // 2:
+            units = np.sort(self.rng.choice(left, count, replace=False))
+            values = first_total(self.query, self._ask(units), units)
+            self.dearest = max(self.dearest, self._oracle_calls() / count)
+            self.known[units], self.pilot, self.asked_units = True, self.pilot + count, count
+            before = self.sample.calls_done
+            saved = draws_saved(values, self.target, self.confidence, self.sample.size)
+            chosen, self.tried = choose_proxy(
+                self.engine, self.query, proxy, self.sample, self.work, units, values, saved
+            )
+            self.proxy_calls = self.sample.calls_done - before
+        self.target = replace(self.target, proxy=chosen)
 
     def _by_likeness(self, asked: Asked) -> tuple[npt.NDArray[np.float64], str]:
         """Ask the representatives and let them, and all that is known, say what to expect of the rest."""
         before = self.sample.calls_done
         found = likeness(self.engine, self.query, asked, self.sample, self.work, self._affordable() // 4)
-        self.proxy_calls = self.sample.calls_done - before
+        self.proxy_calls += self.sample.calls_done - before
         new = found.representatives[~self.known[found.representatives]]
-        self.known[new], self.represented, self.asked_units = True, new.size, new.size
+        self.known[new], self.represented, self.asked_units = True, new.size, self.asked_units + new.size
         units = np.flatnonzero(self.known)
         values = first_total(self.query, self._ask(units), units)
         self.dearest = max(self.dearest, self._oracle_calls() / max(new.size, 1))

@@ -25,6 +25,8 @@ def guarantee_of(run: AggregateRun, intervals: dict[str, list[Ends]], undecided:
         "delta": {"all": 1 - run.confidence, "statements": _statements(run)},
         "proxy": run.proxy_name,
     }
+    if run.tried:
+        details["proxies_tried"] = [one.as_json() for one in run.tried]
     if run.truth is not None:
         details["truth"] = {"table": run.truth.table, "labelled": int(run.truth.units.size)}
     if undecided:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from suffice.answer.engine import Engine
 from suffice.sql.plan import MEDIA_PREFIX, Bound, number_of
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 NUMBER = UNIT + "_number"
 
 
-def with_numbered_tables(engine: Engine, bound: Bound) -> Bound:
-    """`bound` with every table or table function of the user replaced by a numbered copy, when no media is read."""
+def with_numbered_tables(engine: Engine, bound: Bound, kind: Literal["TABLE", "VIEW"] = "TABLE") -> Bound:
+    """`bound` with every table or table function of the user replaced by one whose rows are numbered, when no media is
+    read: a copy, or a view, which costs nothing and numbers rows anew each time it is read."""
     from sqlglot import exp
 
     if bound.media:
@@ -28,7 +29,7 @@ def with_numbered_tables(engine: Engine, bound: Bound) -> Bound:
     for table in list(tree.find_all(exp.Table)):
         if _is_of_user(table, ctes):
             placeholder = f"{MEDIA_PREFIX}{len(media) + 1}"
-            media[placeholder] = _numbered(engine, table, len(media) + 1)
+            media[placeholder] = _numbered(engine, table, f"suffice_base_{kind.lower()}_{len(media) + 1}", kind)
             _become(table, placeholder)
     return replace(bound, tree=tree, media=media)
 
@@ -45,13 +46,12 @@ def _reads_columns(table: exp.Table) -> bool:
     return any(table.this.find_all(exp.Column)) or (table.this is not None and table.this.name.startswith("__"))
 
 
-def _numbered(engine: Engine, table: exp.Table, number: int) -> MediaTable:
+def _numbered(engine: Engine, table: exp.Table, name: str, kind: str) -> MediaTable:
     bare = table.copy()
     for key in ("alias", "joins", "laterals"):
         bare.set(key, None)
-    name = f"temp.suffice_base_{number}"
     engine.database.rows(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS"
+        f"CREATE OR REPLACE TEMP {kind} {name} AS"
         f" SELECT *, row_number() OVER () AS {quote(NUMBER)} FROM {bare.sql('duckdb')}"
     )
     columns = [str(row[0]).lower() for row in engine.database.rows(f"DESCRIBE {name}")]

@@ -9,7 +9,7 @@ from suffice.answer.unit_looks import unit_looks
 from suffice.answer.work import Work
 from suffice.sql.sparse import SparsePlan
 from suffice.sql.target import Target
-from suffice.sql.units.formula import Extreme, Quantile
+from suffice.sql.units.formula import Distinct, Extreme, Quantile
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.unit_query import UnitQuery
 
@@ -22,7 +22,7 @@ def bounded_query(engine: Engine, plan: SparsePlan, target: Target, seed: int, w
     """
     query, pilot = with_thresholds(engine, plan, unit_looks(engine, plan.bound), target, seed, work)
     formulas = query.formulas
-    is_ranked = any(isinstance(atom, Quantile | Extreme) for atom in formulas.atoms)
+    is_ranked = any(isinstance(atom, Quantile | Extreme | Distinct) for atom in formulas.atoms)
     if is_ranked and not are_bounded(formulas.atoms, formulas.pieces):
-        raise NoBoundError("beside a quantile, MIN or MAX every other number needs a declared range")
+        raise NoBoundError("beside a quantile, MIN, MAX or COUNT(DISTINCT) every other number needs a declared range")
     return query, pilot

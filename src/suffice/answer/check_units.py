@@ -17,7 +17,7 @@ from suffice.answer.evaluate import atoms_in, is_key, plain_value, value_ends
 from suffice.answer.unit_sample import CHOSEN, Contributions
 from suffice.estimate.bounded_quantile import RANKS
 from suffice.sql.rewrite.as_sql import answer_sql
-from suffice.sql.units.formula import Atom, Extreme, Linear, Node, Quantile
+from suffice.sql.units.formula import Atom, Distinct, Extreme, Linear, Node, Quantile
 from suffice.sql.units.unit_query import UnitQuery
 
 FAR = 1e300
@@ -67,6 +67,8 @@ def _atom_ends(atom: Atom, pieces: Any) -> tuple[float, float]:
         return _quantile_ends(atom, pieces)
     if isinstance(atom, Extreme):
         value = float(pieces[atom.piece]) if _linear(atom.rows, pieces) else math.nan
+    elif isinstance(atom, Distinct):
+        value = float(sum(_linear(rows, pieces) > 0 for rows in atom.values))
     elif isinstance(atom, Linear):
         value = _linear(atom, pieces)
     else:

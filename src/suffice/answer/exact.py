@@ -47,10 +47,10 @@ def _answer(engine: Engine, bound: Bound, materialiser: Materialiser) -> tuple[s
 
 
 def _over_numbered_tables(engine: Engine, bound: Bound, plan: SparsePlan) -> tuple[Bound, SparsePlan, Walk | None]:
-    """A LIMIT over tables of the user walks a numbered copy of the first of them, where it may stop early."""
+    """A LIMIT over tables of the user walks the first of them, where it may stop early."""
     from suffice.answer.base_units import with_numbered_tables
 
-    numbered = with_numbered_tables(engine, bound)
+    numbered = with_numbered_tables(engine, bound, "VIEW")
     again = plan_sparsely(numbered, engine.describe)
     walk = early_limit(again)
     return (numbered, again, walk) if walk is not None else (bound, plan, None)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from suffice.answer.aggregate import PILOT_UNITS, AggregateRun
 from suffice.answer.asked import asked_of, with_units
+from suffice.answer.auto_proxy import UNITS, candidates, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import answers
 from suffice.answer.kinds import kind_of
@@ -64,7 +65,7 @@ def _aggregate_lines(engine: Engine, bound: Bound, target: Target, seed: int) ->
     for piece in query.formulas.pieces:
         shown = piece.sql.removeprefix("coalesce(").removesuffix(", 0)::DOUBLE")
         lines.append(f"├─ one unit: {shown} in [{piece.low:g}, {piece.high:g}]")
-    lines.append(f"├─ proxy: {target.proxy or 'none'}")
+    lines.append(f"├─ proxy: {_proxy_line(engine, query, target)}")
     low, high, how = _predicted(engine, query, run, known)
     for call in plan.bound.calls.values():
         seconds = engine.results.seconds_per_input(call.call)
@@ -73,6 +74,15 @@ def _aggregate_lines(engine: Engine, bound: Bound, target: Target, seed: int) ->
             f" {high * seconds:.1f} s ({how})"
         )
     return lines
+
+
+def _proxy_line(engine: Engine, query: UnitQuery, target: Target) -> str:
+    """The proxy, or which ones PROXY auto tries."""
+    is_asked = is_auto(target.proxy, query.plan.bound.media[query.relation].columns)
+    if target.proxy is not None and not is_asked:
+        return target.proxy
+    tried = ", ".join(candidates(engine, query, target.proxy)) or "nothing here"
+    return f"auto, tries {tried} on {UNITS} units" if is_asked else f"none (PROXY auto tries {tried})"
 
 
 def _predicted(

@@ -96,8 +96,13 @@ def likeness(
     Raises:
         UsageError: the expression is no list of numbers, or its lists are not all of one length.
     """
+    import duckdb
+
     media = query.plan.bound.media[query.relation]
-    rows = said_of_units(engine, media, query.key, query.alias, asked.embedding, "FLOAT[]", sample, work)
+    try:
+        rows = said_of_units(engine, media, query.key, query.alias, asked.embedding, "FLOAT[]", sample, work)
+    except duckdb.ConversionException:
+        rows = []
     vectors = _vectors(asked, sample, rows)
     is_kept = media.version is not None  # rows of a user's table have other numbers each time
     of = f"{media.function} {asked.embedding}"

@@ -293,13 +293,15 @@ class Materialiser:
     def count_skipped(self, plan: SparsePlan) -> None:
         """Book what a run that spares nothing would have computed besides."""
         everything = frozenset(plan.bound.calls)
+        counted: dict[str, int] = {}  # sites may need the same
         totals: dict[str, int] = {}
         for site in plan.sites:
             call = plan.bound.calls[site.number]
             need = plan.need(site, everything - {site.number}, guarded=False)
             if need is not None:
-                count = self._total(plan, call, need)
-                totals[call.name] = max(totals.get(call.name, 0), count)
+                if need.sql not in counted:
+                    counted[need.sql] = self._total(plan, call, need)
+                totals[call.name] = max(totals.get(call.name, 0), counted[need.sql])
         for name, total in totals.items():
             work = self.work.of(name)
             work.skipped = max(total - work.done - work.cached - work.failed, 0)

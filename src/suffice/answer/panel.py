@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from suffice.answer.unit_sample import Contributions
 from suffice.estimate.aim import Aim
+from suffice.estimate.bounded_distinct import BoundedDistinct
 from suffice.estimate.bounded_extreme import BoundedExtreme
 from suffice.estimate.bounded_quantile import BoundedQuantile, Ranks
 from suffice.estimate.linear_totals import LinearTotals
@@ -19,7 +20,7 @@ from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import relative_half_width
 from suffice.estimate.student_totals import StudentRatio, StudentTotal, StudentTotals
-from suffice.sql.units.formula import Atom, Extreme, Linear, Piece, Quantile, Quotient
+from suffice.sql.units.formula import Atom, Distinct, Extreme, Linear, Piece, Quantile, Quotient
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -229,7 +230,12 @@ class Panel:
     def _form(self, group: int, linear: Linear) -> Form:
         return Form(self._weights(group, linear), *linear_ends(linear, self.pieces))
 
-    def _bound(self, group: int, atom: Atom, delta: float) -> Shifted | BoundedRatio | BoundedQuantile | BoundedExtreme:
+    def _bound(
+        self, group: int, atom: Atom, delta: float
+    ) -> Shifted | BoundedRatio | BoundedQuantile | BoundedExtreme | BoundedDistinct:
+        if isinstance(atom, Distinct):
+            weights = np.stack([self._weights(group, value) for value in atom.values])
+            return BoundedDistinct(self.totals, weights, self.rows_max)
         if isinstance(atom, Extreme):
             rows, piece = self._weights(group, atom.rows), group * len(self.pieces) + atom.piece
             return BoundedExtreme(self.totals, piece, rows, self.rows_max, atom.ends, is_max=atom.is_max)
@@ -314,7 +320,7 @@ def are_bounded(atoms: Sequence[Atom], pieces: Sequence[Piece]) -> bool:
 
 
 def _is_bounded(atom: Atom, pieces: Sequence[Piece]) -> bool:
-    if isinstance(atom, Quantile | Extreme):
+    if isinstance(atom, Quantile | Extreme | Distinct):
         return True
     if isinstance(atom, Linear):
         return all(map(math.isfinite, linear_ends(atom, pieces)))

@@ -51,10 +51,18 @@ def proxy_scores(
 
 
 def said_of_units(
-    engine: Engine, media: MediaTable, key: str, alias: str, expression: str, kind: str, sample: UnitSample, work: Work
+    engine: Engine,
+    media: MediaTable,
+    key: str,
+    alias: str,
+    expression: str,
+    kind: str,
+    sample: UnitSample,
+    work: Work,
+    units: npt.NDArray[np.int64] | None = None,
 ) -> list[tuple[Any, ...]]:
-    """(key of a unit, value) for every row of every unit: `expression` as the SQL type `kind`."""
-    sample.choose(np.arange(sample.size), POPULATION)
+    """(key of a unit, value) for every row of `units`, all if not given: `expression` as the SQL type `kind`."""
+    sample.choose(np.arange(sample.size) if units is None else units, POPULATION)
     name = re.sub(r"^(?:m\d+_)+", "", alias)
     asked = in_pairs(expression, media.columns) if media.function == "pairs" else expression
     sql = f"SELECT {quote(key)} AS {UNIT}, ({asked})::{kind} AS said FROM suffice_units {quote(name)}"

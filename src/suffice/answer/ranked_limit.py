@@ -7,11 +7,14 @@ exploration: every fifth unit is a random one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.asked import with_units
+from suffice.answer.auto_proxy import UNITS, check_written, choose_proxy, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.guaranteed import Answer
 from suffice.answer.likeness import asked_likeness, likeness
@@ -52,7 +55,7 @@ def answer_ranked_limit(engine: Engine, bound: Bound, target: Target, seed: int,
         raise UsageError(f"PROXY cannot rank the units of this statement ({reason}): leave it out") from None
     sample = UnitSample(engine, query, work)
     walk = _Walk(sample, int(limit.expression.name))
-    walk.run(_scores(engine, query, target, sample, work, walk), np.random.default_rng(seed))
+    walk.run(_scores(engine, query, target, sample, work, walk, seed), np.random.default_rng(seed))
     sample.choose(np.flatnonzero(walk.is_asked))
     names = [str(row[0]) for row in engine.database.rows(f"DESCRIBE {_plain(bound)}")]
     sql = f"SELECT * EXCLUDE ({UNIT}) FROM ({unit_rows_sql(query, CHOSEN)}) LIMIT {walk.wanted}"
@@ -93,11 +96,23 @@ class _Walk:
         return int(1.2 * (self.wanted - self.found) * asked / self.found) if self.found else 2 * asked
 
 
-def _scores(engine: Engine, query: UnitQuery, target: Target, sample: UnitSample, work: Work, walk: _Walk) -> Floats:
+def _saved(size: int, left: float) -> float:
+    return (1 - left) * size
+
+
+def _scores(
+    engine: Engine, query: UnitQuery, target: Target, sample: UnitSample, work: Work, walk: _Walk, seed: int
+) -> Floats:
     if (asked := asked_likeness(target.proxy)) is not None:
         found = likeness(engine, query, asked, sample, work, sample.size)
         return found.scores(found.representatives, walk.ask(found.representatives))
     media = query.plan.bound.media[query.relation]
+    if is_auto(target.proxy, media.columns):
+        check_written(engine, query, str(target.proxy), sample, work)
+        pilot = np.sort(np.random.default_rng(seed).choice(sample.size, min(UNITS, sample.size), replace=False))
+        saved = partial(_saved, sample.size)
+        chosen, _ = choose_proxy(engine, query, str(target.proxy), sample, work, pilot, walk.ask(pilot), saved)
+        return _scores(engine, query, replace(target, proxy=chosen), sample, work, walk, seed)
     return proxy_scores(engine, media, query.key, query.alias, target, sample, work)[0]
 
 

@@ -9,13 +9,14 @@ the whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.asked import CONFIDENCE, asked_of, with_units
+from suffice.answer.auto_proxy import Tried, check_written, choose_proxy, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
 from suffice.answer.guarantee import Guarantee
@@ -93,6 +94,7 @@ class _Selection:
         self.confidence = self.target.confidence or CONFIDENCE
         self.needs_models = rows_are_made_by_models(self.query)
         self.labels = np.full(self.sample.size, np.nan)
+        self.proxy_calls, self.tried = 0, list[Tried]()
 
     def answer(self) -> Answer:
         if self.needs_models and self.target.recall_min is None:
@@ -117,6 +119,8 @@ class _Selection:
 
     def _scores(self, unknown: Indices, budget: int) -> Floats:
         """(N,) the named proxy's, or what a random pilot says of its neighbours in a video."""
+        if is_auto(self.target.proxy, self.query.plan.bound.media[self.query.relation].columns):
+            self._choose_proxy(unknown, budget)
         if (asked := asked_likeness(self.target.proxy)) is not None:
             return self._by_likeness(asked, budget)
         media = self.query.plan.bound.media[self.query.relation]
@@ -125,23 +129,43 @@ class _Selection:
             scores, self.proxy = proxy_scores(
                 self.engine, media, self.query.key, self.query.alias, self.target, self.sample, self.work
             )
-            self.proxy_calls = self.sample.calls_done - before
+            self.proxy_calls += self.sample.calls_done - before
             return scores
         if media.function != "frames":
             raise UsageError(
                 "RECALL and PRECISION go by a cheap score of each unit: add PROXY and a column or a small model, such"
                 " as PROXY similarity(image, 'a bus')"
             )
-        self.proxy, self.proxy_calls = "neighbours in time of a random pilot", 0
+        self.proxy = "neighbours in time of a random pilot"
         pilot = self.rng.choice(unknown, max(16, int(budget * PILOT_SHARE)), replace=False)
         self._ask(pilot)
         labelled = np.flatnonzero(np.isfinite(self.labels))
         return neighbour_scores(self.sample.size, labelled, self.labels[labelled] > 0)
 
+    def _choose_proxy(self, unknown: Indices, budget: int) -> None:
+        """Label a few units and let them say which cheap score is worth its price."""
+        check_written(self.engine, self.query, str(self.target.proxy), self.sample, self.work)
+        pilot = np.sort(self.rng.choice(unknown, max(16, int(budget * PILOT_SHARE)), replace=False))
+        self._ask(pilot)
+        before, proxy = self.sample.calls_done, str(self.target.proxy)
+        chosen, self.tried = choose_proxy(
+            self.engine, self.query, proxy, self.sample, self.work, pilot, self.labels[pilot],
+            lambda left: (1 - left) * unknown.size,
+        )  # fmt: skip
+        self.proxy_calls = self.sample.calls_done - before
+        is_video = self.query.plan.bound.media[self.query.relation].function == "frames"
+        if chosen is None and not is_video:
+            tried = ", ".join(one.proxy for one in self.tried) or "no score"
+            raise UsageError(
+                f"PROXY {proxy}: on {pilot.size} units none of {tried} tells them apart cheaply enough: name a score of"
+                " your own, or ask without RECALL and PRECISION for the exact rows"
+            )
+        self.target = replace(self.target, proxy=chosen)
+
     def _by_likeness(self, asked: Asked, budget: int) -> Floats:
         before = self.sample.calls_done
         found = likeness(self.engine, self.query, asked, self.sample, self.work, int(budget * PILOT_SHARE))
-        self.proxy, self.proxy_calls = found.name, self.sample.calls_done - before
+        self.proxy, self.proxy_calls = found.name, self.proxy_calls + self.sample.calls_done - before
         self._ask(found.representatives[np.isnan(self.labels[found.representatives])])
         labelled = np.flatnonzero(np.isfinite(self.labels))
         return found.scores(labelled, self.labels[labelled])
@@ -265,6 +289,7 @@ class _Selection:
             details={
                 "proxy": self.proxy,
                 "proxy_calls": self.proxy_calls,
+                **({"proxies_tried": [one.as_json() for one in self.tried]} if self.tried else {}),
                 "units": {"oracle": asked, "cache": int(self.known.sum()), "proxy": proxied},
                 "accept_above": _finite(certificate.accept_above),
                 "reject_below": _finite(certificate.reject_below),

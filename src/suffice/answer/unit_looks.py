@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date
 
 from suffice.answer.engine import Engine
 from suffice.sql.plan import Bound
+from suffice.sql.units.formula import VALUES_MAX
 from suffice.sql.units.unit_query import Looks
 from suffice.sql.units.value_range import ANY, Ends
 from suffice.store.database import quote
@@ -50,7 +52,18 @@ def unit_looks(engine: Engine, bound: Bound) -> Looks:
         ((empty,),) = rows(f"SELECT count(*) FROM {table} WHERE {nothing}")
         return apart == together and not empty
 
-    return Looks(stored, most_rows, is_key)
+    def values(relation: str, column: str) -> list[object] | None:
+        media = bound.media.get(relation)
+        if media is None or column not in media.columns:
+            return None
+        name = quote(column)
+        found = rows(
+            f"SELECT DISTINCT {name} FROM {media.table} WHERE {name} IS NOT NULL ORDER BY ALL LIMIT {VALUES_MAX + 1}"
+        )
+        is_plain = all(isinstance(row[0], str | int | date) for row in found)
+        return [row[0] for row in found] if is_plain and len(found) <= VALUES_MAX else None
+
+    return Looks(stored, most_rows, is_key, values)
 
 
 def _is_number(kind: str) -> bool:

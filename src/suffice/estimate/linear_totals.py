@@ -25,6 +25,7 @@ from suffice.estimate.neyman import neyman
 from suffice.estimate.predictors import Predictor, Seen, interpolated_regression, interpolation, nothing, regression
 from suffice.estimate.score_strata import score_strata
 from suffice.estimate.sides import Outlook, shared, split
+from suffice.estimate.variance_left import effective_count
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -36,6 +37,10 @@ _WORTH = 0.9
 
 _BETTER = 0.9
 """A predictor is used when it leaves less than this part of the spread that none leaves, over the same units."""
+
+_NEVER_BELOW = 0.25
+"""Of the variance of all errors, where late ones show less: they may only not have met what is rare."""
+
 
 _LEVELLED = (0.1, 0.9)
 """Shares of the values seen between which levelled predictions lie."""
@@ -292,9 +297,7 @@ class LinearTotals:
         """Part of the draws that strata must leave: where few values carry the spread, strata differ by chance."""
         weights = self._statements[family].weights[statement]
         errors = min((weights @ each for each in self._errors), key=lambda each: float(each.std()))
-        centred = (errors - errors.mean()) ** 2
-        carriers = centred.sum() ** 2 / max(float((centred**2).sum()), 1e-300)
-        return _WORTH - 0.5 * float(np.sqrt((labels.max() + 1) / max(carriers, 1.0)))
+        return _WORTH - 0.5 * float(np.sqrt((labels.max() + 1) / max(effective_count(errors), 1.0)))
 
     def _takes(self, labels: Indices, predictions: Floats, family: int, statement: int) -> Floats:
         """(predictors,) draws that a statement would take with these strata, as far as what was seen says."""
@@ -350,12 +353,18 @@ class LinearTotals:
         labels, queues = strata or (self._labels, self._queues)
         if start is None:
             start = self.n // 2 if predictor else 0
-        errors, mine = self._errors[predictor, :, start:], labels[self._drawn[start:]]
+        errors, mine = self._errors[predictor], labels[self._drawn]
         member = (mine[None] == np.arange(len(queues))[:, None]).astype(np.float64)  # (H, n)
         weighted = statements.weights @ errors  # (C, n)
         least, most = self._ends(rows, statements, queues)
         low, high = statements.low[:, None] - most, statements.high[:, None] - least
-        return low, *guesses(member.sum(axis=1), weighted @ member.T, weighted**2 @ member.T, low, high)
+
+        def since(first: int) -> tuple[Floats, Floats]:
+            told, part = member[:, first:], weighted[:, first:]
+            return guesses(told.sum(axis=1), part @ told.T, part**2 @ told.T, low, high)
+
+        centre, variance = since(start)
+        return low, centre, np.maximum(variance, _NEVER_BELOW * since(0)[1]) if start else variance
 
     def _ends(self, predictions: Floats, statements: Statements, queues: list[Indices]) -> tuple[Floats, Floats]:
         """(C, H) least and largest prediction of a stratum's units that are left."""

@@ -81,3 +81,14 @@ class Model(Protocol):
     def predict(self, batch: Sequence[Any]) -> Sequence[list[Row] | Exception]:
         """Run on prepared inputs; one element an input: its output rows, or the exception that row alone met."""
         ...
+
+
+@runtime_checkable
+class CosineModel(Model, Protocol):
+    """A model of two inputs that is the cosine between what two others make of each: in SQL every picture and every
+    text is looked at once and kept, whatever it is compared with later."""
+
+    @property
+    def halves(self) -> tuple[Model, Model]:
+        """Scalar models of one input that give a FLOAT list of the same fixed length."""
+        ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,18 +39,20 @@ def similarity(**options: Any) -> Model:
     This is ConSE (Norouzi et al. 2014, arXiv:1312.5650), not CLIP: MobileNetV2 names the picture with its ten
     likeliest ImageNet classes, MiniLM places those names, weighted, and the text among sentences, and the angle
     between both is the answer. It knows what kind of thing is there; it is blind to colour, number, place and
-    whatever has no name among the 1000 classes (people first of all). A picture asked about with many texts is
-    looked at once in a process, as long as it is among the 16384 seen last.
+    whatever has no name among the 1000 classes (people first of all). In SQL each picture is looked at once and its
+    vector kept: another text asks nothing of it again, and ``PROXY nearest(similarity(image))`` goes by the same
+    vectors. In Python that holds for the 16384 pictures seen last.
 
     No options. Raises :class:`~suffice.errors.ModelError` without the extra ``text``.
     """
     read_options("similarity", {}, options)
-    weights = (asset_path("mobilenet_v2_224.onnx"), asset_path("imagenet_labels.txt"))
+    words = (minilm_path("similarity"), asset_path("bert_uncased_vocab.txt"))
+    version = weights_version(
+        CODE_REVISION, asset_path("mobilenet_v2_224.onnx"), asset_path("imagenet_labels.txt"), *words
+    )
     signature = Signature(
         name="similarity",
-        version=weights_version(
-            CODE_REVISION, *weights, minilm_path("similarity"), asset_path("bert_uncased_vocab.txt")
-        ),
+        version=version,
         inputs=(Column("image", IMAGE), Column("text", "VARCHAR")),
         outputs=(Column("similarity", "DOUBLE"),),
         returns="scalar",
@@ -58,7 +61,42 @@ def similarity(**options: Any) -> Model:
         cost_s=0.02,
         ranges={"similarity": (-1.0001, 1.0001)},
     )
-    return BatchModel(signature, prepare, _predict)
+    halves = (
+        _half("picture", version, Column("image", IMAGE), 0.02, mobilenet.prepare, _pictures),
+        _half("words", weights_version(CODE_REVISION, *words), Column("text", "VARCHAR"), 0.005, str, _words),
+    )
+    return Similarity(signature, prepare, _predict, halves)
+
+
+@dataclass(frozen=True)
+class Similarity(BatchModel):
+    """The model of pairs, and the models of either side that it is the cosine of."""
+
+    halves: tuple[Model, Model]
+
+
+def _half(
+    side: str, version: str, given: Column, cost_s: float, prepare: Callable[..., Any], predict: Callable[..., Any]
+) -> Model:
+    signature = Signature(
+        name=f"similarity_{side}",
+        version=version,
+        inputs=(given,),
+        outputs=(Column("vector", "FLOAT[384]"),),
+        returns="scalar",
+        options={},
+        concurrency=concurrency(),
+        cost_s=cost_s,
+    )
+    return BatchModel(signature, prepare, predict)
+
+
+def _pictures(batch: Sequence[npt.NDArray[np.uint8]]) -> list[list[Row]]:
+    return [[(concept(planes).tolist(),)] for planes in batch]
+
+
+def _words(batch: Sequence[str]) -> list[list[Row]]:
+    return [[(embed_phrase(prompt(text)).tolist(),)] for text in batch]
 
 
 def prepare(image: Image, text: str) -> Pair:

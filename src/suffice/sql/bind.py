@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import UsageError
+from suffice.models.protocol import CosineModel
 from suffice.sql.plan import MEDIA_PREFIX, ROWS_PREFIX, SCALAR_PREFIX, Bound, BoundCall
 from suffice.sql.rewrite.free_outer_on import free_outer_on
 from suffice.sql.statement import constant, named_options, parse_one
@@ -15,6 +16,7 @@ from suffice.store.catalogue import MEDIA
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from suffice.models.protocol import Model
     from suffice.models.registry import Registry
     from suffice.store.catalogue import MediaTable
     from suffice.store.results import ResultStore
@@ -164,22 +166,48 @@ class _Binder:
             name = function_name(node)
             if name not in self._registry or isinstance(node.parent, exp.Table | exp.Lateral):
                 continue
-            bound, arguments = self._call(node, name)
             if isinstance(
                 node.find_ancestor(exp.Lambda, exp.Comprehension, exp.Select), exp.Lambda | exp.Comprehension
             ):
                 raise UsageError(
                     f"{name}() inside a list function: unnest the list, call {name}(), collect with list()"
                 )
+            if (cosine := self._cosine(node, name)) is not None:
+                node.replace(cosine)
+                continue
+            bound, arguments = self._call(node, name)
             if bound.model.signature.returns != "scalar":
                 columns = ", ".join(c.name for c in bound.model.signature.outputs)
                 raise UsageError(f"{name}() gives rows ({columns}): use it in FROM, as in FROM …, {name}(…) m")
             node.replace(exp.Anonymous(this=f"{SCALAR_PREFIX}{bound.number}", expressions=arguments))
 
+    def _cosine(self, node: exp.Expr, name: str) -> exp.Expr | None:
+        """``similarity(image, 'a bus')`` as the cosine of two calls, each kept by itself; of one argument, its vector.
+        None for a model that is no cosine."""
+        from sqlglot import exp
+
+        positional, options = split_arguments(node)
+        model = self._registry.model(name, named_options(f"{name}()", options))
+        if not isinstance(model, CosineModel) or len(positional) not in (1, 2):
+            return None
+        written, sides = node.sql("duckdb", normalize_functions=False), []
+        for half, argument in zip(model.halves, positional, strict=False):
+            shown = name if half is model.halves[0] else half.signature.name
+            bound, (given,) = self._bound(shown, half, [argument], written)
+            sides.append(exp.Anonymous(this=f"{SCALAR_PREFIX}{bound.number}", expressions=[given]))
+        if len(sides) == 1:
+            return sides[0]
+        return exp.cast(exp.Anonymous(this="array_cosine_similarity", expressions=sides), "DOUBLE")
+
     def _call(self, node: exp.Expr, name: str) -> tuple[BoundCall, list[exp.Expr]]:
         written = node.sql("duckdb", normalize_functions=False)
         positional, options = split_arguments(node)
         model = self._registry.model(name, named_options(f"{name}()", options))
+        return self._bound(name, model, positional, written)
+
+    def _bound(
+        self, name: str, model: Model, positional: list[exp.Expr], written: str
+    ) -> tuple[BoundCall, list[exp.Expr]]:
         inputs = model.signature.inputs
         if len(positional) != len(inputs):
             wanted = ", ".join(f"{c.name} {c.type}" for c in inputs)

@@ -54,7 +54,7 @@ def split_target(sql: str) -> tuple[str, Target | None]:
     if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
         query, target = split_target(sql[explain.end() :])
         return explain.group() + query, target
-    if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY", "TRUTH")):
+    if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY", "TRUTH", "WITHIN", "RECALL")):
         return sql, None
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
@@ -82,6 +82,10 @@ def _last_clause(tokens: list[Token]) -> tuple[str, float | int | str, int] | No
         name = "budget_calls" if words[-1].startswith("CALL") else "budget_s"
         number = _number(words[-2], f"BUDGET {words[-2]} {words[-1]}")
         return name, int(number) if name == "budget_calls" else number, 3
+    if words[:2] == ["BUDGET", "-"]:
+        raise UsageError(f"BUDGET -{' '.join(words[2:])} buys nothing: ask for more than 0")
+    if len(words) > 2 and (words[-2],) in _CLAUSES and _is_number(words[-1]):
+        raise UsageError(f"{words[-2]} {words[-1]}: it is a percentage: {words[-2]} {words[-1]}%")
     if not words or words[-1] != "%":
         return None
     if words[1:2] == ["-"] and (words[0],) in _CLAUSES:
@@ -137,6 +141,10 @@ def _is_expression(text: str) -> bool:
         return len(parse_one(f"SELECT ({text})").expressions) == 1
     except UsageError:
         return False
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
 
 
 def _number(text: str, clause: str) -> float:

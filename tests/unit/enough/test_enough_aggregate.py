@@ -42,6 +42,8 @@ FORMS = [
     "SELECT sum(CASE WHEN label = 'car' THEN 2 ELSE 1 END) AS n FROM objects WHERE mood(frame) = 'glad'",
     "WITH o AS (SELECT * FROM objects) SELECT count(*) AS n FROM o WHERE score > 0.6",
     "SELECT count(DISTINCT frame) AS n FROM objects WHERE label = 'car'",
+    "SELECT count(DISTINCT part) AS n, count(DISTINCT score > 0.7) FILTER (WHERE label = 'car') + 1 AS k FROM objects",
+    "SELECT label, count(DISTINCT part) AS n FROM objects GROUP BY label",
     "SELECT max(score) AS most, min(score) FILTER (WHERE label = 'person') AS least FROM objects",
     "SELECT median(score) AS m, count(*) AS n FROM objects",
     "SELECT label, quantile_disc(score, 0.25) AS m, count(*) AS n FROM objects GROUP BY label",
@@ -201,6 +203,25 @@ def test_quantiles_and_extremes_take_part_of_the_units() -> None:
     assert town()[0].sql(nothing, seed=1).fetchall() == [(None, None)]
 
 
+def test_different_values_are_bounded_where_all_there_can_be_are_known() -> None:
+    """Parts are a stored column: those that were seen are there, and there are no others than those stored."""
+    question = "SELECT count(DISTINCT part) AS n FROM objects WHERE label = 'person'"
+    con, detector = town(2400)
+    assert con.sql(f"{question} WITHIN 5%", seed=1).guarantee.intervals["n"][0][1] == 30 and detector.paid < 400
+    con, detector = town(2400)
+    ((low, high),) = con.sql(f"{question} BUDGET 40 CALLS", seed=1).guarantee.intervals["n"]
+    assert detector.paid <= 40 and 10 < low < high == 30
+    con.register(
+        "sign", FunctionModel("sign", lambda i: [(i % 3,)], ["INTEGER"], [("k", "INTEGER")], ranges={"k": (0, 4)})
+    )
+    ((low, high),) = con.sql(
+        "SELECT count(DISTINCT sign(frame)) AS n FROM frames_seen BUDGET 40 CALLS"
+    ).guarantee.intervals["n"]
+    assert (low, high) == (3, 5)
+    with pytest.raises(UsageError, match="GROUP BY counts each value"):
+        con.sql("SELECT count(DISTINCT label) FROM objects BUDGET 40 CALLS")
+
+
 def test_groups_that_may_be_missing_are_bounded() -> None:
     con, _ = town(600)
     result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label BUDGET 300 CALLS", seed=4)
@@ -263,6 +284,11 @@ WRONG = [
     ("SELECT max(o.score) FROM frames_seen f, loose(f.frame) o BUDGET 100 CALLS", "without BUDGET"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY no_such_thing(frame)", "no_such_thing"),
     ("SELECT count(*) FROM objects WITHIN 5% PROXY NULL", "leave it out"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY nearest(frame)", "lists of numbers"),
+    ("SELECT count(*) FROM objects WITHIN 5% PROXY auto(mood(frame), nothing)", "nothing"),
+    ("SELECT count(*) FROM objects BUDGET -4 CALLS", "more than 0"),
+    ("SELECT count(*) FROM objects WITHIN 5", "WITHIN 5%"),
+    ("SELECT count(*) FROM objects WITHIN 5% CONFIDENCE 95", "CONFIDENCE 95%"),
 ]
 
 

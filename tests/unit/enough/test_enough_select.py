@@ -96,6 +96,8 @@ def test_a_limit_over_a_table_stops_when_it_has_its_rows() -> None:
     con, detector = town(400)
     few = con.sql("SELECT frame FROM frames_seen f WHERE (SELECT count(*) FROM things(f.frame)) > 5 LIMIT 3")
     assert len(few.fetchall()) == 3 and detector.paid < 60
+    copies = con.duckdb.sql("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'suffice_base%'").fetchall()
+    assert not copies  # a view numbers the rows
     con, detector = town(400)
     last = con.sql("SELECT frame, label FROM objects WHERE label = 'car' ORDER BY frame DESC LIMIT 2 OFFSET 1")
     assert last.fetchall() == [(387, "car"), (378, "car")] and detector.paid < 60

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from suffice.sql.units.no_bound import NoBoundError
@@ -80,7 +81,22 @@ class Extreme:
     ends: Ends
 
 
-Atom = Linear | Quotient | Quantile | Extreme
+@dataclass(frozen=True)
+class Distinct:
+    """How many of some values have a row at all; `values` count the rows of each."""
+
+    values: tuple[Linear, ...]
+
+    @property
+    def rows(self) -> Linear:
+        """Rows that have one of the values."""
+        return reduce(Linear.plus, self.values)
+
+
+Atom = Linear | Quotient | Quantile | Extreme | Distinct
+
+VALUES_MAX = 100
+"""The most values a column can have of which COUNT(DISTINCT) is bounded."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,8 @@ class Formulas:
     is_unit_key: Callable[[Sequence[exp.Expr], exp.Select], bool]
     has_all_units: bool = False
     """Whether every unit has a row, whatever the models say."""
+    finite: Callable[[exp.Expr, exp.Select], Sequence[object] | None] = lambda node, scope: None
+    """All values that an expression can have, None where nothing lists them."""
     grids: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """The thresholds of each quantile, by its SQL; none before they are chosen."""
     pieces: list[Piece] = field(default_factory=list)
@@ -138,6 +156,7 @@ class Formulas:
         """
         from sqlglot import exp
 
+        from suffice.sql.units.distinct_values import distinct_values
         from suffice.sql.units.order_statistics import order_statistic
 
         for number, key in enumerate(self.keys):
@@ -149,7 +168,7 @@ class Formulas:
             return self._atom(linear) if linear.factors else Constant(linear.constant)
         if (quotient := self._quotient(node)) is not None:
             return self._atom(quotient)
-        if (ranked := order_statistic(node, self)) is not None:
+        if (ranked := distinct_values(node, self) or order_statistic(node, self)) is not None:
             return self._atom(ranked)
         return self._operation(node)
 
@@ -287,15 +306,19 @@ class Formulas:
         return self.add(node, ends, is_count)
 
     def _distinct(self, node: exp.Expr, inner: exp.Expr) -> Linear | None:
-        """COUNT(DISTINCT key of the unit) counts units; of anything else a sample says next to nothing."""
+        """COUNT(DISTINCT key of the unit) counts units; None for values that are all known beforehand."""
         from sqlglot import exp
 
         columns = inner.this.expressions
         if isinstance(inner, exp.Count) and self.is_unit_key(columns, self.scope):
             is_one = self.has_all_units and not isinstance(node, exp.Filter)
             return self.add(node, (1.0 if is_one else 0.0, 1.0), True)
+        if isinstance(inner, exp.Count) and len(columns) == 1 and self.finite(columns[0], self.scope):
+            return None
         raise NoBoundError(
-            f"{shown(node)}: no sample bounds how many different values there are (Charikar et al., PODS 2000)"
+            f"{shown(node)}: no sample bounds how many different values there are (Charikar et al., PODS 2000), unless"
+            f" they are those of a stored column, true and false, or whole numbers in a declared range, {VALUES_MAX} at"
+            " most; GROUP BY counts each value"
         )
 
     def add(self, node: exp.Expr, ends: Ends, is_whole: bool) -> Linear:

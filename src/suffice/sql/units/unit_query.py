@@ -10,6 +10,7 @@ from suffice.sql.plan import MEDIA_PREFIX, number_of
 from suffice.sql.rewrite.as_sql import need_sql
 from suffice.sql.rewrite.needs import Needs, relations_of
 from suffice.sql.sparse import SparsePlan
+from suffice.sql.units.distinct_values import StoredValues, finite_values
 from suffice.sql.units.formula import Constant, Formulas, Key, Node
 from suffice.sql.units.no_bound import NoBoundError
 from suffice.sql.units.thread_unit import UNIT, group_keys, resolve, thread_unit
@@ -112,6 +113,7 @@ class Looks:
     stored: Stored
     rows: Callable[[str, str | None], float]
     is_key: Callable[[str, Sequence[str], str], bool]
+    values: StoredValues = lambda relation, column: None
     grids: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
@@ -189,7 +191,11 @@ def empty_formulas(plan: SparsePlan, tree: exp.Select, looks: Looks, relation: s
 
     ranges = ValueRange(plan.bound.calls, looks.stored, rows, is_one_row)
     keys = tuple(each.copy() for each in group_keys(tree))
-    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key, has_all_units(), looks.grids)
+
+    def finite(node: exp.Expr, scope: exp.Select) -> Sequence[object] | None:
+        return finite_values(node, scope, ranges, looks.values)
+
+    return Formulas(tree, keys, ranges, ranges.rows_of_unit(tree), is_unit_key, has_all_units(), finite, looks.grids)
 
 
 def _over(plan: SparsePlan, relation: str, looks: Looks) -> UnitQuery:

@@ -134,7 +134,7 @@ class ValueRange:
     def _scalar(self, node: exp.Anonymous) -> Ends:
         number = number_of(node.name, SCALAR_PREFIX)
         if number is None:
-            return ANY
+            return (-1.0001, 1.0001) if node.name.lower() == "array_cosine_similarity" else ANY
         signature = self.calls[number].model.signature
         return _declared(signature.ranges, signature.outputs[0].name) if len(signature.outputs) == 1 else ANY
 
