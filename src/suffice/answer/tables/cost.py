@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.tables.joined_columns import catalogued_joins
 from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
@@ -71,5 +72,5 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     columns = 1 + len({c.name.lower() for c in tree.find_all(exp.Column)})
     rows, most = sum(sizes.values()), max(sizes.values(), default=0)
     each = columns * seconds_per_value(reader)
-    whole = 0 if has_key_copies(reader) else rows - most
+    whole = 0 if has_key_copies(reader) or catalogued_joins(reader, None) else rows - most
     Cost(rows, rows * columns, rows * each, whole * each, True).require_worth_sampling(None)

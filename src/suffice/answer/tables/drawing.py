@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from suffice.answer.tables.absorbed import Absorbed, absorbed
 from suffice.sql.aggregate.constant_subqueries import constant_subqueries
 from suffice.sql.aggregate.from_tables import FromTables, from_tables, links, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
@@ -60,15 +61,16 @@ def written_out(original: exp.Select, reader: Reader, require: Callable[[exp.Sel
     return inline(constant, lambda t: view_sql(reader, t))
 
 
-def base_tables(statement: exp.Select, reader: Reader) -> FromTables:
-    """The tables in FROM; raises :class:`NotSampledError` when names in it are not clear."""
+def over_base_tables(statement: exp.Select, reader: Reader) -> Absorbed:
+    """The tables in FROM that have to be read; raises :class:`NotSampledError` when names in it are not clear."""
     tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))
     _require_clear_names(statement, tables)
-    return tables
+    return absorbed(statement, tables, reader)
 
 
-def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Drawing:
+def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
     """Mark the largest table; raises :class:`NotSampledError` when none can be drawn from."""
+    statement, tables = asked.statement, asked.tables
     beside = _rows_of_subqueries(statement, reader)
     rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
     sampled = _largest(tables, rows)
@@ -83,7 +85,7 @@ def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Draw
     source = source or _source(table, reader)
     table.meta[SAMPLED] = True
     most = fanout(reader, statement, tables, sampled)
-    return Drawing(statement, tables, table, source, most, whole, sum(rows.values()) + beside)
+    return Drawing(statement, tables, table, source, most, whole, sum(rows.values()) + beside + asked.rows)
 
 
 def _by_keys(statement: exp.Select, tables: FromTables, sampled: str, reader: Reader) -> tuple[KeyScramble, str] | None:

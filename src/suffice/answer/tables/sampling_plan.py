@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sqlglot import exp
 
 from suffice.answer.tables.asked import Asked, asked_of
-from suffice.answer.tables.drawing import Drawing, base_tables, draw_from, written_out
+from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
 from suffice.sql.aggregate.decompose import Decomposed, decompose
 from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.formula import Formula
@@ -76,12 +76,12 @@ def _pairs(fractions: list[Fraction]) -> list[Pair]:
 
 def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
-    statement = written_out(original, reader, decompose)
+    asked_of_tables = over_base_tables(written_out(original, reader, decompose), reader)
+    statement, tables = asked_of_tables.statement, asked_of_tables.tables
     query = decompose(statement)
-    tables = base_tables(statement, reader)
     if _is_row_count(query, statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
-    drawing = draw_from(statement, tables, reader)
+    drawing = draw_from(asked_of_tables, reader)
     query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     low, high = _piece_ranges(query, statement, ranges)
