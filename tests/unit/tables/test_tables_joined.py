@@ -12,7 +12,8 @@ import suffice
 from suffice.errors import UsageError
 
 TABLES = (
-    "CREATE TABLE sales AS SELECT range AS id, (hash(range) % 50)::INT AS shop, (hash(range + 1) % 5000)::INT AS article,"
+    "CREATE TABLE sales AS SELECT range AS id, (hash(range) % 50)::INT AS shop,"
+    " (hash(range + 1) % 5000)::INT AS article,"
     " 1 + (hash(range + 2) % 9)::INT AS pieces FROM range(300000)",
     "CREATE TABLE articles AS SELECT range::INT AS number, (hash(range) % 4)::INT AS maker, 1 + range % 7 AS price,"
     " CASE WHEN range % 3 = 0 THEN 'toy' ELSE 'book' END AS kind, 'a' || range AS title FROM range(4500)",

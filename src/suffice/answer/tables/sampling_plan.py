@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -21,9 +21,11 @@ from suffice.sql.aggregate.narrowed import narrowed
 from suffice.sql.aggregate.never_null import without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
-from suffice.sql.aggregate.unit_query import Pair, own_rows, unit_query
+from suffice.sql.aggregate.square_fits import square_fits
+from suffice.sql.aggregate.unit_query import Pair, own_rows, row_values, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
 from suffice.store.database import quote
+from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
 from suffice.tables.source import Range, Source
@@ -43,6 +45,7 @@ class SamplingPlan:
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
+    endless_unit_sql: the same without the least and greatest units.
     drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
     """
 
@@ -55,6 +58,7 @@ class SamplingPlan:
     low: Floats
     high: Floats
     unit_sql: str
+    endless_unit_sql: str
     drawn_sql: str | None
 
     @property
@@ -91,12 +95,32 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     fractions = list(_fractions(asked.formulas))
     is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
-    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here)
+    is_in_duckdb = is_here and reader.database.clickhouse is None
+    own = is_in_duckdb and most == 1
+    exact = _own_squares(reader, statement, query, drawing, np.maximum(-low, high)) if own else ()
+    with_ends, without = (
+        reader.written(
+            unit_query(statement, query, drawing.table, pairs,
+                       rows_are_units=most == 1, own_types=is_here, own_squares=exact, ends=ends)
+        )
+        for ends in (True, False)
+    )  # fmt: skip
     is_joined = is_here and len(tables.tables) > 1
     drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
-    ends = most * low, most * high
     final = final_query(query, names, types)
-    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units), drawn_sql)
+    low, high = most * low, most * high
+    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, without, drawn_sql)
+
+
+def _own_squares(
+    reader: Reader, statement: exp.Select, query: Decomposed, drawing: Drawing, most: Floats
+) -> Collection[int]:
+    """Pieces, `most` [pieces] in size, whose squares their own type holds."""
+    source = drawing.source
+    name = source.known.copy_sql if isinstance(source, Scramble | KeyScramble) else None
+    values = row_values(statement, query, drawing.table, name)
+    _, types = reader.describe(values.sql("duckdb"))
+    return [i for i, (kind, size) in enumerate(zip(types, most, strict=True)) if square_fits(kind, float(size))]
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:

@@ -66,12 +66,16 @@ class Part:
 class Tally:
     """All parts so far, added up.
 
+    Args:
+        low, high: [pieces] what one unit adds at least and at most, for draws that do not say what was seen.
+
     Attributes:
         units: drawn so far.
     """
 
-    def __init__(self, pieces: int, pairs: Sequence[Pair], keys: int) -> None:
-        self.pieces, self.pairs, self.groups = pieces, pairs, Groups(keys)
+    def __init__(self, low: Floats, high: Floats, pairs: Sequence[Pair], keys: int) -> None:
+        self.low, self.high, self.pairs, self.groups = low, high, pairs, Groups(keys)
+        pieces = self.pieces = len(low)
         self.units = 0
         self._met = np.zeros(0, np.int64)
         self._known, self._drawn = np.zeros((2, pieces, 0))
@@ -93,7 +97,11 @@ class Tally:
         shape, mine = (self.pieces, len(self.groups)), group[rows]
         met = np.zeros(shape[1], np.int64)
         met[mine] = table.column("__m").to_numpy()[rows]
-        sums, low, high = (self._pieces(table, letter, rows, mine) for letter in "slh")
+        sums = self._pieces(table, "s", rows, mine)
+        if "__l0" in table.column_names:
+            low, high = (self._pieces(table, letter, rows, mine) for letter in "lh")
+        else:
+            low, high = (np.tile(end[:, None], shape[1]) for end in (self.low, self.high))
         products = np.zeros((shape[0], *shape))
         for i, j in self.pairs:
             products[i, j, mine] = products[j, i, mine] = table.column(f"__q{i}_{j}").to_numpy()[rows]
