@@ -87,12 +87,12 @@ def _written(
     result.set("from_", exp.From(this=table.copy()))
     result.set("joins", [exp.Join(this=node.copy()) for node in others])
     result.set("where", exp.Where(this=exp.and_(*(term.copy() for term in terms))) if terms else None)
-    result = result.transform(replace)
-    assert isinstance(result, exp.Select)
+    written = result.transform(replace)
+    assert isinstance(written, exp.Select)
     kept = [joined.kept(c) for joined in taken.values() for c in joined.columns]
     kept += [joined.found for joined in taken.values()]
     columns = {a: [*names, *(kept if a == alias else [])] for a, names in tables.columns.items()}
-    return result, from_tables(result, lambda t: columns[table_alias(t).lower()])
+    return written, from_tables(written, lambda t: columns[table_alias(t).lower()])
 
 
 def _conditions(statement: exp.Select) -> Iterator[exp.Expr]:

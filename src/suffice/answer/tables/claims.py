@@ -66,9 +66,16 @@ class Claims:
             self._left_delta *= 1 - share
             equal = np.full(fresh * len(self.fractions), np.log(2 * fresh * len(self.fractions) / delta))
             groups = slice(before, before + fresh)
-            needs = equal if half_widths is None else self._needed(ranges, groups, half_widths(), (equal, equal))
+            evidence = equal if half_widths is None else self._shared(ranges, groups, half_widths(), equal, delta / 2)
             self._first.append(before)
-            self._bets.append(RatioBet(ranges, shares_of(delta / 2, needs)))
+            self._bets.append(RatioBet(ranges, evidence))
+
+    def _shared(self, ranges: Ranges, groups: slice, half_widths: Floats, equal: Floats, delta: float) -> Floats:
+        needed = self._needed(ranges, groups, half_widths, (equal, equal))
+        with np.errstate(all="ignore"):
+            relative = (half_widths / np.abs(self.estimates()))[:, groups].ravel()
+            met = 2 * equal * self.tally.units / (needed * relative**2)  # units as good as those that told so far
+        return shares_of(delta, needed, np.nan_to_num(met, nan=0.0, posinf=0.0))
 
     # -- what is known --------------------------------------------------------------------------------------
 

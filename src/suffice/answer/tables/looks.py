@@ -35,8 +35,10 @@ _UNSEEN_SHARE = 0.05
 
 _GROUPS_MAX = 5000
 _PUT_DOWN = "__suffice_put_down"
-_AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
+_AIM = 0.97  # of the half-widths needed, aimed at so that one more look suffices
+_FEW, _SPARE = 500_000, 1.2  # units that are read sooner than another look is made: then a few more are drawn
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
+_LEAST_GROWTH = 16  # a part of the sample that no look is worth less than
 _GROWTH_SURE, _SURE = 64.0, 100  # … where every group has been met in so many units
 _GROWTH_BESIDE = 64.0  # … where each look reads other tables as well
 _PILOT_OF_WHOLE = 1 / 16  # of the rows read whole by each look, drawn by the first one at least …
@@ -216,10 +218,10 @@ class Looks:
             if self.deadline_s is not None and most > 0:
                 return self._split(min(int(room), most))
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
-        is_sure = self.tally.met().min(initial=0) >= _SURE
+        is_sure = bool((self.tally.met() >= _SURE).all())
         growth = _GROWTH_BESIDE if self.plan.drawn_sql is not None else _GROWTH_SURE if is_sure else _GROWTH
         growth = _STREAMED_GROWTH if self.every else growth
-        size = int(min(max(wanted, drawn / 4), growth * drawn, most))
+        size = int(min(max(wanted, drawn / _LEAST_GROWTH), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))
 
     def _wanted(self) -> float:
@@ -227,7 +229,9 @@ class Looks:
         if self.error is None or not self.tally.groups_met():
             return np.inf
         needed = self.claims.units_needed(_AIM * self._needs().half_widths())
-        return 1.08 * float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+        most = float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+        is_cheap = most < _FEW or self.plan.drawing.rows_whole  # beside what a look costs anyway
+        return most * (_SPARE if is_cheap else 1.0)
 
     def _split(self, size: int) -> list[int]:
         size = int(float(f"{size:.5g}"))  # the last digits of sums of doubles differ from thread to thread
