@@ -17,12 +17,13 @@ from suffice.tables.scramble import fresh_scramble
 @dataclass(frozen=True)
 class Absorbed:
     """Attributes:
-    rows: of the tables that are read no more.
+    rows, values: of the tables that are read no more, and of them what the statement named.
     """
 
     statement: exp.Select
     tables: FromTables
     rows: int = 0
+    values: int = 0
 
 
 def absorbed(statement: exp.Select, tables: FromTables, reader: Reader) -> Absorbed:
@@ -35,8 +36,11 @@ def absorbed(statement: exp.Select, tables: FromTables, reader: Reader) -> Absor
         name = table_name_sql(table, "duckdb")
         if (joins := fresh_joins(reader, name)) and fresh_scramble(reader, name) is not None:
             taken = _taken(statement, tables, alias, joins)
-            rows = sum(rows_of(reader, table_name_sql(tables.tables[a], "duckdb")) for a in taken)
-            return Absorbed(*_written(statement, tables, alias, taken), rows) if taken else Absorbed(statement, tables)
+            if not taken:
+                break
+            rows = {a: rows_of(reader, table_name_sql(tables.tables[a], "duckdb")) for a in taken}
+            values = sum(n * (1 + len(tables.named(statement, a))) for a, n in rows.items())
+            return Absorbed(*_written(statement, tables, alias, taken), sum(rows.values()), values)
     return Absorbed(statement, tables)
 
 
@@ -48,17 +52,13 @@ def _taken(statement: exp.Select, tables: FromTables, alias: str, joins: list[Jo
         for a, key, b, left in known:
             is_it = a not in places and _plain(tables, a) == joined.table and key.lower() == joined.key
             looks_up = places.get(b) == joined.left_table and left.lower() == joined.left
-            if is_it and looks_up and _named(statement, tables, a) <= {*joined.columns, joined.key}:
+            if is_it and looks_up and tables.named(statement, a) <= {*joined.columns, joined.key}:
                 places[a], found[a] = joined.table, joined
     return found
 
 
 def _plain(tables: FromTables, alias: str) -> str:
     return plain_name(table_name_sql(tables.tables[alias], "duckdb"))
-
-
-def _named(statement: exp.Select, tables: FromTables, alias: str) -> set[str]:
-    return {c.name.lower() for c in statement.find_all(exp.Column) if tables.owner(c) == alias}
 
 
 def _written(

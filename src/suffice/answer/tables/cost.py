@@ -26,13 +26,12 @@ class Cost:
     """Of the exact answer.
 
     Attributes:
-        rows, values: rows of all tables, and of them the values that the statement names.
+        rows: of all tables.
         seconds: of CPU, predicted from the pace of this machine.
         whole_s: of them, for the tables that every look reads whole.
     """
 
     rows: int
-    values: int
     seconds: float
     whole_s: float
     from_scramble: bool
@@ -52,25 +51,32 @@ class Cost:
 
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
-    columns = 1 + len({c.name.lower() for c in drawing.statement.find_all(exp.Column)})
-    rows = drawing.rows
-    values = rows * columns
-    each = columns * seconds_per_value(reader)
+    each = seconds_per_value(reader)
     from_scramble = drawing.source.rows_per_unit_max == 1 or isinstance(drawing.source, KeyScramble)
-    return Cost(rows, values, rows * each, drawing.rows_whole * each, from_scramble)
+    return Cost(drawing.rows, drawing.values * each, drawing.values_whole * each, from_scramble)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
-    names = {table.name.lower() for table in tree.find_all(exp.Table)}
-    sizes: dict[str, int] = {}
-    for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
-        if name in names:
-            sizes[name] = max(int(size or 0), sizes.get(name, 0))
-    if names != sizes.keys():
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    columns = {column.name.lower() for column in tree.find_all(exp.Column)}
+    rows: dict[str, int] = {}
+    values: dict[str, int] = {}
+    for name, size, there in reader.rows(_TABLES):
+        if name in tables:
+            rows[name] = max(int(size or 0), rows.get(name, 0))
+            values[name] = rows[name] * (1 + len(columns.intersection(there)))
+    if tables != rows.keys():
         return
-    columns = 1 + len({c.name.lower() for c in tree.find_all(exp.Column)})
-    rows, most = sum(sizes.values()), max(sizes.values(), default=0)
-    each = columns * seconds_per_value(reader)
-    whole = 0 if has_key_copies(reader) or catalogued_joins(reader, None) else rows - most
-    Cost(rows, rows * columns, rows * each, whole * each, True).require_worth_sampling(None)
+    each = seconds_per_value(reader)
+    whole = 0
+    if not (has_key_copies(reader) or catalogued_joins(reader, None)):
+        whole = sum(values.values()) - max(values.values(), default=0)
+    Cost(sum(rows.values()), sum(values.values()) * each, whole * each, True).require_worth_sampling(None)
+
+
+_TABLES = """
+    SELECT lower(table_name), any_value(estimated_size), list(lower(column_name))
+    FROM duckdb_tables() JOIN duckdb_columns() USING (table_oid, schema_oid, database_oid, table_name)
+    GROUP BY table_oid, schema_oid, database_oid, 1
+"""

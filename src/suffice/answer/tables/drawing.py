@@ -35,6 +35,7 @@ class Drawing:
     joined_rows_max: the most joined rows of one row of `table`.
     rows_whole: rows of the other tables, which each look reads whole.
     rows: of all tables.
+    values, values_whole: that the statement names, of all tables and of those read whole.
     """
 
     statement: exp.Select
@@ -44,6 +45,8 @@ class Drawing:
     joined_rows_max: int
     rows_whole: int
     rows: int
+    values: int
+    values_whole: int
 
     def columns(self) -> list[str]:
         """Columns of the sampled table that the statement names."""
@@ -75,17 +78,20 @@ def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
     rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
     sampled = _largest(tables, rows)
     table, whole = tables.tables[sampled], sum(rows.values()) - rows[sampled] + beside
+    values = {alias: count * (1 + len(tables.named(statement, alias))) for alias, count in rows.items()}
+    values_whole = sum(values.values()) - values[sampled] + 2 * beside
     source: Source | None = None
     if whole > _KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
         source, other = pair
-        whole -= rows[other]
+        whole, values_whole = whole - rows[other], values_whole - values[other]
         tables.tables[other].meta[BESIDE] = True
     if whole > WHOLE_SHARE_MAX * rows[sampled]:
         raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
     source = source or _source(table, reader)
     table.meta[SAMPLED] = True
     most = fanout(reader, statement, tables, sampled)
-    return Drawing(statement, tables, table, source, most, whole, sum(rows.values()) + beside + asked.rows)
+    all_rows, all_values = sum(rows.values()) + beside + asked.rows, sum(values.values()) + 2 * beside + asked.values
+    return Drawing(statement, tables, table, source, most, whole, all_rows, all_values, values_whole)
 
 
 def _by_keys(statement: exp.Select, tables: FromTables, sampled: str, reader: Reader) -> tuple[KeyScramble, str] | None:

@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.asked import Asked, asked_of
 from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
+from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.decompose import Decomposed, decompose
 from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.formula import Formula
@@ -82,12 +83,12 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
     asked_of_tables = over_base_tables(written_out(original, reader, decompose), reader)
     statement, tables = asked_of_tables.statement, asked_of_tables.tables
-    query = decompose(statement)
-    if _is_row_count(query, statement, tables):
+    if _is_row_count(decompose(statement), statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
     drawing = draw_from(asked_of_tables, reader)
-    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
+    query = decompose(centred(statement, ranges))
+    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
@@ -95,8 +96,7 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     fractions = list(_fractions(asked.formulas))
     is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
-    is_in_duckdb = is_here and reader.database.clickhouse is None
-    own = is_in_duckdb and most == 1
+    own = is_here and reader.database.clickhouse is None and most == 1
     exact = _own_squares(reader, statement, query, drawing, np.maximum(-low, high)) if own else ()
     with_ends, without = (
         reader.written(
