@@ -17,7 +17,7 @@ LOOKS_S = 0.02
 """CPU seconds of two looks beyond the reading: planning, statistics, composing the rows."""
 
 _VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look
-_GAIN = 2.0  # what sampling must save at least, if all goes well, to be tried
+_GAIN = 5.0  # times that: a first draw in vain then costs a tenth of the exact answer at most
 _WHOLE_MOST = 0.1  # of the exact answer's time, for tables read whole: a first draw may turn out to be in vain
 
 
@@ -61,22 +61,19 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
     rows: dict[str, int] = {}
-    values: dict[str, int] = {}
-    for name, size, there in reader.rows(_TABLES):
+    for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
         if name in tables:
             rows[name] = max(int(size or 0), rows.get(name, 0))
-            values[name] = rows[name] * (1 + len(columns.intersection(there)))
     if tables != rows.keys():
         return
     each = seconds_per_value(reader)
-    whole = 0
-    if not (has_key_copies(reader) or catalogued_joins(reader, None)):
-        whole = sum(values.values()) - max(values.values(), default=0)
-    Cost(sum(rows.values()), sum(values.values()) * each, whole * each, True).require_worth_sampling(None)
-
-
-_TABLES = """
-    SELECT lower(table_name), any_value(estimated_size), list(lower(column_name))
-    FROM duckdb_tables() JOIN duckdb_columns() USING (table_oid, schema_oid, database_oid, table_name)
-    GROUP BY table_oid, schema_oid, database_oid, 1
-"""
+    all_rows = sum(rows.values())
+    Cost(all_rows, all_rows * (1 + len(columns)) * each, 0.0, True).require_worth_sampling(None)  # at most
+    named = dict.fromkeys(rows, 1)
+    for name, column in reader.rows("SELECT lower(table_name), lower(column_name) FROM duckdb_columns()"):
+        if name in named and column in columns:
+            named[name] += 1
+    values = [size * named[name] for name, size in rows.items()]
+    is_joined_before = has_key_copies(reader) or bool(catalogued_joins(reader, None))
+    whole = 0 if is_joined_before else sum(values) - max(values, default=0)
+    Cost(all_rows, sum(values) * each, whole * each, True).require_worth_sampling(None)
