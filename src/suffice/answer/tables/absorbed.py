@@ -13,6 +13,9 @@ from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, plain_name
 from suffice.tables.scramble import fresh_scramble
 
+WHOLE_SHARE_MAX = 0.1
+"""Of the copied table's rows, in tables that it does not answer for: with more, keys of the join are better drawn."""
+
 
 @dataclass(frozen=True)
 class Absorbed:
@@ -36,11 +39,12 @@ def absorbed(statement: exp.Select, tables: FromTables, reader: Reader) -> Absor
         name = table_name_sql(table, "duckdb")
         if (joins := fresh_joins(reader, name)) and fresh_scramble(reader, name) is not None:
             taken = _taken(statement, tables, alias, joins)
-            if not taken:
+            rows = {a: rows_of(reader, table_name_sql(t, "duckdb")) for a, t in tables.tables.items()}
+            left = sum(n for a, n in rows.items() if a != alias and a not in taken)
+            if not taken or left > WHOLE_SHARE_MAX * rows[alias]:
                 break
-            rows = {a: rows_of(reader, table_name_sql(tables.tables[a], "duckdb")) for a in taken}
-            values = sum(n * (1 + len(tables.named(statement, a))) for a, n in rows.items())
-            return Absorbed(*_written(statement, tables, alias, taken), sum(rows.values()), values)
+            values = sum(rows[a] * (1 + len(tables.named(statement, a))) for a in taken)
+            return Absorbed(*_written(statement, tables, alias, taken), sum(rows[a] for a in taken), values)
     return Absorbed(statement, tables)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -105,6 +105,7 @@ def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     tree = asking.bound.tree
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
+    reader = replace(reader, learns=asking.engine.sample_always)
     planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
     if not asking.engine.sample_always:
         require_new(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence)

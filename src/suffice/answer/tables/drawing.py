@@ -89,7 +89,7 @@ def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
         raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
     source = source or _source(table, reader)
     table.meta[SAMPLED] = True
-    most = fanout(reader, statement, tables, sampled)
+    most = fanout(reader, statement, tables, sampled, rows)
     all_rows, all_values = sum(rows.values()) + beside + asked.rows, sum(values.values()) + 2 * beside + asked.values
     return Drawing(statement, tables, table, source, most, whole, all_rows, all_values, values_whole)
 
