@@ -21,7 +21,6 @@ from suffice.tables.key_scramble import (
     key_catalogue_sql,
     key_copy_sql,
 )
-from suffice.tables.narrow_first import FEW_ROWS, narrow_first
 from suffice.tables.reader import Reader, in_transaction, plain_name
 from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql
 from suffice.tables.source import SID, Range
@@ -186,7 +185,7 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int, joins: Sequence[
         if is_postgres:
             _run(reader, _postgres_copy(name_sql, copy, outliers, seed))
         else:
-            _run(reader, _duckdb_copy(reader, name_sql, copy, outliers, seed, joins))
+            _run(reader, _duckdb_copy(name_sql, copy, outliers, seed, joins))
         rows, certain = _counted(reader, name_sql, outliers)
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
@@ -210,13 +209,12 @@ def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
     )
 
 
-def _duckdb_copy(reader: Reader, name_sql: str, copy: str, outliers: str, seed: int, joins: Sequence[Joined]) -> str:
+def _duckdb_copy(name_sql: str, copy: str, outliers: str, seed: int, joins: Sequence[Joined]) -> str:
     """Ordered by a hash of the row's number; equal seeds give equal copies."""
     mixed = f"hash(hash(__number + {seed % 2**31}) + {seed % 2**31})"
     numbered = f"SELECT *, row_number() OVER () AS __number FROM {name_sql}"
-    names = narrow_first(reader, joined_sql(name_sql, joins, f"SELECT * FROM {name_sql} LIMIT {FEW_ROWS}"))
     return (
-        f"CREATE TABLE {copy} AS SELECT row_number() OVER () - 1 AS {SID}, {', '.join(map(quote, names))} FROM ("
+        f"CREATE TABLE {copy} AS SELECT * EXCLUDE (__number), row_number() OVER () - 1 AS {SID} FROM ("
         f"SELECT * FROM ({joined_sql(name_sql, joins, numbered)})"
         f" ORDER BY ({outliers}) IS TRUE DESC, {mixed}, __number)"
     )

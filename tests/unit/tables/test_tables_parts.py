@@ -1,4 +1,4 @@
-"""Small parts of sampling: the run that grows, squares in their own type, centred spreads, the order of columns."""
+"""Small parts of sampling: the run that grows, squares in their own type, centred spreads."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-import suffice
 from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.square_fits import square_fits
 from suffice.tables.growing_run import GrowingRun, sizes_of
-from suffice.tables.narrow_first import narrow_first
-from suffice.tables.reader import snapshot
 
 
 def test_a_run_grows_without_gaps_and_ends_where_a_group_does() -> None:
@@ -49,12 +46,3 @@ def test_centred_spreads_are_the_spreads() -> None:
     written = centred(sqlglot.parse_one(sql, dialect="duckdb"), lambda c: ranges[c.name])  # type: ignore[arg-type]
     assert len([n for n in written.find_all(exp.Literal) if float(n.this) in (1040, 1050, 2090, 2080, 2100, 32)]) >= 4
     assert duckdb.sql(written.sql("duckdb")).fetchall()[0] == pytest.approx(duckdb.sql(sql).fetchall()[0], rel=1e-9)
-
-
-def test_narrow_columns_come_first(con: suffice.Connection) -> None:
-    query = (
-        "SELECT 'a text of some length ' || range AS text, range AS number, range % 3 AS few,"
-        " CASE WHEN range % 2 = 0 THEN 'yes, that is so' ELSE 'no' END AS flag, range % 900 AS some FROM range(20000)"
-    )
-    with snapshot(con._database) as reader:
-        assert narrow_first(reader, query) == ["few", "flag", "some", "number", "text"]
