@@ -13,7 +13,7 @@ from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, plain_name
 from suffice.tables.scramble import fresh_scramble
 
-WHOLE_SHARE_MAX = 0.1
+KEYS_SHARE_MIN = 0.1
 """Of the copied table's rows, in tables that it does not answer for: with more, keys of the join are better drawn."""
 
 
@@ -41,7 +41,7 @@ def absorbed(statement: exp.Select, tables: FromTables, reader: Reader) -> Absor
             taken = _taken(statement, tables, alias, joins)
             rows = {a: rows_of(reader, table_name_sql(t, "duckdb")) for a, t in tables.tables.items()}
             left = sum(n for a, n in rows.items() if a != alias and a not in taken)
-            if not taken or left > WHOLE_SHARE_MAX * rows[alias]:
+            if not taken or left > KEYS_SHARE_MIN * rows[alias]:
                 break
             values = sum(rows[a] * (1 + len(tables.named(statement, a))) for a in taken)
             return Absorbed(*_written(statement, tables, alias, taken), sum(rows[a] for a in taken), values)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from suffice.answer.tables.absorbed import Absorbed, absorbed
+from suffice.answer.tables.absorbed import KEYS_SHARE_MIN, Absorbed, absorbed
 from suffice.sql.aggregate.constant_subqueries import constant_subqueries
 from suffice.sql.aggregate.from_tables import FromTables, from_tables, links, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
@@ -22,9 +22,6 @@ from suffice.tables.source import Source, UnreadableLayoutError
 
 WHOLE_SHARE_MAX = 0.35
 """Rows of the tables read whole, as a share of the sampled table's; beyond it little would be saved."""
-
-_KEYS_SHARE_MIN = 0.1
-"""… and from which on keys are drawn instead, where there are copies by a join key."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
     values = {alias: count * (1 + len(tables.named(statement, alias))) for alias, count in rows.items()}
     values_whole = sum(values.values()) - values[sampled] + 2 * beside
     source: Source | None = None
-    if whole > _KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
+    if whole > KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
         source, other = pair
         whole, values_whole = whole - rows[other], values_whole - values[other]
         tables.tables[other].meta[BESIDE] = True
