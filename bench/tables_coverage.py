@@ -1,12 +1,12 @@
-"""How often intervals over tables miss, at the confidence stated: each run draws from a new scramble.
+"""How often intervals over tables miss, at the confidence stated: five runs draw from a scramble, then it is a new one.
 
     python tables_coverage.py [--runs 1000] [--confidence 95] [--minutes 30]
 
 Families are hostile columns (spikes, Pareto, sorted, clustered, NULLs, tiny groups, quantiles), TPC-H-like and SSB-like
 tables, and many-to-many joins by keys; they are those of tests/statistical. A run that is stopped goes on where it was
 when started again: what is counted is written to results/tables_coverage.json every few runs. A low confidence (60)
-shows soon whether a promise is kept. About 2.5 CPU seconds a run of all families. Draws the plot
-of docs/tables.md.
+shows soon whether a promise is kept. About a CPU second a run of all families. Draws the plot of
+docs/tables.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tables_cells import FAMILIES, ROWS, Counts, Family, cells, played  # noqa: 
 
 RESULTS = HERE / "results" / "tables_coverage.json"
 EVERY = 20
+DRAWS = 5
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def play(family: Family, done: dict[str, Any], runs: int, ask: str, until: float
     """Add runs to `done`, writing `kept` down now and then."""
     first, before = done["runs"], json.loads(json.dumps(done["cells"]))
     with tempfile.TemporaryDirectory() as folder, cells(Path(folder), family) as con:
-        for number, counts in enumerate(played(con, family, range(first, runs), ask), start=first + 1):
+        for number, counts in enumerate(played(con, family, range(first, runs), ask, DRAWS), start=first + 1):
             if number % EVERY == 0 or number == runs or time.monotonic() > until:
                 done.update(runs=number, cells=added(before, counts))
                 RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -230,7 +230,9 @@ class Connection:
     def sample_always(self, value: bool) -> None:
         self._engine.sample_always = value
 
-    def scramble(self, table: str, *, by: str | None = None, seed: int = 0) -> Built:
+    def scramble(
+        self, table: str, *, by: str | None = None, joins: Sequence[str] | None = None, seed: int = 0
+    ) -> Built:
         """Make (or, when rows were added, changed or deleted, renew) the shuffled copy that WITHIN draws from.
 
         Interrupted, it leaves what was there. ``DROP`` it with :meth:`drop_scramble`.
@@ -238,13 +240,15 @@ class Connection:
         Args:
             by: a join key: the copy is then ordered by a hash of it, and a join of two tables that both have such a
                 copy is sampled by keys, on both sides.
+            joins: ``"table(column, …) ON column = key"`` each: the copy holds those columns as well, and questions
+                over the join read it alone. None keeps the joins that the copy has.
         """
         from suffice.tables.build_scramble import build_key_scramble, build_scramble
 
         with self._running():
             if by is not None:
                 return build_key_scramble(self._database, table, by, seed)
-            return build_scramble(self._database, table, seed)
+            return build_scramble(self._database, table, seed, joins)
 
     def drop_scramble(self, table: str) -> None:
         """Drop the shuffled copy of a table."""

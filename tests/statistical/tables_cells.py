@@ -44,10 +44,12 @@ QUERIES = {
 }
 
 
-SPREAD = {  # interval arithmetic over several sums: at 10% all is read
+SPREAD = {  # interval arithmetic over several sums
     "stddev": "SELECT stddev(uniform) AS a FROM t",
     "variance": "SELECT var_pop(integers) AS a FROM t",
     "product": "SELECT sum(uniform) * avg(integers) AS a FROM t",
+    "correlation": "SELECT corr(uniform, uniform + integers / 40) AS a FROM t",
+    "covariance": "SELECT covar_pop(uniform, uniform + integers / 40) AS a FROM t",
 }
 
 
@@ -133,7 +135,7 @@ FAMILIES = {
     "tpch": Family(LINEITEM, {"lineitem": None}, TPCH),
     "ssb": Family(LINEORDER, {"lineorder": None}, SSB),
     "keys": Family(MANY, {"a": "k", "b": "key"}, KEYS),
-    "spread": Family(HOSTILE, {"t": None}, SPREAD, 30),
+    "spread": Family(HOSTILE, {"t": None}, SPREAD, 20),
 }
 
 
@@ -162,15 +164,15 @@ def cells(folder: Path, family: Family) -> Iterator[suffice.Connection]:
         yield con
 
 
-def played(con: suffice.Connection, family: Family, seeds: Iterable[int], ask: str) -> Iterator[Counts]:
-    """After each seed, the counts so far: a new scramble, and every query with the clause `ask` over it.
+def played(con: suffice.Connection, family: Family, seeds: Iterable[int], ask: str, draws: int = 1) -> Iterator[Counts]:
+    """After each seed, the counts so far: every query with the clause `ask`, over a new scramble every `draws` seeds.
 
     A run misses when an interval does not hold, or, if it met its target, an error is beyond it.
     """
     counts = Counts()
     truth = {name: con.sql(sql).fetchall() for name, sql in family.queries.items()}
-    for seed in seeds:
-        for table, key in family.drawn.items():
+    for number, seed in enumerate(seeds):
+        for table, key in family.drawn.items() if number % draws == 0 else ():
             if counts.runs:
                 con.drop_scramble(table)
             con.scramble(table, by=key, seed=seed)

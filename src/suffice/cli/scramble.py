@@ -14,6 +14,10 @@ def scramble(
     table: Annotated[str, typer.Argument(help="A table of the target.")],
     db: OptionalTarget = None,
     by: Annotated[str | None, typer.Option(help="A join key: order by its hash, so that joins are sampled.")] = None,
+    join: Annotated[
+        list[str] | None,
+        typer.Option(help="'table(column, …) ON column = key': keep those columns in the copy. May be repeated."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the order; equal seeds give equal copies.")] = 0,
     drop: Annotated[bool, typer.Option("--drop", help="Drop the copy instead.")] = False,
     json: Json = False,
@@ -28,7 +32,7 @@ def scramble(
             said = f"the scramble of {table} is dropped"
         else:
             started = time.perf_counter()
-            built = con.scramble(table, by=by, seed=seed)
+            built = con.scramble(table, by=by, joins=join, seed=seed)
             seconds = time.perf_counter() - started
             known = built.known
             done = {"table": table, "rows": known.rows, "always_read": known.certain, "was_fresh": built.was_fresh}

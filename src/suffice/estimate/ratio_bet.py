@@ -196,8 +196,10 @@ def units_needed(
     stakes = best_stakes(ranges, c, mean, variance, shift)
     with np.errstate(all="ignore"):
         needs = []
-        for stake, lacks in zip((stakes.up, stakes.down), missing, strict=True):
-            rate = stake * shift - 0.55 * stake**2 * variance
+        low, high = ranges.y(c)
+        for stake, reach, lacks in zip((stakes.up, stakes.down), (mean - low, high - mean), missing, strict=True):
+            curve = 0.5 + np.minimum(stake * reach / 3, 0.05)  # as :func:`_gain` has it; ranges seen are narrower
+            rate = stake * shift - curve * stake**2 * variance
             needs.append(np.where(lacks <= 0, 0.0, np.where(rate > 0, lacks / rate, np.inf)))
     return np.asarray(np.maximum(*needs))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from suffice.errors import SufficeError, UsageError, nearest
 from suffice.store.database import Database, literal, quote
 from suffice.tables.clickhouse_tables import copied
 from suffice.tables.fingerprint import fingerprint
+from suffice.tables.joined_columns import Joined, catalogue_joins, catalogued_joins, joined_sql, joins_of
 from suffice.tables.key_scramble import (
     HASH,
     KeyCatalogued,
@@ -43,19 +44,27 @@ class Built:
     was_fresh: bool
 
 
-def build_scramble(database: Database, name_sql: str, seed: int = 0) -> Built:
-    """Make the scramble of a table, or renew it when the table has changed.
+def build_scramble(database: Database, name_sql: str, seed: int = 0, joins: Sequence[str] | None = None) -> Built:
+    """Make the scramble of a table, or renew it when a table in it has changed.
+
+    Args:
+        joins: ``table(column, …) ON column = key`` each, see :mod:`suffice.tables.joined_columns`; None for those
+            that the scramble there is has.
 
     Raises:
-        UsageError: the target keeps nothing (it is in memory), or a transaction is open.
+        UsageError: the target keeps nothing (it is in memory), or a transaction is open, or a join is not on a key.
     """
+    if joins and (database.is_postgres or database.clickhouse is not None):
+        raise UsageError("a scramble with joined columns is for DuckDB files and folders of Parquet")
     _require_kept(database)
     with _writing(database) as reader:
-        mark = fingerprint(reader, name_sql)
-        known = catalogued(reader, name_sql)
-        if known is not None and known.fingerprint == mark:
+        mark, known = fingerprint(reader, name_sql), catalogued(reader, name_sql)
+        before = catalogued_joins(reader, name_sql)
+        wanted = joins_of(reader, name_sql, [one.written for one in before] if joins is None else joins)
+        same = [replace(one, always_found=False) for one in before] == wanted
+        if known is not None and known.fingerprint == mark and same:
             return Built(known, True)
-        return Built(_build(reader, name_sql, mark, seed), False)
+        return Built(_build(reader, name_sql, mark, seed, wanted), False)
 
 
 def build_key_scramble(database: Database, name_sql: str, key: str, seed: int = 0) -> Built:
@@ -125,6 +134,8 @@ def drop_scramble(database: Database, name_sql: str) -> None:
             if one is not None:
                 reader.rows(f"DELETE FROM {table} WHERE name = {literal(one.name)}")
                 _run(reader, f"DROP TABLE {one.copy_sql}")
+        if catalogued_joins(reader, name_sql):
+            catalogue_joins(reader, plain_name(name_sql), "", [])
 
 
 def _require_kept(database: Database) -> None:
@@ -162,7 +173,7 @@ def _run(reader: Reader, sql: str) -> None:
     reader.rows(f"CALL postgres_execute('store', {literal(sql)})" if reader.database.is_postgres else sql)
 
 
-def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
+def _build(reader: Reader, name_sql: str, mark: str, seed: int, joins: Sequence[Joined]) -> Catalogued:
     name = plain_name(name_sql)
     is_postgres = reader.database.is_postgres
     copy = copy_sql(reader, name)
@@ -171,12 +182,17 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int) -> Catalogued:
         rows, certain = copied(clickhouse, clickhouse.named(name), copy, outliers, seed)
     else:
         _run(reader, f"DROP TABLE IF EXISTS {copy}")
-        _run(reader, (_postgres_copy if is_postgres else _duckdb_copy)(name_sql, copy, outliers, seed))
+        if is_postgres:
+            _run(reader, _postgres_copy(name_sql, copy, outliers, seed))
+        else:
+            _run(reader, _duckdb_copy(name_sql, copy, outliers, seed, joins))
         rows, certain = _counted(reader, name_sql, outliers)
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
-    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, name_sql, copy, certain))
+    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, copy if joins else name_sql, copy, certain))
     _catalogue(reader, known, seed)
+    if joins or catalogued_joins(reader, name_sql):
+        catalogue_joins(reader, name, copy, joins)
     return known
 
 
@@ -193,12 +209,13 @@ def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
     )
 
 
-def _duckdb_copy(name_sql: str, copy: str, outliers: str, seed: int) -> str:
+def _duckdb_copy(name_sql: str, copy: str, outliers: str, seed: int, joins: Sequence[Joined]) -> str:
     """Ordered by a hash of the row's number; equal seeds give equal copies."""
     mixed = f"hash(hash(__number + {seed % 2**31}) + {seed % 2**31})"
+    numbered = f"SELECT *, row_number() OVER () AS __number FROM {name_sql}"
     return (
         f"CREATE TABLE {copy} AS SELECT * EXCLUDE (__number), row_number() OVER () - 1 AS {SID} FROM ("
-        f"SELECT * FROM (SELECT *, row_number() OVER () AS __number FROM {name_sql})"
+        f"SELECT * FROM ({joined_sql(name_sql, joins, numbered)})"
         f" ORDER BY ({outliers}) IS TRUE DESC, {mixed}, __number)"
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from suffice.store.database import quote
+from suffice.store.database import literal, quote
 from suffice.tables.reader import Reader
 from suffice.tables.source import PART, UNIT, Drawn, Range, UnreadableLayoutError
 
@@ -54,7 +54,7 @@ class DuckDBVectors:
 
     def _read_layout(self) -> None:
         """Find where vectors start, from the sizes of row groups; count those with visible rows after deletes."""
-        sizes = [n for (n,) in self.reader.rows(_ROW_GROUP_SIZES, [self.name_sql])]
+        sizes = [n for (n,) in self.reader.rows(_ROW_GROUP_SIZES.format(literal(self.name_sql)))]
         self._unit_sql, self.units = _unit_expression(sizes)
         if sum(sizes) != self.rows:
             distinct = f"SELECT count(*) FROM (SELECT {self._unit_sql} FROM {self.name_sql} GROUP BY 1)"
@@ -98,7 +98,7 @@ class DuckDBVectors:
 
 _ROW_GROUP_SIZES = """
     SELECT max(n)::BIGINT FROM (
-        SELECT row_group_id, sum(count) AS n FROM pragma_storage_info(?)
+        SELECT row_group_id, sum(count) AS n FROM pragma_storage_info({})
         WHERE column_path = '[' || column_id || ']' GROUP BY row_group_id, column_id)
     GROUP BY row_group_id ORDER BY row_group_id
 """

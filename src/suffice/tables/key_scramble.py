@@ -11,10 +11,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from suffice.store.database import literal, quote
 from suffice.tables.fingerprint import fingerprint
+from suffice.tables.growing_run import GrowingRun, sizes_of
 from suffice.tables.reader import Reader, plain_name
 from suffice.tables.scramble import Catalogued, part_sql
 from suffice.tables.source import PART, SID, UNIT, Drawn, Range
@@ -57,9 +56,10 @@ class KeyScramble:
     share_max: float = 0.3
     method: str = "keys of a join, by their hash"
     assumptions: tuple[str, ...] = ("the hash that ordered the keys has nothing to do with the values",)
-    _start: int = 0
-    _drawn: int = 0
-    _columns: list[str] = field(default_factory=list)
+    run: GrowingRun = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.run = GrowingRun(0, self.units, self.share_max, self.pilot_units)
 
     @property
     def rows(self) -> int:
@@ -83,28 +83,22 @@ class KeyScramble:
         return self.known.ranges.get(column.lower())
 
     def start(self, seed: int, columns: Sequence[str]) -> None:
-        """As of :class:`suffice.tables.scramble.Scramble`."""
-        last = max(0, int(self.units * (1 - self.share_max)) - self.pilot_units)
-        self._start, self._drawn = int(np.random.default_rng(seed).integers(last + 1)), 0
-        self._columns = list(columns)
+        """See :class:`suffice.tables.growing_run.GrowingRun`."""
+        self.run.start(seed, columns)
 
     def draw(self, sizes: Sequence[int]) -> Drawn:
         """The next keys of the run."""
-        runs, first = [], self._start + self._drawn
-        for part, size in enumerate(sizes):
-            position = self._start + self._drawn
-            runs.append((part, position, position + size))
-            self._drawn += size
-        end = self._start + self._drawn
-        names = "".join(f"{quote(c)}, " for c in self._columns)
-        run = f"FROM {self.known.copy_sql} WHERE {SID} >= {first} AND {SID} < {end}"
-        relation = f"(SELECT {names}{part_sql(runs)} AS {PART}, {SID} AS {UNIT} {run})"
+        runs = self.run.take(sizes)
+        first, end = runs[0][1], runs[-1][2]
+        names = "".join(f"{quote(c)}, " for c in self.run.columns)
+        inside = f"FROM {self.known.copy_sql} WHERE {SID} >= {first} AND {SID} < {end}"
+        relation = f"(SELECT {names}{part_sql(runs)} AS {PART}, {SID} AS {UNIT} {inside})"
         low, high = (self._hash_of(number) for number in (first, end - 1))
         others = ", ".join(quote(c) for c in self.beside_columns)
-        inside = f"{HASH} >= {low}::UBIGINT AND {HASH} <= {high}::UBIGINT"
-        beside = f"(SELECT {others} FROM {self.beside.copy_sql} WHERE {inside})"
-        rows = sum(sizes) * (self.rows / self.units + self.beside.rows / self.units)
-        return Drawn(relation, list(sizes), int(rows), beside)
+        alike = f"{HASH} >= {low}::UBIGINT AND {HASH} <= {high}::UBIGINT"
+        beside = f"(SELECT {others} FROM {self.beside.copy_sql} WHERE {alike})"
+        rows = (end - first) * (self.rows / self.units + self.beside.rows / self.units)
+        return Drawn(relation, sizes_of(runs), int(rows), beside)
 
     def _hash_of(self, number: int) -> int:
         return int(self.reader.rows(f"SELECT {HASH} FROM {self.known.copy_sql} WHERE {SID} = {number} LIMIT 1")[0][0])

@@ -60,12 +60,14 @@ def view_sql(reader: Reader, table: exp.Table) -> exp.Select | None:
 
 def _duckdb_view(reader: Reader, table: exp.Table) -> str | None:
     names = [part.name for part in table.parts]
-    found = reader.rows(_VIEWS, [names[-1]])
+    found = reader.rows(_VIEWS.format(literal(names[-1])))
     texts = [text for *places, text in found if all(name in places for name in names[:-1])]
     return str(texts[0]) if len(texts) == 1 else None
 
 
-_VIEWS = "SELECT database_name, schema_name, sql FROM duckdb_views() WHERE lower(view_name) = lower(?) AND NOT internal"
+_VIEWS = (
+    "SELECT database_name, schema_name, sql FROM duckdb_views() WHERE lower(view_name) = lower({}) AND NOT internal"
+)
 
 
 def _postgres_view(reader: Reader, table: exp.Table) -> str | None:

@@ -26,16 +26,18 @@ class Reader:
         cursor: sees what was committed when the snapshot began; temporary tables of the connection it does not see.
         state: of the target's file before the snapshot began, so that nothing learnt from the snapshot is ever taken
             for true of a later state; None where nothing tells.
+        learns: whether large tables may be read to know more of them for the next time.
     """
 
     database: Database
     cursor: duckdb.DuckDBPyConnection
     state: State | None = None
+    learns: bool = True
 
-    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        """All rows of DuckDB SQL."""
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of DuckDB SQL. No parameters: to convert the first one, DuckDB's module imports for 250 ms."""
         with interruptible():
-            return self.cursor.execute(sql, parameters).fetchall()
+            return self.cursor.execute(sql).fetchall()
 
     def written(self, query: exp.Expr) -> str:
         """A query over stored tables, in the words of the database they are stored in."""

@@ -19,11 +19,16 @@ from suffice.store.clickhouse import ClickHouse
 from suffice.store.database import literal, quote
 from suffice.tables.clickhouse_tables import copy_name, runs_of
 from suffice.tables.fingerprint import fingerprint
+from suffice.tables.growing_run import GrowingRun, Run, sizes_of
 from suffice.tables.reader import Reader, plain_name
 from suffice.tables.source import CERTAIN, PART, SID, UNIT, Drawn, Range, UnreadableLayoutError
 
 PILOT = (2048, 30720)
 """Rows of the two parts of the first draw: the first sets the stakes of the second."""
+
+
+ROWS_PER_GROUP = 122_880
+"""Of DuckDB's tables: a part of a row group's column takes as many bytes to read as all of it."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +49,13 @@ class Catalogued:
     ranges: Mapping[str, Range]
 
 
-Run = tuple[int, int, int]
-"""(part, first row, row after the last)"""
-
-
 @dataclass
 class Scramble:
     """The fresh copy of a table, as a :class:`suffice.tables.source.Source`.
 
     Attributes:
         relation: what stands in FROM for some columns of some runs of the copy.
+        rows_per_group: rows of the copy that are stored, and so read, together.
     """
 
     known: Catalogued
@@ -62,9 +64,12 @@ class Scramble:
     share_max: float = 0.3
     method: str = "rows of a scramble"
     assumptions: tuple[str, ...] = ("the hash that ordered the scramble has nothing to do with the values",)
-    _start: int = 0
-    _drawn: int = 0
-    _columns: list[str] = field(default_factory=list)
+    rows_per_group: int = 1
+    run: GrowingRun = field(init=False)
+    _has_certain: bool = False
+
+    def __post_init__(self) -> None:
+        self.run = GrowingRun(self.known.certain, self.units, self.share_max, self.pilot_units, self.rows_per_group)
 
     @property
     def rows(self) -> int:
@@ -84,19 +89,16 @@ class Scramble:
         return self.known.ranges.get(column.lower())
 
     def start(self, seed: int, columns: Sequence[str]) -> None:
-        """The run starts where `seed` says, so that it never reaches the end of the copy."""
-        last = max(0, int(self.units * (1 - self.share_max)) - self.pilot_units)
-        self._start = self.known.certain + int(np.random.default_rng(seed).integers(last + 1))
-        self._drawn, self._columns = 0, list(columns)
+        """See :class:`suffice.tables.growing_run.GrowingRun`."""
+        self.run.start(seed, columns)
+        self._has_certain = self.known.certain == 0
 
     def draw(self, sizes: Sequence[int]) -> Drawn:
-        """The next rows of the run."""
-        runs = [(CERTAIN, 0, self.known.certain)] if self._drawn == 0 and self.known.certain else []
-        for part, size in enumerate(sizes):
-            position = self._start + self._drawn
-            runs.append((part, position, position + size))
-            self._drawn += size
-        return Drawn(self.relation(runs, self._columns), list(sizes), sum(end - first for _, first, end in runs))
+        """The next rows of the run; the first draw brings those that are always read."""
+        runs = self.run.take(sizes)
+        always, self._has_certain = [] if self._has_certain else [(CERTAIN, 0, self.known.certain)], True
+        rows = self.relation([*always, *runs], self.run.columns)
+        return Drawn(rows, sizes_of(runs), sum(sizes_of([*always, *runs])))
 
 
 def _selected(copy: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
@@ -172,7 +174,8 @@ def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
     relation = (
         partial(_selected, known.copy_sql) if clickhouse is None else partial(_fetched, reader, clickhouse, known)
     )
-    return Scramble(known, relation, assumptions=(Scramble.assumptions[0], *counters))
+    group = ROWS_PER_GROUP if clickhouse is None and not counters else 1
+    return Scramble(known, relation, assumptions=(Scramble.assumptions[0], *counters), rows_per_group=group)
 
 
 def copy_sql(reader: Reader, name: str) -> str:

@@ -23,9 +23,8 @@ def stored_bytes(reader: Reader, name_sql: str, columns: Sequence[str]) -> int:
     if (files := parquet_files(reader, name_sql)) and reader.database.lake is not None:
         return _parquet([reader.database.lake.open(file) for file in files], columns)
     found = reader.rows(
-        "SELECT count(DISTINCT block_id) FROM pragma_storage_info(?)"
-        " WHERE persistent AND list_contains(?, column_name)",
-        [name_sql, list(columns)],
+        f"SELECT count(DISTINCT block_id) FROM pragma_storage_info({literal(name_sql)})"
+        f" WHERE persistent AND column_name IN ({', '.join(map(literal, columns)) or 'NULL'})"
     )
     return int(found[0][0]) * _BLOCK_BYTES
 

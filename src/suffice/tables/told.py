@@ -14,6 +14,12 @@ _KNOWN: dict[tuple[str, str, str], Any] = {}
 """By target, fingerprint and what is asked."""
 
 
+def is_told(reader: Reader, name_sql: str, what: str) -> bool:
+    """Whether :func:`told` would not have to read."""
+    target, mark = reader.database.target, fingerprint(reader, name_sql)
+    return (target, mark, what) in _KNOWN or (reader.state is not None and what in known_facts(target, mark))
+
+
 def told(reader: Reader, name_sql: str, what: str, tell: Callable[[], Any]) -> Any:
     """``tell()``, a value that JSON can hold, or what it gave for the table as it is now."""
     target, mark = reader.database.target, fingerprint(reader, name_sql)

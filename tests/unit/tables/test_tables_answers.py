@@ -335,3 +335,8 @@ def test_the_pace_of_the_machine_is_measured_once_and_kept(tmp_path: Path, monke
             assert list(pace._KNOWN.values()) == [float(paces[-1][0])]
         monkeypatch.setattr(pace, "_calibrate", lambda reader: pytest.fail("it was measured again"))
     assert len(paces) == 2 and paces[0] == paces[1] and 0 < float(paces[0][0]) < 1e-6
+
+
+def test_a_select_without_a_table_is_exact(con: suffice.Connection) -> None:
+    result = con.sql("SELECT count(*) AS n FROM (SELECT 1) WITHIN 5%")
+    assert result.fetchall() == [(1,)] and result.guarantee is not None and result.guarantee.tier == "exact"

@@ -104,6 +104,19 @@ def test_a_saved_answer_is_audited_from_the_command_line(tmp_path: Path) -> None
     assert _run("audit", str(saved), "--db", target, "--json")["held"] is False
 
 
+def test_a_copy_with_joined_columns_from_the_command_line(tmp_path: Path) -> None:
+    target = str(tmp_path / "t.duckdb")
+    with suffice.connect(target, progress=False) as con:
+        con.sql("CREATE TABLE f AS SELECT range % 5 AS k, range % 7 AS v FROM range(200000)")
+        con.sql("CREATE TABLE d AS SELECT range AS id, 'n' || range % 2 AS name FROM range(5)")
+    built = _run("scramble", "f", "--join", "d(name) ON k = id", "--db", target, "--json")
+    assert (built["rows"], built["was_fresh"]) == (200_000, False)
+    assert _run("scramble", "f", "--db", target, "--json")["was_fresh"] is True
+    asked = "SELECT name, sum(v) AS s FROM f JOIN d ON k = id GROUP BY name ORDER BY name WITHIN 10%"
+    answer = _run("sql", asked, "--db", target, "--sample", "--seed", "1", "--json")
+    assert answer["guarantee"]["tier"] == "finite-sample" and answer["work"]["rows_read"] < 100_000  # type: ignore[index]
+
+
 def _run(*arguments: str) -> dict[str, object]:
     done = subprocess.run([sys.executable, "-m", "suffice", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -62,7 +62,7 @@ def test_everything_drawn_is_the_join(con: suffice.Connection) -> None:
         plan = plan_sampling(parse_one(f"SELECT sum(x * y) AS s, count(*) AS n {JOIN}"), reader)  # type: ignore[arg-type]
         assert isinstance(plan.source, KeyScramble)
         plan.source.start(1, plan.drawing.columns())
-        plan.source._start, total, rows = 0, 0.0, 0.0
+        plan.source.run._position, total, rows = 0, 0.0, 0.0
         for size in (100, 5000, plan.source.units - 5100):
             drawn = plan.source.draw([size])
             sql = plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql).replace(DRAWN_BESIDE, drawn.beside_sql)

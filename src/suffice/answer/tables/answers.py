@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -29,6 +29,7 @@ from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.target import Target
 from suffice.store.database import quote
 from suffice.store.explained import one_line
+from suffice.tables.file_state import file_state
 from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, in_transaction, snapshot
 from suffice.tables.source import UnreadableLayoutError
@@ -104,6 +105,7 @@ def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     tree = asking.bound.tree
     if not isinstance(tree, exp.Select):
         raise NotSampledError(f"{tree.key.upper()} of queries has no bound on a sample")
+    reader = replace(reader, learns=asking.engine.sample_always)
     planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
     if not asking.engine.sample_always:
         require_new(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence)
@@ -120,7 +122,13 @@ def require_samplable(asking: Asking) -> None:
         raise NotSampledError("media tables are small")
     database = asking.engine.database
     if not asking.engine.sample_always:
-        require_large(Reader(database, database.connection), asking.bound.tree)
+        reader = Reader(database, database.connection, file_state(database.target))
+        require_new(reader, asking.bound.text, None, 0.0)
+        try:
+            require_large(reader, asking.bound.tree)
+        except NotSampledError as reason:
+            remember(reader, asking.bound.text, None, 0.0, reason)
+            raise
     if in_transaction(database):
         raise NotSampledError("a transaction is open, whose changes no sample sees")
 
@@ -162,7 +170,7 @@ def rows_of_looks(
                 yield looks, look, sql, order
             started = time.perf_counter()
     except NotSampledError as error:
-        remember(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence, str(error))
+        remember(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence, error)
         asking.work.rows_read = before + looks.rows_read
         asking.work.spend("sample", time.perf_counter() - started)
         raise
@@ -218,7 +226,7 @@ def _exact(asking: Asking, reason: NotSampledError) -> Answer:
         seed=asking.seed,
         assumptions=(),
     )
-    return Answer(answer_sql(asking.bound), guarantee)
+    return Answer(asking.bound.text if asking.bound.is_plain else answer_sql(asking.bound), guarantee)
 
 
 def _rows_of_tables(asking: Asking) -> int:

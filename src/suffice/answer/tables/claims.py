@@ -1,23 +1,26 @@
 """Intervals for all fractions of all groups, kept up to date part by part; together they fail with probability delta.
 
 A group's share of delta is fixed when it is first met, and only parts drawn after that are bet on: groups met in the
-first draw have 90% of it in equal shares, those met in each later part 90% of what is left then.
+first draw have 90% of it, those met in each later part 90% of what is left then. What looks hard to bound by then gets
+most of a share, what is easily bounded hardly any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.tables.tally import Part, Tally
+from suffice.estimate.delta_shares import shares_of
 from suffice.estimate.ratio_bet import Ranges, RatioBet, Stakes, Sums, best_stakes, spread, units_needed
 from suffice.sql.aggregate.fraction import Fraction, Linear
 
 Floats = npt.NDArray[np.float64]
 
 _FIRST_SHARE = 0.9
+_LITTLE = 0.2  # of the capital: at this risk, knowing the ends seen saves a tenth of the draws at most
 
 
 class Claims:
@@ -52,16 +55,27 @@ class Claims:
                 bet.add(sums, self._stakes(bet.ranges, groups, half_widths[:, groups]))
         self.tally.add(part)
 
-    def meet_groups(self) -> None:
-        """Open bets for groups of the tally that have none, from the next part on."""
+    def meet_groups(self, half_widths: Callable[[], Floats] | None) -> None:
+        """Open bets for groups of the tally that have none, from the next part on; `half_widths` [fractions, groups]
+        are those needed, None where nothing is asked of them."""
         before = self._first[-1] + len(self._bets[-1].log_ratio) // len(self.fractions) if self._bets else 0
         fresh = self.tally.groups_met() - before
         if fresh:
             share = 1.0 if not self.tally.groups.keys else _FIRST_SHARE
-            delta = share * self._left_delta / (fresh * len(self.fractions))
+            delta, ranges = share * self._left_delta, self._ranges(fresh)
             self._left_delta *= 1 - share
+            equal = np.full(fresh * len(self.fractions), np.log(2 * fresh * len(self.fractions) / delta))
+            groups = slice(before, before + fresh)
+            evidence = equal if half_widths is None else self._shared(ranges, groups, half_widths(), equal, delta / 2)
             self._first.append(before)
-            self._bets.append(RatioBet(self._ranges(fresh), np.full(fresh * len(self.fractions), np.log(2 / delta))))
+            self._bets.append(RatioBet(ranges, evidence))
+
+    def _shared(self, ranges: Ranges, groups: slice, half_widths: Floats, equal: Floats, delta: float) -> Floats:
+        needed = self._needed(ranges, groups, half_widths, (equal, equal))
+        with np.errstate(all="ignore"):
+            relative = (half_widths / np.abs(self.estimates()))[:, groups].ravel()
+            met = 2 * equal * self.tally.units / (needed * relative**2)  # units as good as those that told so far
+        return shares_of(delta, needed, np.nan_to_num(met, nan=0.0, posinf=0.0))
 
     # -- what is known --------------------------------------------------------------------------------------
 
@@ -94,10 +108,30 @@ class Claims:
         for first, bet in zip(self._first, self._bets, strict=True):
             groups = slice(first, first + len(bet.log_ratio) // len(self.fractions))
             c, width = centre[:, groups].ravel(), (half_widths * scale)[:, groups].ravel()
-            lacks = tuple(bet.log_ratio - bet.evidence(c - sign * width, sign) for sign in (1, -1))
-            mean, variance, shift = self._moments(bet.ranges, c, width, groups)
-            found.append(units_needed(bet.ranges, c, mean, variance, shift, (lacks[0], lacks[1])))
+            up, down = (bet.log_ratio - bet.evidence(c - sign * width, sign) for sign in (1, -1))
+            found.append(self._needed(bet.ranges, groups, half_widths, (up, down)))
         return self._joined(found)
+
+    def _needed(self, ranges: Ranges, groups: slice, half_widths: Floats, lacks: tuple[Floats, Floats]) -> Floats:
+        c = self._centres()[:, groups].ravel()
+        width = (half_widths * self._scale())[:, groups].ravel()
+        mean, variance, shift = self._moments(ranges, c, width, groups)
+        return units_needed(ranges, c, mean, variance, shift, lacks)
+
+    def wants_ends(self, half_widths: Floats) -> bool:
+        """Whether the ends seen would tell more than the ranges declared: where some claim that is hard to settle puts
+        much of its capital at risk in one unit."""
+        needed = self.units_needed(half_widths)
+        for first, bet in zip(self._first, self._bets, strict=True):
+            groups = slice(first, first + len(bet.log_ratio) // len(self.fractions))
+            stakes, c = self._stakes(bet.ranges, groups, half_widths[:, groups]), self._centres()[:, groups].ravel()
+            with np.errstate(all="ignore"):
+                least, greatest = bet.ranges.y(c)
+                risk = np.maximum(stakes.up, stakes.down) * (greatest - least)
+            hard = needed[:, groups].ravel() >= 0.5 * needed.max(initial=0.0)
+            if not (risk[hard] <= _LITTLE).all():
+                return True
+        return False
 
     def reachable(self, units: int) -> Floats:
         """[fractions, groups] the half-widths that about `units` units in all give."""

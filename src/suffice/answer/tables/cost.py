@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.tables.joined_columns import catalogued_joins
 from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader
@@ -16,7 +17,7 @@ LOOKS_S = 0.02
 """CPU seconds of two looks beyond the reading: planning, statistics, composing the rows."""
 
 _VECTORS_S = 0.15  # the same where vectors are drawn: on one thread, and set up anew for each look
-_GAIN = 2.0  # what sampling must save at least, if all goes well, to be tried
+_GAIN = 5.0  # times that: a first draw in vain then costs a tenth of the exact answer at most
 _WHOLE_MOST = 0.1  # of the exact answer's time, for tables read whole: a first draw may turn out to be in vain
 
 
@@ -25,13 +26,12 @@ class Cost:
     """Of the exact answer.
 
     Attributes:
-        rows, values: rows of all tables, and of them the values that the statement names.
+        rows: of all tables.
         seconds: of CPU, predicted from the pace of this machine.
         whole_s: of them, for the tables that every look reads whole.
     """
 
     rows: int
-    values: int
     seconds: float
     whole_s: float
     from_scramble: bool
@@ -51,25 +51,29 @@ class Cost:
 
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
-    columns = 1 + len({c.name.lower() for c in drawing.statement.find_all(exp.Column)})
-    rows = drawing.rows
-    values = rows * columns
-    each = columns * seconds_per_value(reader)
+    each = seconds_per_value(reader)
     from_scramble = drawing.source.rows_per_unit_max == 1 or isinstance(drawing.source, KeyScramble)
-    return Cost(rows, values, rows * each, drawing.rows_whole * each, from_scramble)
+    return Cost(drawing.rows, drawing.values * each, drawing.values_whole * each, from_scramble)
 
 
 def require_large(reader: Reader, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
-    names = {table.name.lower() for table in tree.find_all(exp.Table)}
-    sizes: dict[str, int] = {}
+    tables = {table.name.lower() for table in tree.find_all(exp.Table)}
+    columns = {column.name.lower() for column in tree.find_all(exp.Column)}
+    rows: dict[str, int] = {}
     for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
-        if name in names:
-            sizes[name] = max(int(size or 0), sizes.get(name, 0))
-    if names != sizes.keys():
+        if name in tables:
+            rows[name] = max(int(size or 0), rows.get(name, 0))
+    if tables != rows.keys():
         return
-    columns = 1 + len({c.name.lower() for c in tree.find_all(exp.Column)})
-    rows, most = sum(sizes.values()), max(sizes.values(), default=0)
-    each = columns * seconds_per_value(reader)
-    whole = 0 if has_key_copies(reader) else rows - most
-    Cost(rows, rows * columns, rows * each, whole * each, True).require_worth_sampling(None)
+    each = seconds_per_value(reader)
+    all_rows = sum(rows.values())
+    Cost(all_rows, all_rows * (1 + len(columns)) * each, 0.0, True).require_worth_sampling(None)  # at most
+    named = dict.fromkeys(rows, 1)
+    for name, column in reader.rows("SELECT lower(table_name), lower(column_name) FROM duckdb_columns()"):
+        if name in named and column in columns:
+            named[name] += 1
+    values = [size * named[name] for name, size in rows.items()]
+    is_joined_before = has_key_copies(reader) or bool(catalogued_joins(reader, None))
+    whole = 0 if is_joined_before else sum(values) - max(values, default=0)
+    Cost(all_rows, sum(values) * each, whole * each, True).require_worth_sampling(None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from suffice.answer.tables.absorbed import KEYS_SHARE_MIN, Absorbed, absorbed
 from suffice.sql.aggregate.constant_subqueries import constant_subqueries
 from suffice.sql.aggregate.from_tables import FromTables, from_tables, links, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
@@ -22,9 +23,6 @@ from suffice.tables.source import Source, UnreadableLayoutError
 WHOLE_SHARE_MAX = 0.35
 """Rows of the tables read whole, as a share of the sampled table's; beyond it little would be saved."""
 
-_KEYS_SHARE_MIN = 0.1
-"""… and from which on keys are drawn instead, where there are copies by a join key."""
-
 
 @dataclass(frozen=True)
 class Drawing:
@@ -34,6 +32,7 @@ class Drawing:
     joined_rows_max: the most joined rows of one row of `table`.
     rows_whole: rows of the other tables, which each look reads whole.
     rows: of all tables.
+    values, values_whole: that the statement names, of all tables and of those read whole.
     """
 
     statement: exp.Select
@@ -43,6 +42,8 @@ class Drawing:
     joined_rows_max: int
     rows_whole: int
     rows: int
+    values: int
+    values_whole: int
 
     def columns(self) -> list[str]:
         """Columns of the sampled table that the statement names."""
@@ -60,30 +61,34 @@ def written_out(original: exp.Select, reader: Reader, require: Callable[[exp.Sel
     return inline(constant, lambda t: view_sql(reader, t))
 
 
-def base_tables(statement: exp.Select, reader: Reader) -> FromTables:
-    """The tables in FROM; raises :class:`NotSampledError` when names in it are not clear."""
+def over_base_tables(statement: exp.Select, reader: Reader) -> Absorbed:
+    """The tables in FROM that have to be read; raises :class:`NotSampledError` when names in it are not clear."""
     tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))
     _require_clear_names(statement, tables)
-    return tables
+    return absorbed(statement, tables, reader)
 
 
-def draw_from(statement: exp.Select, tables: FromTables, reader: Reader) -> Drawing:
+def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
     """Mark the largest table; raises :class:`NotSampledError` when none can be drawn from."""
+    statement, tables = asked.statement, asked.tables
     beside = _rows_of_subqueries(statement, reader)
     rows = {alias: rows_of(reader, table_name_sql(t, "duckdb")) for alias, t in tables.tables.items()}
     sampled = _largest(tables, rows)
     table, whole = tables.tables[sampled], sum(rows.values()) - rows[sampled] + beside
+    values = {alias: count * (1 + len(tables.named(statement, alias))) for alias, count in rows.items()}
+    values_whole = sum(values.values()) - values[sampled] + 2 * beside
     source: Source | None = None
-    if whole > _KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
+    if whole > KEYS_SHARE_MIN * rows[sampled] and (pair := _by_keys(statement, tables, sampled, reader)) is not None:
         source, other = pair
-        whole -= rows[other]
+        whole, values_whole = whole - rows[other], values_whole - values[other]
         tables.tables[other].meta[BESIDE] = True
     if whole > WHOLE_SHARE_MAX * rows[sampled]:
         raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
     source = source or _source(table, reader)
     table.meta[SAMPLED] = True
-    most = fanout(reader, statement, tables, sampled)
-    return Drawing(statement, tables, table, source, most, whole, sum(rows.values()) + beside)
+    most = fanout(reader, statement, tables, sampled, rows)
+    all_rows, all_values = sum(rows.values()) + beside + asked.rows, sum(values.values()) + 2 * beside + asked.values
+    return Drawing(statement, tables, table, source, most, whole, all_rows, all_values, values_whole)
 
 
 def _by_keys(statement: exp.Select, tables: FromTables, sampled: str, reader: Reader) -> tuple[KeyScramble, str] | None:

@@ -35,8 +35,11 @@ _UNSEEN_SHARE = 0.05
 
 _GROUPS_MAX = 5000
 _PUT_DOWN = "__suffice_put_down"
-_AIM = 0.93  # of the half-widths needed, aimed at so that one more look suffices
+_AIM = 0.97  # of the half-widths needed, aimed at so that one more look suffices
+_FEW, _SPARE = 500_000, 1.2  # units that are read sooner than another look is made: then a few more are drawn
 _GROWTH, _STREAMED_GROWTH = 16.0, 2.0  # of the sample from look to look at most
+_LEAST_GROWTH = 16  # a part of the sample that no look is worth less than
+_GROWTH_SURE, _SURE = 64.0, 100  # … where every group has been met in so many units
 _GROWTH_BESIDE = 64.0  # … where each look reads other tables as well
 _PILOT_OF_WHOLE = 1 / 16  # of the rows read whole by each look, drawn by the first one at least …
 _PILOT_MOST = 0.02  # … up to this share of the units
@@ -95,7 +98,7 @@ class Looks:
         self.plan, self.reader, self.error, self.every = plan, reader, error_relative_max, every
         self.deadline_s, self.rows_read, self._pace = deadline_s, 0, 0.0
         keys = len(plan.query.keys)
-        self.tally = Tally(len(plan.query.pieces), plan.pairs(), keys)
+        self.tally = Tally(plan.low, plan.high, plan.pairs(), keys)
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
         delta = (1 - confidence) - self._unseen_delta
         self.claims = Claims(plan.fractions, plan.low, plan.high, plan.source.units, self.tally, delta)
@@ -152,7 +155,7 @@ class Looks:
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
-        sql = plan.unit_sql.replace(DRAWN_ROWS, self._rows_sql(drawn)).replace(DRAWN_BESIDE, drawn.beside_sql)
+        sql = self._unit_sql().replace(DRAWN_ROWS, self._rows_sql(drawn)).replace(DRAWN_BESIDE, drawn.beside_sql)
         table = self.reader.table(sql)
         if table.num_rows > _GROUPS_MAX * (len(sizes) + 1):
             raise NotSampledError(f"it has more than {_GROUPS_MAX:,} groups")
@@ -160,8 +163,16 @@ class Looks:
         for part in self.tally.read(table, drawn.units):
             self._require_in_range(part)
             self.claims.take(part, self._aims() if self.tally.units else None)
-            self.claims.meet_groups()
+            if self.tally.units:
+                self.claims.meet_groups(None if self.error is None else lambda: self._needs().half_widths())
         self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
+
+    def _unit_sql(self) -> str:
+        """The ends of values are asked for by the first draw, which checks them, and later where they help."""
+        wants_ends = self.error is None or not self.tally.groups_met() or not self.tally.units
+        if wants_ends or self.claims.wants_ends(_AIM * self._needs().half_widths()):
+            return self.plan.unit_sql
+        return self.plan.endless_unit_sql
 
     def _rows_sql(self, drawn: Drawn) -> str:
         """What is joined with other tables is put down first: DuckDB's guess of its size would hash the large ones."""
@@ -207,9 +218,10 @@ class Looks:
             if self.deadline_s is not None and most > 0:
                 return self._split(min(int(room), most))
             raise NotSampledError(f"a sample would have to read more than {source.share_max:.0%} of the table")
-        growth = _GROWTH_BESIDE if self.plan.drawn_sql is not None else _GROWTH
+        is_sure = bool((self.tally.met() >= _SURE).all())
+        growth = _GROWTH_BESIDE if self.plan.drawn_sql is not None else _GROWTH_SURE if is_sure else _GROWTH
         growth = _STREAMED_GROWTH if self.every else growth
-        size = int(min(max(wanted, drawn / 4), growth * drawn, most))
+        size = int(min(max(wanted, drawn / _LEAST_GROWTH), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))
 
     def _wanted(self) -> float:
@@ -217,7 +229,9 @@ class Looks:
         if self.error is None or not self.tally.groups_met():
             return np.inf
         needed = self.claims.units_needed(_AIM * self._needs().half_widths())
-        return 1.08 * float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+        most = float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+        is_cheap = most < _FEW or self.plan.drawing.rows_whole  # beside what a look costs anyway
+        return most * (_SPARE if is_cheap else 1.0)
 
     def _split(self, size: int) -> list[int]:
         size = int(float(f"{size:.5g}"))  # the last digits of sums of doubles differ from thread to thread

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlglot import exp
 
 from suffice.answer.tables.asked import rounding_of
-from suffice.answer.tables.drawing import Drawing, base_tables, draw_from, written_out
+from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
 from suffice.answer.tables.needs import value_ends
 from suffice.answer.tables.tally import Groups
 from suffice.estimate.part_known_quantile import PartKnownQuantile, part_known_quantile
@@ -62,9 +62,9 @@ class QuantilePlan:
 
 def plan_quantiles(original: exp.Select, reader: Reader) -> QuantilePlan:
     """Raises :class:`NotSampledError` when the query has to run exactly: ranks need rows that are units."""
-    statement = written_out(original, reader, decompose_quantiles)
-    query, ranked = decompose_quantiles(statement)
-    drawing = draw_from(statement, base_tables(statement, reader), reader)
+    asked = over_base_tables(written_out(original, reader, decompose_quantiles), reader)
+    query, ranked = decompose_quantiles(asked.statement)
+    drawing = draw_from(asked, reader)
     if drawing.joined_rows_max * drawing.source.rows_per_unit_max != 1:
         raise NotSampledError(
             "a quantile needs rows drawn one by one: suffice scramble the table; no join may multiply"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from sqlglot import exp
 
 from suffice.answer.tables.asked import Asked, asked_of
-from suffice.answer.tables.drawing import Drawing, base_tables, draw_from, written_out
+from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
+from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.decompose import Decomposed, decompose
 from suffice.sql.aggregate.final_query import FinalQuery, final_query
 from suffice.sql.aggregate.formula import Formula
@@ -21,9 +22,11 @@ from suffice.sql.aggregate.narrowed import narrowed
 from suffice.sql.aggregate.never_null import without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
-from suffice.sql.aggregate.unit_query import Pair, own_rows, unit_query
+from suffice.sql.aggregate.square_fits import square_fits
+from suffice.sql.aggregate.unit_query import Pair, own_rows, row_values, unit_query
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
 from suffice.store.database import quote
+from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
 from suffice.tables.source import Range, Source
@@ -43,6 +46,7 @@ class SamplingPlan:
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
+    endless_unit_sql: the same without the least and greatest units.
     drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
     """
 
@@ -55,6 +59,7 @@ class SamplingPlan:
     low: Floats
     high: Floats
     unit_sql: str
+    endless_unit_sql: str
     drawn_sql: str | None
 
     @property
@@ -76,14 +81,14 @@ def _pairs(fractions: list[Fraction]) -> list[Pair]:
 
 def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
-    statement = written_out(original, reader, decompose)
-    query = decompose(statement)
-    tables = base_tables(statement, reader)
-    if _is_row_count(query, statement, tables):
+    asked_of_tables = over_base_tables(written_out(original, reader, decompose), reader)
+    statement, tables = asked_of_tables.statement, asked_of_tables.tables
+    if _is_row_count(decompose(statement), statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
-    drawing = draw_from(statement, tables, reader)
-    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
+    drawing = draw_from(asked_of_tables, reader)
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
+    query = decompose(centred(statement, ranges))
+    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
@@ -91,12 +96,31 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     fractions = list(_fractions(asked.formulas))
     is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
-    units = unit_query(statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here)
+    own = is_here and reader.database.clickhouse is None and most == 1
+    exact = _own_squares(reader, statement, query, drawing, np.maximum(-low, high)) if own else ()
+    with_ends, without = (
+        reader.written(
+            unit_query(statement, query, drawing.table, pairs,
+                       rows_are_units=most == 1, own_types=is_here, own_squares=exact, ends=ends)
+        )
+        for ends in (True, False)
+    )  # fmt: skip
     is_joined = is_here and len(tables.tables) > 1
     drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
-    ends = most * low, most * high
     final = final_query(query, names, types)
-    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, reader.written(units), drawn_sql)
+    low, high = most * low, most * high
+    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, without, drawn_sql)
+
+
+def _own_squares(
+    reader: Reader, statement: exp.Select, query: Decomposed, drawing: Drawing, most: Floats
+) -> Collection[int]:
+    """Pieces, `most` [pieces] in size, whose squares their own type holds."""
+    source = drawing.source
+    name = source.known.copy_sql if isinstance(source, Scramble | KeyScramble) else None
+    values = row_values(statement, query, drawing.table, name)
+    _, types = reader.describe(values.sql("duckdb"))
+    return [i for i, (kind, size) in enumerate(zip(types, most, strict=True)) if square_fits(kind, float(size))]
 
 
 def _fractions(formulas: list[Formula]) -> Iterator[Fraction]:

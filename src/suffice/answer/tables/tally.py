@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from suffice.answer.tables.numbers_of import numbers_of
 from suffice.sql.aggregate.unit_query import Pair
 from suffice.tables.source import CERTAIN, PART
 
@@ -66,12 +67,16 @@ class Part:
 class Tally:
     """All parts so far, added up.
 
+    Args:
+        low, high: [pieces] what one unit adds at least and at most, for draws that do not say what was seen.
+
     Attributes:
         units: drawn so far.
     """
 
-    def __init__(self, pieces: int, pairs: Sequence[Pair], keys: int) -> None:
-        self.pieces, self.pairs, self.groups = pieces, pairs, Groups(keys)
+    def __init__(self, low: Floats, high: Floats, pairs: Sequence[Pair], keys: int) -> None:
+        self.low, self.high, self.pairs, self.groups = low, high, pairs, Groups(keys)
+        pieces = self.pieces = len(low)
         self.units = 0
         self._met = np.zeros(0, np.int64)
         self._known, self._drawn = np.zeros((2, pieces, 0))
@@ -80,7 +85,7 @@ class Tally:
     def read(self, table: pa.Table, units: Sequence[int]) -> list[Part]:
         """The parts of one draw, the always-read rows first; groups get their numbers in the order of the parts."""
         table = table.sort_by([(name, "ascending") for name in (PART, *self._key_names())])
-        part = table.column(PART).to_numpy()
+        part = numbers_of(table, PART)
         group = self.groups.number(table)
         found = [self._part(table, np.flatnonzero(part == i), group, n) for i, n in enumerate(units)]
         certain = np.flatnonzero(part == CERTAIN)
@@ -92,11 +97,15 @@ class Tally:
     def _part(self, table: pa.Table, rows: Ints, group: Ints, units: int | None) -> Part:
         shape, mine = (self.pieces, len(self.groups)), group[rows]
         met = np.zeros(shape[1], np.int64)
-        met[mine] = table.column("__m").to_numpy()[rows]
-        sums, low, high = (self._pieces(table, letter, rows, mine) for letter in "slh")
+        met[mine] = numbers_of(table, "__m")[rows]
+        sums = self._pieces(table, "s", rows, mine)
+        if "__l0" in table.column_names:
+            low, high = (self._pieces(table, letter, rows, mine) for letter in "lh")
+        else:
+            low, high = (np.tile(end[:, None], shape[1]) for end in (self.low, self.high))
         products = np.zeros((shape[0], *shape))
         for i, j in self.pairs:
-            products[i, j, mine] = products[j, i, mine] = table.column(f"__q{i}_{j}").to_numpy()[rows]
+            products[i, j, mine] = products[j, i, mine] = numbers_of(table, f"__q{i}_{j}")[rows]
         everywhere = met == (units or 0)
         low, high = np.where(everywhere, low, np.minimum(low, 0.0)), np.where(everywhere, high, np.maximum(high, 0.0))
         return Part(units, met, sums, low, high, products)
@@ -104,7 +113,7 @@ class Tally:
     def _pieces(self, table: pa.Table, letter: str, rows: Ints, mine: Ints) -> Floats:
         values = np.zeros((self.pieces, len(self.groups)))
         for i in range(self.pieces):
-            values[i, mine] = table.column(f"__{letter}{i}").to_numpy()[rows]
+            values[i, mine] = numbers_of(table, f"__{letter}{i}")[rows]
         return values
 
     def add(self, part: Part) -> None:

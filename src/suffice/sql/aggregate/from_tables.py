@@ -29,6 +29,10 @@ class FromTables:
         owners = [a for a, names in self.columns.items() if column.name.lower() in (n.lower() for n in names)]
         return owners[0] if len(owners) == 1 else None
 
+    def named(self, statement: exp.Select, alias: str) -> set[str]:
+        """Columns of a table that a statement names, in lower case."""
+        return {c.name.lower() for c in statement.find_all(exp.Column) if self.owner(c) == alias}
+
 
 def from_tables(statement: exp.Select, columns: Callable[[exp.Table], list[str]]) -> FromTables:
     """Read FROM; raises :class:`NotSampledError` for anything but base tables and joins of them."""

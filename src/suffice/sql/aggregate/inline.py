@@ -45,6 +45,8 @@ def _derived(statement: exp.Select, view: ViewDefinition) -> tuple[exp.Select, s
 def _merge(outer: exp.Select, inner: exp.Select, alias: str) -> exp.Select:
     if any(value for clause, value in inner.args.items() if clause not in _KEPT):
         raise NotSampledError("a derived table that groups, orders, limits or deduplicates")
+    if not inner.args.get("from_"):
+        raise NotSampledError("no table to sample")
     named = {}
     for item in inner.expressions:
         if not isinstance(item, exp.Star):

@@ -34,6 +34,8 @@ def unit_query(
     *,
     rows_are_units: bool,
     own_types: bool = False,
+    own_squares: Collection[int] = (),
+    ends: bool = True,
 ) -> exp.Select:
     """`statement` with `table` (marked in its FROM) replaced by :data:`DRAWN_ROWS`, as sums over units.
 
@@ -43,11 +45,13 @@ def unit_query(
     Args:
         own_types: add values up in their own types, as the statement itself does: several times faster for decimals
             in DuckDB, and exact.
+        own_squares: pieces whose products with themselves no such type overflows.
+        ends: False leaves ``__l{i}`` and ``__h{i}`` out.
     """
     keys = [f"__k{i}" for i in range(len(query.keys))]
     inner = _units(statement, query, table, rows_are_units, own_types)
     items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m")]
-    items += _sums(query.pieces, pairs, rows_are_units, own_types)
+    items += _sums(query.pieces, pairs, rows_are_units, own_types, own_squares, ends)
     units = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("units")))
     result = exp.Select(expressions=items, from_=exp.From(this=units))
     result.set("group", exp.Group(expressions=[exp.column(name) for name in (PART, *keys)]))
@@ -55,7 +59,12 @@ def unit_query(
 
 
 def _sums(
-    pieces: Sequence[Piece], pairs: Collection[Pair], rows_are_units: bool, own_types: bool
+    pieces: Sequence[Piece],
+    pairs: Collection[Pair],
+    rows_are_units: bool,
+    own_types: bool,
+    own_squares: Collection[int],
+    ends: bool,
 ) -> Iterator[exp.Expr]:
     counts = {i for i, piece in enumerate(pieces) if rows_are_units and own_types and piece.value is None}
     ones = {i for i in counts if pieces[i].condition is None}
@@ -69,13 +78,17 @@ def _sums(
     def product(i: int, j: int) -> exp.Expr:
         if i in ones or j in ones or (i == j and i in counts):  # 1 times the other, or 0 and 1 squared
             return end(exp.Sum, i if j in ones else j) if not {i, j} <= ones else double(exp.Count(this=exp.Star()))
+        if i == j and i in own_squares:
+            return double(exp.Sum(this=exp.Mul(this=exp.column(f"__u{i}"), expression=exp.column(f"__u{i}"))))
         left, right = (double(exp.column(f"__u{n}")) for n in (i, j))
         return exp.Sum(this=exp.Mul(this=left, expression=right))
 
     for i in range(len(pieces)):
         total = double(exp.Count(this=exp.Star())) if i in ones else end(exp.Sum, i)
-        yield from (exp.alias_(found, f"__{letter}{i}") for letter, found in
-                    (("s", total), ("l", end(exp.Min, i)), ("h", end(exp.Max, i))))  # fmt: skip
+        yield exp.alias_(total, f"__s{i}")
+        if ends:
+            yield exp.alias_(end(exp.Min, i), f"__l{i}")
+            yield exp.alias_(end(exp.Max, i), f"__h{i}")
     yield from (exp.alias_(product(i, j), f"__q{i}_{j}") for i, j in sorted(pairs))
 
 
@@ -96,6 +109,19 @@ def drawn_rows(
     for clause in ("from_", "joins", "where"):
         if source.args.get(clause):
             result.set(clause, source.args[clause])
+    return result
+
+
+def row_values(statement: exp.Select, query: Decomposed, table: exp.Table, relation: str | None) -> exp.Select:
+    """What the rows of `statement` add to each piece, in their own types, with `relation` in the place of `table`."""
+    rows = statement.copy()
+    marked = (node for node in list(rows.find_all(exp.Table)) if relation and node.meta.get(SAMPLED))
+    for node in marked:
+        node.replace(exp.to_table(str(relation), alias=exp.TableAlias(this=_name(table)), dialect="duckdb"))
+    result = exp.Select(expressions=[_row_value(piece) for piece in query.pieces])
+    for clause in ("from_", "joins", "where"):
+        if rows.args.get(clause):
+            result.set(clause, rows.args[clause])
     return result
 
 

@@ -40,6 +40,9 @@ def value_range(expression: exp.Expr, column_range: ColumnRange) -> Range | None
             return _map(of(expression.this), lambda r: (-r[1], -r[0]))
         case exp.Abs():
             return _map(of(expression.this), _absolute)
+        case exp.Mul() if expression.this == expression.expression:
+            return _map(of(expression.this), lambda r: (0.0 if r[0] <= 0 <= r[1] else min(r[0] ** 2, r[1] ** 2),
+                                                        max(r[0] ** 2, r[1] ** 2)))  # fmt: skip
         case exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
             return _binary(expression, of(expression.this), of(expression.expression))
         case exp.Coalesce():

@@ -1,0 +1,48 @@
+"""Small parts of sampling: the run that grows, squares in their own type, centred spreads."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from suffice.sql.aggregate.centred import centred
+from suffice.sql.aggregate.square_fits import square_fits
+from suffice.tables.growing_run import GrowingRun, sizes_of
+
+
+def test_a_run_grows_without_gaps_and_ends_where_a_group_does() -> None:
+    run = GrowingRun(150, 1_000_000, 0.3, 3000, group=10_000)
+    for seed in range(50):
+        run.start(seed, ["a"])
+        small, large = run.take([1000, 2000]), run.take([7000, 7000, 7000])
+        assert small[0][1] % 10_000 == 0 and sizes_of(small) == [1000, 2000]
+        assert large[0][1] == small[-1][2] and [end for _, _, end in large[:-1]] == [first for _, first, _ in large[1:]]
+        assert large[-1][2] % 10_000 == 0 and 21_000 <= sum(sizes_of(large)) < 31_000
+        assert small[0][1] >= 150 and run.take([300_000])[-1][2] <= 1_000_150
+
+
+def test_a_run_in_a_table_of_few_groups_is_what_was_asked_for() -> None:
+    run = GrowingRun(0, 100_000, 0.3, 3000, group=10_000)
+    run.start(1, [])
+    assert sizes_of(run.take([1000, 20_001])) == [1000, 20_001]
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "BIGINT", "DECIMAL(15,2)", "DECIMAL(18,6)", "DECIMAL(9,4)"])
+def test_a_square_that_fits_does_not_overflow(kind: str) -> None:
+    size = max(s for s in (10.0**e * m for e in range(-3, 12) for m in (1, 2, 3, 5, 7)) if square_fits(kind, s))
+    (found,) = duckdb.sql(f"SELECT (x * x)::DOUBLE FROM (SELECT {size:.3f}::{kind} AS x)").fetchone() or (None,)
+    assert found == pytest.approx(size * size)
+    assert not square_fits(kind, 1e12) and not square_fits("VARCHAR", 1.0) and not square_fits("DOUBLE", 1.0)
+
+
+def test_centred_spreads_are_the_spreads() -> None:
+    sql = (
+        "SELECT var_pop(a) AS v, stddev(a * 2) AS s, corr(a, b) AS c, covar_samp(a, b) AS d, sum(a) AS t FROM"
+        " (SELECT range % 91 + 1000 AS a, CASE WHEN range % 5 > 0 THEN range % 17 - 40 END AS b FROM range(9000))"
+    )
+    ranges = {"a": (1000.0, 1090.0), "b": (-40.0, -24.0)}
+    written = centred(sqlglot.parse_one(sql, dialect="duckdb"), lambda c: ranges[c.name])  # type: ignore[arg-type]
+    assert len([n for n in written.find_all(exp.Literal) if float(n.this) in (1040, 1050, 2090, 2080, 2100, 32)]) >= 4
+    assert duckdb.sql(written.sql("duckdb")).fetchall()[0] == pytest.approx(duckdb.sql(sql).fetchall()[0], rel=1e-9)
