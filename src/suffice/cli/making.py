@@ -25,6 +25,7 @@ def make(
     axes: Sequence[str] = (),
     preview: Path | None = None,
     compiled: str = "",
+    offload: bool = False,
 ) -> dict[str, Any]:
     """Make the clip and write it; returns the command's JSON.
 
@@ -32,6 +33,7 @@ def make(
         axes: of a grid: across, down, and down again.
         preview: a picture that shows the middle frame while the steps are taken.
         compiled: a backend of ``torch.compile``.
+        offload: leave weights in main memory.
 
     Ctrl-C while steps are taken leaves nothing; while frames are decoded, those that are ready are written.
     """
@@ -40,7 +42,8 @@ def make(
 
     base = settings_from(read_settings(like)) if like is not None else None
     settings = _with_masks(settings_from(_with_file(wanted), base), out)
-    return write(settings, out, device, axes, preview, compiled)
+    load = {"device": device, "compiled": compiled, "offload": offload}
+    return write(settings, out, load, axes, preview)
 
 
 def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,12 +65,11 @@ def _with_masks(settings: Settings, out: Path) -> Settings:
 def write(
     settings: Settings,
     out: Path,
-    device: str | None,
+    load: Mapping[str, Any],
     axes: Sequence[str] = (),
     preview: Path | None = None,
-    compiled: str = "",
 ) -> dict[str, Any]:
-    """The clip of `settings`, or a grid of clips, in `out`."""
+    """The clip of `settings`, or a grid of clips, in `out`; `load` says how the checkpoint is loaded."""
     from suffice.diffusion.animator import Animator
     from suffice.diffusion.clip.write import check_format, write_clip
     from suffice.diffusion.memory.peak import PeakMemory
@@ -75,7 +77,7 @@ def write(
     started = time.perf_counter()
     check_format(out)
     with PeakMemory() as peak, _progress() as progress:
-        animator = Animator(settings.model, device=device, storage=settings.storage, compiled=compiled)
+        animator = Animator(settings.model, storage=settings.storage, **load)
         task = progress.add_task("steps", total=None)
         previews = _previews(animator, preview)
 
