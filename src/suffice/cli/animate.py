@@ -65,6 +65,9 @@ def animate(
     offload: Annotated[
         bool, typer.Option("--offload", help="Weights in main memory, on the device block by block.")
     ] = False,
+    tiled: Annotated[
+        bool, typer.Option("--tiled", help="The autoencoder in tiles, one at a time: less memory for large frames.")
+    ] = False,
     preview: Annotated[Path | None, typer.Option(help="A picture of the middle frame so far: .jpg or .png.")] = None,
     json: Json = False,
 ) -> None:
@@ -77,9 +80,8 @@ def animate(
     wanted = {name: value for name, value in {**given, **said}.items() if value is not None}
     with warnings_on_stderr():
         axes = [axis for axis in (x, y, z) if axis]
-        answer = make(
-            wanted, out, like=like, device=device, axes=axes, preview=preview, compiled=compiled, offload=offload
-        )
+        load = {"device": device, "compiled": compiled, "offload": offload, "tiled": tiled}
+        answer = make(wanted, out, like=like, load=load, axes=axes, preview=preview)
     if json:
         print_json(answer)
     else:

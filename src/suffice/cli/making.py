@@ -21,29 +21,26 @@ def make(
     out: Path,
     *,
     like: Path | None = None,
-    device: str | None = None,
+    load: Mapping[str, Any] | None = None,
     axes: Sequence[str] = (),
     preview: Path | None = None,
-    compiled: str = "",
-    offload: bool = False,
 ) -> dict[str, Any]:
     """Make the clip and write it; returns the command's JSON.
 
     Args:
+        load: how the checkpoint is loaded (:class:`suffice.diffusion.animator.Animator`).
         axes: of a grid: across, down, and down again.
         preview: a picture that shows the middle frame while the steps are taken.
-        compiled: a backend of ``torch.compile``.
-        offload: leave weights in main memory.
 
     Ctrl-C while steps are taken leaves nothing; while frames are decoded, those that are ready are written.
     """
+    from suffice.cli.made_sources import with_made_sources
     from suffice.diffusion.clip.read_settings import read_settings
     from suffice.diffusion.settings import settings_from
 
     base = settings_from(read_settings(like)) if like is not None else None
-    settings = _with_masks(settings_from(_with_file(wanted), base), out)
-    load = {"device": device, "compiled": compiled, "offload": offload}
-    return write(settings, out, load, axes, preview)
+    settings = _with_masks(with_made_sources(settings_from(_with_file(wanted), base), out), out)
+    return write(settings, out, load or {}, axes, preview)
 
 
 def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +66,7 @@ def write(
     axes: Sequence[str] = (),
     preview: Path | None = None,
 ) -> dict[str, Any]:
-    """The clip of `settings`, or a grid of clips, in `out`; `load` says how the checkpoint is loaded."""
+    """The clip of `settings`, or a grid of clips, in `out`."""
     from suffice.diffusion.animator import Animator
     from suffice.diffusion.clip.write import check_format, write_clip
     from suffice.diffusion.memory.peak import PeakMemory

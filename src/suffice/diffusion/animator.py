@@ -83,6 +83,7 @@ class Animator:
         storage: str = "",
         compiled: str = "",
         offload: bool = False,
+        tiled: bool = False,
     ) -> None:
         """Load `model` (see :func:`suffice.diffusion.load.load_parts`).
 
@@ -90,8 +91,12 @@ class Animator:
             storage: ``float8`` to hold weights in 8 bits.
             compiled: a backend of ``torch.compile``, such as ``inductor``; empty for none.
             offload: leave weights in main memory; each block comes to the device while it computes.
+            tiled: have the autoencoder see pictures in tiles that overlap, one at a time.
         """
         self.parts = load_parts(model, device=device, dtype=dtype, offloaded=offload)
+        if tiled:
+            self.parts.vae.enable_tiling()
+            self.parts.vae.enable_slicing()
         self._storage, self._compiled = storage, compiled
         self._made_ready(self.parts.unet)
         self._unets: dict[str, Any] = {"unet": self.parts.unet}

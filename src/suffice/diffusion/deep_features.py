@@ -94,7 +94,7 @@ def _passed_over(run: Callable[..., Any], features: DeepFeatures, last: bool) ->
     shapes: dict[Any, Any] = {}
 
     def forward(*inputs: Any, **named: Any) -> Any:
-        given = named.get("hidden_states", inputs[0] if inputs else None)
+        given: Any = named["hidden_states"] if "hidden_states" in named else inputs[0]
         if features.again:
             return features.kept[features.key] if last else _blank(given, shapes[given.shape])
         answer = run(*inputs, **named)

@@ -98,10 +98,16 @@ def count_alive() -> Any:
 
 
 def vae_bytes(parts: Parts, height: int, width: int) -> int:
-    """Peak bytes of decoding frames: the last level has its channels at full size, about four times."""
+    """Peak bytes of decoding frames: the last level has its channels at full size, about four times.
+
+    In tiles, it is one of them at a time.
+    """
     channels = parts.vae.config.block_out_channels
     widest = max(channels[0] * 2, channels[1] if len(channels) > 1 else channels[0])
-    return int(4 * CHUNK * widest * height * width * parts.vae.dtype.itemsize)
+    pixels = CHUNK * height * width
+    if parts.vae.use_tiling:
+        pixels = min(height, side := int(parts.vae.tile_sample_min_size)) * min(width, side)
+    return int(4 * widest * pixels * parts.vae.dtype.itemsize)
 
 
 def available_bytes(device: Any) -> int:

@@ -46,7 +46,7 @@ class Opposites:
     states: Any
 
     def rows(self, pair: tuple[str, ...]) -> list[int]:
-        """Return the clips that show a motion of `pair` which can be turned into the other: not those that stand still."""
+        """Return the clips whose motion is of `pair` and can be turned into the other: none that stand still."""
         return [n for n, motion in enumerate(self.motions) if motion in pair and motion != STILL]
 
 
