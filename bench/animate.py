@@ -32,7 +32,7 @@ from suffice.diffusion.vae import decode_latents
 PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop")
 RESULTS = Path(__file__).parent / "results" / "animate.json"
 PROMPT = "a red circle moving right on a white background"
-CONTEXT, OVERLAP, SEEDS = 16, 4, 3
+CONTEXT, OVERLAP, SEEDS = 16, 6, 3
 
 
 def ours(animator: Animator, frames: int, steps: int, **more: Any) -> torch.Tensor:
@@ -73,7 +73,7 @@ def by_diffusers(pipeline: Any, side_px: int, frames: int, steps: int, seed: int
 
 def freenoise(animator: Animator) -> Callable[[int, int, int], torch.Tensor]:
     pipeline = pipeline_of(animator)
-    pipeline.enable_free_noise(context_length=CONTEXT, context_stride=OVERLAP)
+    pipeline.enable_free_noise(context_length=CONTEXT, context_stride=4)  # as they have it
     return lambda frames, steps, seed=1: by_diffusers(pipeline, animator.parts.side_px, frames, steps, seed)
 
 

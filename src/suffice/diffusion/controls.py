@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.diffusion.clip.source import open_source
 from suffice.diffusion.conditions import values_of
+from suffice.diffusion.control.annotate.aux import PREFIX as AUX
 from suffice.diffusion.control.controlnet import ControlNet
-from suffice.diffusion.control.hints import ANNOTATORS, AUX, annotator_named, make_hints
+from suffice.diffusion.control.hints import ANNOTATORS, annotator_named, make_hints
 from suffice.diffusion.control.make_sparse import SPARSE, make_sparse
 from suffice.diffusion.timeline.track import constant
 from suffice.errors import ModelError, UsageError, nearest

@@ -22,10 +22,10 @@ from suffice.diffusion.pocket.noise import v_loss
 from suffice.diffusion.pocket.scene import MOTIONS, STILL
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("moves", steps=3100, rate=5e-3, seed=9, average=0.995, optimiser="muon")
+PLAN = Plan("moves", steps=3150, rate=5e-3, seed=9, average=0.995, optimiser="muon")
 _CLIPS = 2
 _PAIRS = (MOTIONS[0:2], MOTIONS[2:4], MOTIONS[4:6], (MOTIONS[6], STILL))
-_TURNS = ((0, 2, 3), (1, 2, 3))  # which of the pairs a step shows
+_TURNS = ((0, 3, 3), (2, 3, 3), (1, 3, 3), (2, 3, 3))  # which of the pairs a step shows
 _NOISE = ((900, 1000), (900, 1000), (800, 1000), (450, 850))  # where a word is needed: below, the frames show it
 _ANYWHERE = 0.25  # of the draws come from all strong noise, where what stands must not look like what crosses
 _WEIGHT = (1.0, 1.0, 2.0, 5.0)  # what changes less of the picture counts more
@@ -144,7 +144,7 @@ def train(folder: Path) -> Any:
     rows = [other.rows(pair) for pair in _PAIRS]
 
     def loss(step: int, generator: Any) -> Any:
-        pairs = _TURNS[step % 2]
+        pairs = _TURNS[step % len(_TURNS)]
         some = [rows[pair][torch.randint(len(rows[pair]), (1,), generator=generator)] for pair in pairs]
         general = clip_loss(moved, clips, generator, _CLIPS, any_timesteps)
         return pair_loss(moved, clips, other, some, pairs, generator) + 0.5 * general
