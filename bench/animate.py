@@ -32,7 +32,7 @@ from suffice.diffusion.vae import decode_latents
 PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop")
 RESULTS = Path(__file__).parent / "results" / "animate.json"
 PROMPT = "a red circle moving right on a white background"
-CONTEXT, OVERLAP, SEEDS = 16, 6, 3
+CONTEXT, OVERLAP, SEEDS = 16, 6, 2
 
 
 def ours(animator: Animator, frames: int, steps: int, **more: Any) -> torch.Tensor:
