@@ -177,7 +177,7 @@ class Connection:
         work = Work()
         if (known := self._remembered.again(query, work)) is not None:
             work.spend("bind", time.perf_counter() - started)
-            return self._run(known.sql, True, work, known.columns)
+            return self._run(known.sql, True, work)
         if (asked := self._asked(query, work)) is not None:
             *_, last = self._answers(asked, seed, work)
             return last
@@ -387,7 +387,7 @@ class Connection:
         answer = answer_exactly(self._engine, bound, work)
         result = self._run(answer, isinstance(bound.tree, exp.Query), work)
         if not self._settled.is_coming(bound, work):  # else the next time is cheaper still
-            self._remembered.keep(statement.sql, asked, bound, answer, result.columns, seen, work)
+            self._remembered.keep(statement.sql, asked, bound, answer, seen, work)
         return result
 
     def _asked(self, query: str, work: Work) -> Asked | None:
@@ -457,12 +457,12 @@ class Connection:
         work.spend("bind", time.perf_counter() - started)
         return bound
 
-    def _run(self, sql: str, is_query: bool, work: Work, columns: list[str] | None = None) -> Result:
+    def _run(self, sql: str, is_query: bool, work: Work) -> Result:
         """Let DuckDB answer; a statement that gives no relation gives its count or nothing."""
         started = time.perf_counter()
         try:
             if is_query:
-                return Result(self._database, sql, work, self.image, columns=columns)
+                return Result(self._database, sql, work, self.image)
             rows = self._database.rows(sql)
             names = [column[0] for column in self._database.connection.description or []]
         finally:
@@ -507,7 +507,7 @@ class Connection:
         create = statement.tree
         assert isinstance(create, exp.Create)
         body = create.expression
-        bound = self._bind(body, Work())
+        bound = self._bind(body.copy(), Work())
         name, replaces = create.this.name.lower(), bool(create.args.get("replace"))
         if bound.is_plain:
             self._definitions.give_up_view(name, replace=replaces)

@@ -59,6 +59,20 @@ def test_a_click_becomes_a_mask_that_is_painted(page: Page, studio: str, picture
     shoot(page, pictures, "studio_painted")
 
 
+def test_a_frame_of_a_video_is_masked(page: Page, studio: str) -> None:
+    page.goto(f"{studio}/#masks")
+    page.get_by_label("Picture", exact=True).select_option(label="pedestrians.mp4")
+    picture = page.get_by_alt_text("picture to mask")
+    expect(picture).to_have_js_property("naturalWidth", 768, timeout=30_000)
+    first = picture.get_attribute("src")
+    page.get_by_label("at second").fill("65")
+    page.get_by_label("at second").press("Tab")
+    expect(picture).not_to_have_attribute("src", first or "", timeout=30_000)
+    page.get_by_label("Word").fill("person")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("listitem").first).to_contain_text("person", timeout=60_000)
+
+
 def test_a_mistake_is_told_with_the_nearest_name(page: Page, studio: str) -> None:
     page.goto(studio)
     ask(page, "SELECT detetc('x')")
@@ -187,7 +201,8 @@ def test_a_token_is_needed_once(browser: object, tmp_path: Path) -> None:
 def test_a_timeline_shows_what_it_covers_and_how_it_would_look(page: Page, studio: str, pictures: Path | None) -> None:
     page.goto(f"{studio}/#animate")
     strip = page.get_by_label("what each prompt covers").get_by_role("listitem")
-    expect(strip).to_have_text(["a red circle on the left", "a blue square on the right"])
+    first, second = (f"a {thing} moving right on a black background" for thing in ("red circle", "blue square"))
+    expect(strip).to_have_text([first, second])
     page.get_by_label("frame of prompt 2").fill("4")
     expect(strip.nth(1)).to_have_attribute("title", "frames 4 to 15")
     page.get_by_role("button", name="Add a prompt").click()
@@ -200,6 +215,21 @@ def test_a_timeline_shows_what_it_covers_and_how_it_would_look(page: Page, studi
     expect(page.get_by_alt_text("preview: a green star")).to_have_js_property("naturalWidth", 64, timeout=120_000)
     assert Axe().run(page).violations_count == 0
     shoot(page, pictures, "studio_timeline")
+
+
+def test_regions_that_rest_are_shown(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#regional")
+    page.get_by_role("button", name="Draw").click()
+    expect(page.get_by_text("of the work of a whole run")).to_be_visible(timeout=180_000)
+    shoot(page, pictures, "studio_regional")
+
+
+def test_a_federated_run_shows_its_accuracy(page: Page, studio: str, pictures: Path | None) -> None:
+    page.goto(f"{studio}/#federated")
+    page.get_by_role("button", name="Train").click()
+    expect(page.get_by_role("img", name="virtual seconds")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("region", name="Rounds")).to_be_visible(timeout=180_000)
+    shoot(page, pictures, "studio_federated")
 
 
 def test_two_tabs_of_one_person(browser: Browser, studio: str) -> None:

@@ -44,10 +44,9 @@ class SeenMedia:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What answered a statement; `columns` is None where tables of the user decide on them."""
+    """What answered a statement."""
 
     sql: str
-    columns: list[str] | None
     media: tuple[SeenMedia, ...]
     models: tuple[tuple[Model, Signature], ...]
     counts: Mapping[str, tuple[int, int]]
@@ -114,16 +113,13 @@ class RememberedStatements:
         same = all(model.signature == signature for model, signature in known.models)
         return same and all(self._sync(m.function, m.pattern, m.options) == m.table for m in known.media)
 
-    def keep(
-        self, text: str, asked: Bound, answered: Bound, sql: str, columns: list[str], media: list[SeenMedia], work: Work
-    ) -> None:
+    def keep(self, text: str, asked: Bound, answered: Bound, sql: str, media: list[SeenMedia], work: Work) -> None:
         """Remember what answered `asked` (as `answered`, its settled views read as tables), if it will do so again."""
         done = work.model_calls.values()
         if any(one.done or one.failed for one in done) or not _will_do(asked, answered):
             return
         self._known[text] = Remembered(
             sql,
-            None if _reads_tables_of_the_user(answered.tree) else columns,
             tuple(media),
             tuple((call.model, call.model.signature) for call in asked.calls.values()),
             {name: (one.cached, one.skipped) for name, one in work.model_calls.items()},

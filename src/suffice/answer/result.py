@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from suffice.store.database import Database, quote
 from suffice.store.explained import explained, interruptible
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas
     import polars
     import pyarrow as pa
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from suffice.models.protocol import Image
 
 _NUMBERS = itertools.count(1)
+_NUMBERED = re.compile(r"_\d+$")
 
 Pixels = Callable[[str], "Image"]
 """An image reference to its pixels."""
@@ -54,11 +57,9 @@ class Result:
         self.work, self.guarantee = work, guarantee
         self._table = f"temp.suffice_result_{next(_NUMBERS)}"
         with database.lock, interruptible():
-            self._names = columns or [
-                column[0] for column in database.connection.execute(f"DESCRIBE {select}").fetchall()
-            ]
             ((self._count,),) = database.connection.execute(f"CREATE TEMP TABLE {self._table} AS {select}").fetchall()
-        weakref.finalize(self, _drop, database, self._table)
+            weakref.finalize(self, _drop, database, self._table)
+            self._names = columns or _names(database.connection, self._table, select)
 
     @property
     def columns(self) -> list[str]:
@@ -134,6 +135,14 @@ class Result:
     def __repr__(self) -> str:
         names = ", ".join(map(quote, self._names))
         return f"<Result {len(self):,} rows × {len(self._names)} columns ({names}); {self.work}>"
+
+
+def _names(connection: duckdb.DuckDBPyConnection, table: str, select: str) -> list[str]:
+    """The column names of `select`, kept in `table`, where DuckDB has numbered those that were there before."""
+    names = connection.table(table).columns
+    if any(_NUMBERED.search(name) for name in names):
+        return [row[0] for row in connection.execute(f"DESCRIBE {select}").fetchall()]
+    return names
 
 
 def _drop(database: Database, table: str) -> None:

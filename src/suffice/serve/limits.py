@@ -7,6 +7,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from suffice.serve.problems import problem
@@ -49,10 +50,9 @@ class Limits:
         await self._limited(scope, receive, _with_headers(send), most)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send, most: int) -> None:
-        too_large = problem(413, f"the request is larger than {most:,} bytes")
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > most:
-            await too_large(scope, receive, send)
+            await _too_large(most)(scope, receive, send)
             return
         seen, started = 0, False
 
@@ -73,7 +73,7 @@ class Limits:
         with suppress(_TooLargeError):
             await self._app(scope, counted, noted)
         if seen > most and not started:
-            await too_large(scope, receive, send)
+            await _too_large(most)(scope, receive, send)
 
     def _wait(self, caller: str) -> float:
         """Seconds `caller` has to wait; a token bucket each."""
@@ -84,6 +84,10 @@ class Limits:
         if len(self._buckets) > _CALLERS_MAX:
             self._buckets.popitem(last=False)
         return 0.0 if left >= 1 else (1 - left) / self._settings.requests_per_s
+
+
+def _too_large(bytes_max: int) -> Response:
+    return problem(413, f"the request is larger than {bytes_max:,} bytes")
 
 
 def _caller(scope: Scope) -> str:

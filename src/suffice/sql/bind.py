@@ -36,8 +36,12 @@ def bind(
     sync: SyncMedia,
     system: SystemTable,
 ) -> Bound:
-    """Bind a parsed statement; raises :class:`UsageError` for calls that cannot be what they say."""
-    return _Binder(registry, results, views, sync, system).bind(tree.copy())
+    """Bind a parsed statement, which is taken over and changed.
+
+    Raises:
+        UsageError: a call cannot be what it says.
+    """
+    return _Binder(registry, results, views, sync, system).bind(tree)
 
 
 class _Binder:

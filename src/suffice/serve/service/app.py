@@ -12,21 +12,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Path, Request
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel
+from starlette.routing import Route
 
 import suffice
 from suffice.errors import nearest
 from suffice.models.plain import plain
 from suffice.models.protocol import Signature
 from suffice.models.registry import Registry
-from suffice.serve.callers import READER, RUNNER
+from suffice.serve.callers import READER, RUNNER, needs
 from suffice.serve.limits import Limits
 from suffice.serve.problems import RESPONSES, HttpError, handle_problems
 from suffice.serve.service.batcher import Batcher, Outcome
 from suffice.serve.service.inputs import BODIES, read_inputs
 from suffice.serve.service.metrics import ModelMetrics, exposition
-from suffice.serve.settings import ServeSettings
+from suffice.serve.settings import Role, ServeSettings
 
 router = APIRouter()
+_may_run = needs(Role.RUN)
 
 Name = Annotated[str, Path(max_length=200)]
 
@@ -73,9 +75,19 @@ def create_service(settings: ServeSettings, registry: Registry, names: list[str]
     )
     app.state.settings, app.state.batchers = settings, batchers
     handle_problems(app)
+    app.router.routes.append(Route("/models/{name}", _predict_at_once, methods=["POST"], include_in_schema=False))
     app.include_router(router)
     app.add_middleware(Limits, settings=settings)
     return app
+
+
+async def _predict_at_once(request: Request) -> Response:
+    """:func:`predict`, which the OpenAPI document describes, past FastAPI's solving of parameters.
+
+    After an inference the processor's caches hold nothing of a server's code, and that solving costs a millisecond.
+    """
+    await _may_run(request)
+    return await predict(request, request.path_params["name"])
 
 
 def _batchers(request: Request) -> Mapping[str, Batcher]:

@@ -29,7 +29,7 @@ def answer_sql(bound: Bound) -> str:
     for table in list(tree.find_all(exp.Table)):
         if isinstance(table.this, exp.Anonymous) and (n := number_of(table.this.name, ROWS_PREFIX)) is not None:
             _rows(table, bound.calls[n], bound)
-    return _finish(tree, bound).sql("duckdb")
+    return _finish(tree, bound).sql("duckdb", copy=False)
 
 
 def need_sql(select: exp.Expr, bound: Bound, base_sql: Mapping[str, str]) -> str:
@@ -43,7 +43,7 @@ def need_sql(select: exp.Expr, bound: Bound, base_sql: Mapping[str, str]) -> str
             _become(table, _relation_sql(bound.calls[n]))
         elif number_of(name, BASE_PREFIX) is not None:
             _become_base(table, base_sql[name])
-    return _finish(tree, bound).sql("duckdb")
+    return _finish(tree, bound).sql("duckdb", copy=False)
 
 
 def _finish(tree: exp.Expr, bound: Bound) -> exp.Expr:

@@ -10,14 +10,14 @@ export function animate(main) {
   const seed = el("input", { id: "seed", type: "number", value: 0, min: 0 });
   const steps = el("input", { id: "steps", type: "number", value: 20, min: 1, max: 100 });
   const results = el("div");
-  const timeline = timelineEditor({ frames, seed, prompts: [[0, "a red circle on the left"], [8, "a blue square on the right"]] });
+  const timeline = timelineEditor({ frames, seed, prompts: [[0, "a red circle moving right on a black background"], [8, "a blue square moving right on a black background"]] });
   main.append(
     el("form", { class: "card", onsubmit: (event) => { event.preventDefault(); go(); } },
       el("h2", {}, "Timeline"),
       timeline.element,
       el("div", { class: "row" }, field("Frames", frames), field("Loop", loop), field("Seed", seed), field("Steps", steps),
         el("button", { class: "main" }, "Animate")),
-      el("p", { class: "quiet" }, "The packaged weights are small (64 pixels) and under-trained: they keep to colours and mostly to places, not yet to shapes and motions.")),
+      el("p", { class: "quiet" }, "The packaged weights are small: simple shapes and digits in plain colours at 64 pixels, at a place you name, moving left, right, up or down.")),
     results);
 
   function go() {

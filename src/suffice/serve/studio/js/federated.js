@@ -4,8 +4,11 @@ import { el, svg, number, table } from "./dom.js";
 import { painted } from "./result.js";
 
 const CONFIG = `data_set: digits
-num_clients: 100
-num_participants: 10
+clients: 100
+num_participants: 20
+local_steps: 20
+learning_rate: 0.5
+gradient_policy: fed-yogi
 `;
 
 export function federated(main) {
@@ -33,8 +36,9 @@ function drawn(rounds) {
   const points = rounds.filter((one) => typeof one.accuracy === "number" && Number.isFinite(one.accuracy));
   if (points.length < 2) return el("p", { class: "quiet" }, `${rounds.length} rounds`);
   const last = points.at(-1), end = last.virtual_s || 1;
+  const taken = end < 7200 ? `${number(end)} virtual seconds` : `${number(end / 3600)} virtual hours`;
   const line = points.map((one) => `${(one.virtual_s / end) * 590 + 5},${125 - one.accuracy * 120}`).join(" ");
   return el("figure", { class: "card" },
-    svg("svg", { class: "intervals", viewBox: "0 0 600 130", role: "img", "aria-label": `accuracy ${last.accuracy.toFixed(2)} after ${number(end / 3600)} virtual hours` }, svg("polyline", { class: "line", points: line })),
-    el("figcaption", { class: "quiet" }, `accuracy ${last.accuracy.toFixed(3)} after ${(end / 3600).toFixed(2)} virtual hours, ${points.length} rounds`));
+    svg("svg", { class: "intervals", viewBox: "0 0 600 130", role: "img", "aria-label": `accuracy ${last.accuracy.toFixed(2)} after ${taken}` }, svg("polyline", { class: "line", points: line })),
+    el("figcaption", { class: "quiet" }, `accuracy ${last.accuracy.toFixed(3)} after ${taken}, ${points.length} rounds`));
 }

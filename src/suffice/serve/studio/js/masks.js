@@ -16,13 +16,15 @@ export function masks(main, parameters) {
   const list = el("div");
   const results = el("div");
   const files = el("select", { id: "picture" }, el("option", { value: "" }, "Choose…"));
+  const second = el("input", { id: "picture-second", type: "number", value: 0, min: 0, step: 0.5 });
+  const moment = el("span", { class: "row", hidden: true }, el("label", { for: "picture-second" }, "at second"), second);
   const word = el("input", { id: "word", placeholder: "person", size: 14 });
   const x = el("input", { id: "click-x", type: "number", value: 0, min: 0 }), y = el("input", { id: "click-y", type: "number", value: 0, min: 0 });
   const prompt = el("input", { id: "paint-prompt", placeholder: "a red circle", size: 24 });
   const painting = el("button", { disabled: true }, "Paint it anew");
 
   main.append(
-    el("div", { class: "row" }, el("label", { for: "picture" }, "Picture"), files,
+    el("div", { class: "row" }, el("label", { for: "picture" }, "Picture"), files, moment,
       el("label", { for: "picture-file" }, "or your own"), el("input", { type: "file", id: "picture-file", accept: "image/*", onchange: (event) => own(event.target.files[0]) })),
     el("div", { class: "row" },
       el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); ask({ texts: [word.value] }); } },
@@ -37,8 +39,8 @@ export function masks(main, parameters) {
     state, stage, list,
     el("form", { class: "row card", onsubmit: (event) => { event.preventDefault(); inpaint(); } }, el("label", { for: "paint-prompt" }, "Put here instead"), prompt, painting), results);
 
-  files.onchange = () => files.value && show({ path: files.value });
-  call("files").then(({ files: found }) => files.append(...found.filter((file) => file.kind === "image").map((file) => el("option", { value: file.path }, file.path.split("/").at(-1))))).catch(() => {});
+  files.onchange = second.onchange = choose;
+  call("files").then(({ files: found }) => files.append(...found.filter((file) => file.kind === "image" || file.kind === "video").map((file) => el("option", { value: file.path, "data-kind": file.kind }, file.path.split("/").at(-1))))).catch(() => {});
   if (parameters.get("ref")) show({ ref: parameters.get("ref") });
 
   let start = null;
@@ -66,6 +68,21 @@ export function masks(main, parameters) {
     picture.onload = () => { state.textContent = `${picture.naturalWidth} × ${picture.naturalHeight} pixels`; draw(); };
     picture.onerror = () => { state.textContent = "This picture cannot be shown."; };
     picture.src = next.data ? `data:image/*;base64,${next.data}` : next.ref ? imageUrl(next.ref, { max: 4096 }) : `/api/picture?${new URLSearchParams({ path: next.path })}`;
+  }
+
+  async function choose() {
+    const chosen = files.selectedOptions[0], isVideo = chosen?.dataset.kind === "video";
+    moment.hidden = !isVideo;
+    if (!isVideo) { if (files.value) show({ path: files.value }); return; }
+    state.textContent = "Looking for the frame…";
+    try {
+      const query = `SELECT image FROM frames('${files.value.replaceAll("'", "''")}') WHERE time_s >= ${Number(second.value)} ORDER BY time_s LIMIT 1`;
+      const { result } = await call("sql", { method: "POST", body: { query, wait_s: 30 } });
+      if (result?.rows.length) show({ ref: result.rows[0][0] });
+      else state.textContent = `The video ends before ${second.value} s.`;
+    } catch (error) {
+      state.textContent = error.message;
+    }
   }
 
   async function own(file) {

@@ -4,7 +4,7 @@ import { el, number } from "./dom.js";
 import { painted } from "./result.js";
 
 export function regional(main) {
-  const prompt = el("input", { id: "regional-prompt", value: "a red circle left of a blue square", size: 32 });
+  const prompt = el("input", { id: "regional-prompt", value: "a red circle left of a blue square on a black background", size: 52 });
   const skip = el("select", { id: "skip" }, [["auto", "auto"], ["budget=0.5", "half of the work"], ["budget=0.25", "a quarter"], ["off", "skip nothing"]].map(([value, text]) => el("option", { value }, text)));
   const seed = el("input", { id: "regional-seed", type: "number", value: 0, min: 0 });
   const told = el("p", { role: "status" });
