@@ -1,6 +1,7 @@
-"""Long clips: ours beside diffusers' FreeNoise on the same weights; a loop's seam; 8-bit weights; motion in and out.
+"""Clips: ours beside diffusers' own on the same weights; a loop's seam; what makes them smaller and faster.
 
 python bench/animate.py                    # the packaged weights
+python bench/animate.py --only long loop   # some parts again; the others keep their last figures
 python bench/animate.py --model FOLDER     # any checkpoint of SD 1.5's layout with a folder `motion`
 """
 
@@ -11,6 +12,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,19 +29,27 @@ from suffice.diffusion.motion.load import load_motion
 from suffice.diffusion.settings import Settings
 from suffice.diffusion.vae import decode_latents
 
+PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop")
 RESULTS = Path(__file__).parent / "results" / "animate.json"
 PROMPT = "a red circle moving right on a white background"
-CONTEXT, OVERLAP = 16, 4
+CONTEXT, OVERLAP, SEEDS, SEAMS = 16, 6, 2, 5
 
 
 def ours(animator: Animator, frames: int, steps: int, **more: Any) -> torch.Tensor:
     how = Settings(
-        timeline=PROMPT, frames=frames, steps=steps, context=CONTEXT, overlap=OVERLAP, noise="freenoise", seed=1, **more
+        timeline=PROMPT,
+        frames=frames,
+        steps=steps,
+        context=CONTEXT,
+        overlap=OVERLAP,
+        noise="freenoise",
+        **{"seed": 1, **more},
     )
     return animator.animate(how).latents
 
 
-def freenoise(animator: Animator) -> Callable[[int, int], torch.Tensor]:
+def pipeline_of(animator: Animator) -> Any:
+    """diffusers' AnimateDiffPipeline on the very same weights."""
     from diffusers import AnimateDiffPipeline, DDIMScheduler
 
     parts = animator.parts
@@ -52,15 +62,68 @@ def freenoise(animator: Animator) -> Callable[[int, int], torch.Tensor]:
         scheduler=DDIMScheduler.from_config(parts.scheduler.config),
     )
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.enable_free_noise(context_length=CONTEXT, context_stride=OVERLAP)
+    return pipeline
 
-    def run(frames: int, steps: int) -> torch.Tensor:
-        how: dict[str, Any] = {"num_frames": frames, "num_inference_steps": steps, "guidance_scale": 7.5}
-        generator = torch.Generator().manual_seed(1)
-        side = {"width": parts.side_px, "height": parts.side_px}
-        return pipeline(PROMPT, negative_prompt="", generator=generator, output_type="latent", **how, **side).frames
 
-    return run
+def by_diffusers(pipeline: Any, side_px: int, frames: int, steps: int, seed: int = 1) -> torch.Tensor:
+    how: dict[str, Any] = {"num_frames": frames, "num_inference_steps": steps, "guidance_scale": 7.5}
+    side = {"width": side_px, "height": side_px, "generator": torch.Generator().manual_seed(seed)}
+    return pipeline(PROMPT, negative_prompt="", output_type="latent", **how, **side).frames
+
+
+def freenoise(animator: Animator) -> Callable[[int, int, int], torch.Tensor]:
+    pipeline = pipeline_of(animator)
+    pipeline.enable_free_noise(context_length=CONTEXT, context_stride=4)  # as they have it
+    return lambda frames, steps, seed=1: by_diffusers(pipeline, animator.parts.side_px, frames, steps, seed)
+
+
+def same(animator: Animator, steps: int) -> dict[str, Any]:
+    """Largest difference of a value of the latents, and of a grey level of the frames, to AnimateDiffPipeline."""
+    own = animator.animate(Settings(timeline=PROMPT, steps=steps, seed=1, motion="auto")).latents
+    theirs = by_diffusers(pipeline_of(animator), animator.parts.side_px, CONTEXT, steps)
+    frames = [np.stack(decoded(animator, latents)).astype(int) for latents in (own, theirs)]
+    return {
+        "frames": CONTEXT,
+        "steps": steps,
+        "latents": float((own - theirs).abs().max()),
+        "grey_levels": int(np.abs(frames[0] - frames[1]).max()),
+    }
+
+
+def psnr_db(a: np.ndarray, b: np.ndarray) -> float:
+    return 10 * float(np.log10(255**2 / max(float(((a.astype(float) - b) ** 2).mean()), 1e-9)))
+
+
+def deep(animator: Animator, steps: int) -> dict[str, Any]:
+    """Deep features in every k-th step: CPU time over that of all steps, PSNR to all steps."""
+    found: dict[str, Any] = {"steps": steps}
+    how = Settings(timeline=PROMPT, steps=steps, seed=1)
+    whole_s, whole = timed(animator, how)
+    for every in (1, 2, 3, 4):
+        took_s, frames = timed(animator, replace(how, deep_every=every))
+        found[str(every)] = {"time_ratio": took_s / whole_s, "psnr_db": psnr_db(whole, frames)}
+    return found
+
+
+def timed(animator: Animator, how: Settings) -> tuple[float, np.ndarray]:
+    """CPU seconds of the steps, and the frames."""
+    clips: list[Any] = []
+    took_s = seconds(lambda: clips.append(animator.animate(how)))
+    return took_s, np.stack(list(clips[0].frames))
+
+
+def compiled(model: str, steps: int) -> dict[str, Any]:
+    """Inductor: seconds of the first clip beside a later one, and both beside a clip without it."""
+    plain, fast = Animator(model, device="cpu"), Animator(model, device="cpu", compiled="inductor")
+    how = Settings(timeline=PROMPT, steps=steps, seed=1)
+    whole_s, whole = timed(plain, how)
+    first, again = (timed(fast, how) for _ in range(2))
+    return {
+        "steps": steps,
+        "first_ratio": first[0] / whole_s,
+        "time_ratio": again[0] / whole_s,
+        "psnr_db": psnr_db(whole, again[1]),
+    }
 
 
 def peak_bytes(run: Callable[[], Any]) -> int:
@@ -97,38 +160,48 @@ def long_clips(animator: Animator, frames: int, steps: int, pairs: int) -> dict[
     times = [
         (seconds(lambda: ours(animator, frames, steps)), seconds(lambda: theirs(frames, steps))) for _ in range(pairs)
     ]
-    clips = ours(animator, frames, steps), theirs(frames, steps)
+    seeds = range(1, SEEDS + 1)
+    errors = {
+        "ours": [warp_error(decoded(animator, ours(animator, frames, steps, seed=seed))) for seed in seeds],
+        "freenoise": [warp_error(decoded(animator, theirs(frames, steps, seed))) for seed in seeds],
+    }
     return {
         "frames": frames,
         "steps": steps,
         "peak_bytes_of_a_step": memory,
         "cpu_s": {"ours": [t[0] for t in times], "freenoise": [t[1] for t in times]},
         "time_ratio": statistics.median(t[0] / t[1] for t in times),
-        "warp_error": dict(zip(("ours", "freenoise"), (warp_error(decoded(animator, c)) for c in clips), strict=True)),
+        "warp_error_by_seed": errors,
+        "warp_error": {who: statistics.mean(each) for who, each in errors.items()},
     }
 
 
-def seam(animator: Animator, frames: int, steps: int) -> dict[str, float]:
-    """Last frame to first, against the median of neighbours, with and without a loop."""
-    found = {}
-    for loop in ("A", "N"):
-        clip = [f.astype(float) for f in decoded(animator, ours(animator, frames, steps, loop=loop))]
-        neighbours = [np.abs(a - b).mean() for a, b in pairwise(clip)]
-        found[loop] = float(np.abs(clip[-1] - clip[0]).mean() / statistics.median(neighbours))
-    return {"looped_over_median_neighbour": found["A"], "open_over_median_neighbour": found["N"]}
+def seam(animator: Animator, frames: int, steps: int) -> dict[str, Any]:
+    """Last frame to first, over the median of neighbours, with and without a loop: the median of some seeds."""
+    found: dict[str, list[float]] = {"A": [], "N": []}
+    for loop, ratios in found.items():
+        for seed in range(1, SEAMS + 1):
+            latents = ours(animator, frames, steps, loop=loop, seed=seed)
+            clip = [frame.astype(float) for frame in decoded(animator, latents)]
+            neighbours = [np.abs(a - b).mean() for a, b in pairwise(clip)]
+            ratios.append(float(np.abs(clip[-1] - clip[0]).mean() / statistics.median(neighbours)))
+    return {
+        "by_seed": found,
+        "looped_over_median_neighbour": statistics.median(found["A"]),
+        "open_over_median_neighbour": statistics.median(found["N"]),
+    }
 
 
 def float8(model: str, steps: int) -> dict[str, float]:
     plain, small = Animator(model, device="cpu"), Animator(model, device="cpu", storage="float8")
     how = Settings(timeline=PROMPT, frames=1, steps=steps, seed=1)
     a, b = (next(each.animate(how).frames).astype(float) for each in (plain, small))
-    error = float(((a - b) ** 2).mean())
     half, held = (
         weight_bytes(Animator(model, device="cpu", dtype="float16", storage=s).parts.unet) for s in ("", "float8")
     )
     return {
         "weights_over_float16": held / half,
-        "psnr_db": 10 * float(np.log10(255**2 / max(error, 1e-9))),
+        "psnr_db": psnr_db(a, b),
     }
 
 
@@ -146,36 +219,68 @@ def in_and_out(animator: Animator, cycles: int = 50) -> dict[str, float]:
 def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--model", default="pocket")
+    arguments.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments.add_argument("--frames", type=int, default=64)
     arguments.add_argument("--steps", type=int, default=12)
     arguments.add_argument("--pairs", type=int, default=3)
     said = arguments.parse_args()
     torch.set_num_threads(1)
     animator = Animator(said.model, device="cpu")
-    result = {
-        "weights": "packaged" if said.model == "pocket" else Path(said.model).name,
-        "inject_and_restore": in_and_out(animator),
-        "float8": float8(said.model, said.steps),
-        "long": long_clips(animator, said.frames, said.steps, said.pairs),
-        "loop": seam(animator, 24, said.steps),
+    measures: dict[str, Callable[[], Any]] = {
+        "same": lambda: same(animator, said.steps),
+        "inject_and_restore": lambda: in_and_out(animator),
+        "float8": lambda: float8(said.model, said.steps),
+        "deep": lambda: deep(animator, said.steps),
+        "compiled": lambda: compiled(said.model, said.steps),
+        "long": lambda: long_clips(animator, said.frames, said.steps, said.pairs),
+        "loop": lambda: seam(animator, 24, said.steps),
     }
+    kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    result = {"weights": "packaged" if said.model == "pocket" else Path(said.model).name}
+    result |= {name: measures[name]() if name in said.only else kept.get(name) for name in PARTS}
+    result = {name: value for name, value in result.items() if value is not None}
     RESULTS.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print_table(result)
 
 
 def print_table(result: dict[str, Any]) -> None:
-    long, memory = result["long"], result["long"]["peak_bytes_of_a_step"]
     print(f"weights: {result['weights']}")
-    print("peak of one step, MiB   " + "".join(f"{n:>9} frames" for n in memory["frames"]))
-    for who in ("ours", "freenoise"):
-        print(f"{who:<24}" + "".join(f"{size / 2**20:>16.1f}" for size in memory[who]))
-    print(f"time, ours / FreeNoise, {long['frames']} frames: {long['time_ratio']:.2f}")
-    print("warp error: " + ", ".join(f"{who} {value:.2f}" for who, value in long["warp_error"].items()))
-    print(f"loop seam over median neighbour: {result['loop']['looped_over_median_neighbour']:.2f}")
-    print(f"  without a loop: {result['loop']['open_over_median_neighbour']:.2f}")
-    small = result["float8"]
-    print(f"float8: {small['weights_over_float16']:.2f} of float16, PSNR {small['psnr_db']:.1f} dB")
-    print(f"motion module in and out: {result['inject_and_restore']['median_ms']:.1f} ms")
+    for name in PARTS:
+        if name in result:
+            print("\n".join(TABLES[name](result[name])))
+
+
+def _long_table(long: dict[str, Any]) -> list[str]:
+    memory = long["peak_bytes_of_a_step"]
+    return [
+        "peak of one step, MiB   " + "".join(f"{n:>9} frames" for n in memory["frames"]),
+        *(f"{who:<24}" + "".join(f"{n / 2**20:>16.1f}" for n in memory[who]) for who in ("ours", "freenoise")),
+        f"time, ours / FreeNoise, {long['frames']} frames: {long['time_ratio']:.2f}",
+        "warp error: " + ", ".join(f"{who} {value:.2f}" for who, value in long["warp_error"].items()),
+    ]
+
+
+def _deep_table(deep: dict[str, Any]) -> list[str]:
+    each = [(every, found) for every, found in deep.items() if every != "steps"]
+    return [
+        f"deep blocks every {n} steps: {x['time_ratio']:.2f} of the time, PSNR {x['psnr_db']:.1f} dB" for n, x in each
+    ]
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "same": lambda x: [f"to AnimateDiffPipeline: latents {x['latents']:.1e}, frames {x['grey_levels']} grey levels"],
+    "inject_and_restore": lambda x: [f"motion module in and out: {x['median_ms']:.1f} ms"],
+    "float8": lambda x: [f"float8: {x['weights_over_float16']:.2f} of float16, PSNR {x['psnr_db']:.1f} dB"],
+    "deep": _deep_table,
+    "compiled": lambda x: [
+        f"inductor: first clip {x['first_ratio']:.1f}, later {x['time_ratio']:.2f} of the time, {x['psnr_db']:.1f} dB"
+    ],
+    "long": _long_table,
+    "loop": lambda x: [
+        f"loop seam over median neighbour: {x['looped_over_median_neighbour']:.2f}",
+        f"  without a loop: {x['open_over_median_neighbour']:.2f}",
+    ],
+}
 
 
 if __name__ == "__main__":

@@ -40,10 +40,14 @@ PROMPTS = (
     "a green triangle moving left on a beige background",
 )
 CLIPS = (
+    "a white heart moving left on a brown background",
     "a red square moving right on a black background",
     "a yellow star moving up on a navy background",
+    "an orange triangle moving down on a gray background",
     "a green heart growing on a beige background",
+    "a blue square shrinking on a black background",
     "a cyan cross spinning on a gray background",
+    "a purple star standing still on a beige background",
 )
 
 

@@ -48,6 +48,9 @@ def animate(
     region: Annotated[list[str] | None, typer.Option(help="MASK:PROMPT.")] = None,
     ip_adapter: Annotated[str | None, typer.Option(help="Folder of one; pictures are in the timeline.")] = None,
     split: Annotated[bool | None, typer.Option(help="One prompt a call: slower, less memory.")] = None,
+    deep_every: Annotated[
+        int | None, typer.Option(help="Deep blocks in every so many steps: faster, not the same.", metavar="STEPS")
+    ] = None,
     x: Annotated[str | None, typer.Option(help="A grid: SETTING=V1,V2 across.", metavar="AXIS")] = None,
     y: Annotated[str | None, typer.Option(help="And down.", metavar="AXIS")] = None,
     z: Annotated[str | None, typer.Option(help="And down again, in blocks of those.", metavar="AXIS")] = None,
@@ -59,6 +62,12 @@ def animate(
     compiled: Annotated[
         str, typer.Option("--compile", help="torch.compile by this backend: inductor.", metavar="BACKEND")
     ] = "",
+    offload: Annotated[
+        bool, typer.Option("--offload", help="Weights in main memory, on the device block by block.")
+    ] = False,
+    tiled: Annotated[
+        bool, typer.Option("--tiled", help="The autoencoder in tiles, one at a time: less memory for large frames.")
+    ] = False,
     preview: Annotated[Path | None, typer.Option(help="A picture of the middle frame so far: .jpg or .png.")] = None,
     json: Json = False,
 ) -> None:
@@ -71,7 +80,8 @@ def animate(
     wanted = {name: value for name, value in {**given, **said}.items() if value is not None}
     with warnings_on_stderr():
         axes = [axis for axis in (x, y, z) if axis]
-        answer = make(wanted, out, like=like, device=device, axes=axes, preview=preview, compiled=compiled)
+        load = {"device": device, "compiled": compiled, "offload": offload, "tiled": tiled}
+        answer = make(wanted, out, like=like, load=load, axes=axes, preview=preview)
     if json:
         print_json(answer)
     else:

@@ -38,7 +38,7 @@ def inpaint(
     wanted = {name: value for name, value in locals().items() if name in NAMES}
     wanted |= {"init": image, "timeline": prompt, "only_masked": not whole}
     with warnings_on_stderr():
-        answer = make(wanted, out, device=device)
+        answer = make(wanted, out, load={"device": device})
     if json:
         print_json(answer)
     else:

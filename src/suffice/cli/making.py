@@ -21,26 +21,26 @@ def make(
     out: Path,
     *,
     like: Path | None = None,
-    device: str | None = None,
+    load: Mapping[str, Any] | None = None,
     axes: Sequence[str] = (),
     preview: Path | None = None,
-    compiled: str = "",
 ) -> dict[str, Any]:
     """Make the clip and write it; returns the command's JSON.
 
     Args:
+        load: how the checkpoint is loaded (:class:`suffice.diffusion.animator.Animator`).
         axes: of a grid: across, down, and down again.
         preview: a picture that shows the middle frame while the steps are taken.
-        compiled: a backend of ``torch.compile``.
 
     Ctrl-C while steps are taken leaves nothing; while frames are decoded, those that are ready are written.
     """
+    from suffice.cli.made_sources import with_made_sources
     from suffice.diffusion.clip.read_settings import read_settings
     from suffice.diffusion.settings import settings_from
 
     base = settings_from(read_settings(like)) if like is not None else None
-    settings = _with_masks(settings_from(_with_file(wanted), base), out)
-    return write(settings, out, device, axes, preview, compiled)
+    settings = _with_masks(with_made_sources(settings_from(_with_file(wanted), base), out), out)
+    return write(settings, out, load or {}, axes, preview)
 
 
 def _with_file(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,10 +62,9 @@ def _with_masks(settings: Settings, out: Path) -> Settings:
 def write(
     settings: Settings,
     out: Path,
-    device: str | None,
+    load: Mapping[str, Any],
     axes: Sequence[str] = (),
     preview: Path | None = None,
-    compiled: str = "",
 ) -> dict[str, Any]:
     """The clip of `settings`, or a grid of clips, in `out`."""
     from suffice.diffusion.animator import Animator
@@ -75,7 +74,7 @@ def write(
     started = time.perf_counter()
     check_format(out)
     with PeakMemory() as peak, _progress() as progress:
-        animator = Animator(settings.model, device=device, storage=settings.storage, compiled=compiled)
+        animator = Animator(settings.model, storage=settings.storage, **load)
         task = progress.add_task("steps", total=None)
         previews = _previews(animator, preview)
 

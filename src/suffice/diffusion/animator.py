@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from suffice.diffusion.clip.source import Source, open_source, resized
 from suffice.diffusion.compile import compile_blocks
 from suffice.diffusion.conditions import added_conditions, embed_prompts, guidance_of, values_of
 from suffice.diffusion.controls import make_controls, split_weight
+from suffice.diffusion.deep_features import DeepFeatures, HeldPlan, deep_features, kept_bytes
 from suffice.diffusion.denoise import OnStep, Steps, denoise, set_steps
 from suffice.diffusion.interpolate import between_named, interpolated
 from suffice.diffusion.ip_adapter import IpAdapter, adapted, load_ip_adapter, picture_conditions
@@ -27,7 +28,8 @@ from suffice.diffusion.memory.estimate import (
     vae_bytes,
 )
 from suffice.diffusion.memory.float8 import store_in_float8
-from suffice.diffusion.motion.inject import Frames, check_fits, injected
+from suffice.diffusion.memory.offload import offload
+from suffice.diffusion.motion.inject import Frames, check_fits, injected, motion_places
 from suffice.diffusion.motion.load import Motion, load_motion
 from suffice.diffusion.noise.draw import draw_noise
 from suffice.diffusion.noise.freeinit import FreeInit, low_pass, mix_frequencies
@@ -80,14 +82,21 @@ class Animator:
         dtype: str | None = None,
         storage: str = "",
         compiled: str = "",
+        offload: bool = False,
+        tiled: bool = False,
     ) -> None:
         """Load `model` (see :func:`suffice.diffusion.load.load_parts`).
 
         Args:
             storage: ``float8`` to hold weights in 8 bits.
             compiled: a backend of ``torch.compile``, such as ``inductor``; empty for none.
+            offload: leave weights in main memory; each block comes to the device while it computes.
+            tiled: have the autoencoder see pictures in tiles that overlap, one at a time.
         """
-        self.parts = load_parts(model, device=device, dtype=dtype)
+        self.parts = load_parts(model, device=device, dtype=dtype, offloaded=offload)
+        if tiled:
+            self.parts.vae.enable_tiling()
+            self.parts.vae.enable_slicing()
         self._storage, self._compiled = storage, compiled
         self._made_ready(self.parts.unet)
         self._unets: dict[str, Any] = {"unet": self.parts.unet}
@@ -126,9 +135,14 @@ class Animator:
             unet = UNet2DConditionModel.from_pretrained(
                 self.parts.folder, subfolder="unet_inpaint", torch_dtype=self.parts.unet.dtype, use_safetensors=True
             )
-            self._unets["unet_inpaint"] = unet.requires_grad_(False).eval().to(self.parts.device)
+            self._unets["unet_inpaint"] = unet.requires_grad_(False).eval().to(self.parts.home)
+            self._offload([unet])
             self._made_ready(unet)
         return self._unets["unet_inpaint"]
+
+    def _offload(self, modules: Iterable[Any]) -> None:
+        if self.parts.computes_on is not None:
+            offload(modules, self.parts.computes_on)
 
     def _made_ready(self, unet: Any) -> None:
         store_in_float8(unet, self._storage)
@@ -142,8 +156,9 @@ class Animator:
             where = f"{self.parts.where} has no motion module" if settings.motion == "auto" else f"there is no {path}"
             raise UsageError(f"{where}: name one with --motion, or say --motion none for frames on their own")
         if str(path) not in self._motions:
-            motion = load_motion(path, device=self.parts.device, dtype=self.parts.unet.dtype)
+            motion = load_motion(path, device=self.parts.home, dtype=self.parts.unet.dtype)
             check_fits(self.parts.unet, motion)
+            self._offload(layer for _, layer in motion_places(self.parts.unet, motion.adapter))
             self._motions[str(path)] = motion
         return self._motions[str(path)]
 
@@ -198,7 +213,8 @@ class _Job:
             adapter = self._adapter()
             stack.enter_context(adapted(unet, adapter))
             self._check_memory(unet, frames)
-            predict = self._predict(unet, frames, loras, adapter)
+            deep = stack.enter_context(deep_features(unet, self.settings.deep_every))
+            predict = self._predict(unet, frames, loras, adapter, deep)
             return self._passes(predict, noise, generator, on_step)
 
     def _noise(self, generator: torch.Generator) -> torch.Tensor:
@@ -238,7 +254,9 @@ class _Job:
             layers |= layer_names([encoder], "te")
         stack.enter_context(attached(loras, layers))
 
-    def _predict(self, unet: Any, frames: Frames, loras: list[Lora], adapter: IpAdapter | None) -> UNetPredict:
+    def _predict(
+        self, unet: Any, frames: Frames, loras: list[Lora], adapter: IpAdapter | None, deep: DeepFeatures | None
+    ) -> UNetPredict:
         settings, parts, canvas = self.settings, self.animator.parts, self.canvas
         images = picture_conditions(adapter, self.timeline) if adapter else None
         prompts = embed_prompts(settings, self.timeline, parts, canvas.width, canvas.height)
@@ -255,6 +273,7 @@ class _Job:
             added=added_conditions(parts, canvas.width, canvas.height, images),
             before=self._set_lora_weights(loras),
             split=settings.split,
+            **({"turn": deep.turn} if deep else {}),
         )
 
     def _adapter(self) -> IpAdapter | None:
@@ -268,12 +287,15 @@ class _Job:
         """Refuse what will not fit. Most clips are far below what is free: then the rough bound is enough."""
         parts, canvas = self.animator.parts, self.canvas
         frames.count = min(self.plan.size, canvas.frames)
-        sides = 1 if self.settings.split else 2 + len(self.settings.regions)
+        all_sides = 2 + len(self.settings.regions)
+        sides = 1 if self.settings.split else all_sides
         size = (canvas.height // parts.latent_scale, canvas.width // parts.latent_scale)
+        kept = sum(len(window) for window in self.plan.at(0)) if self.settings.deep_every > 1 else 0
+        deep = kept_bytes(unet, all_sides, kept, *size)
         free = available_bytes(parts.device)
-        if rough_bytes(unet, sides * frames.count, *size) < free:
+        if rough_bytes(unet, sides * frames.count, *size) + deep < free:
             return
-        peak = activation_bytes(unet, sides, frames.count, *size)
+        peak = activation_bytes(unet, sides, frames.count, *size, device=parts.computes_on) + deep
         refuse_if_too_large(max(peak, vae_bytes(parts, canvas.height, canvas.width)), free, LESS)
 
     def _set_lora_weights(self, loras: list[Lora]) -> Any:
@@ -343,7 +365,8 @@ class _Job:
         steps = set_steps(self._scheduler(), self.settings.steps, noise.device, generator, strength)
         latents = start_latents(steps, source, start, strength)
         keep = self._keep(steps, source, noise, predict)
-        return denoise(latents, steps, predict, self.plan, blend=self.settings.blend, keep=keep, on_step=on_step)
+        plan = HeldPlan(self.plan, self.settings.deep_every)
+        return denoise(latents, steps, predict, plan, blend=self.settings.blend, keep=keep, on_step=on_step)
 
     def _scheduler(self) -> Any:
         changes = self.motion.kind.scheduler if self.motion else {}

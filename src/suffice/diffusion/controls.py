@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.diffusion.clip.source import open_source
 from suffice.diffusion.conditions import values_of
+from suffice.diffusion.control.annotate.aux import PREFIX as AUX
 from suffice.diffusion.control.controlnet import ControlNet
-from suffice.diffusion.control.hints import ANNOTATORS, make_hints
+from suffice.diffusion.control.hints import ANNOTATORS, annotator_named, make_hints
 from suffice.diffusion.control.make_sparse import SPARSE, make_sparse
 from suffice.diffusion.timeline.track import constant
 from suffice.errors import ModelError, UsageError, nearest
@@ -39,7 +40,7 @@ def read_spec(text: str) -> ControlSpec:
     if not found or not source:
         raise UsageError(f"control {text!r} is not KIND:SOURCE")
     known = (*ANNOTATORS, SPARSE)
-    if kind not in known:
+    if kind not in known and not kind.startswith(AUX):
         raise UsageError(f"there is no control {kind!r}{nearest(kind, known)}; there are {', '.join(known)}")
     return ControlSpec(kind, source, strength)
 
@@ -61,7 +62,7 @@ def make_controls(settings: Settings, timeline: Timeline, parts: Parts, canvas: 
         if spec.kind == SPARSE:
             controls.append(make_sparse(_place(settings, SPARSE, parts), spec.source, parts, canvas.view, strengths))
         else:
-            hints = make_hints(open_source(spec.source), ANNOTATORS[spec.kind], settings.frames, canvas.view)
+            hints = make_hints(open_source(spec.source), annotator_named(spec.kind), settings.frames, canvas.view)
             controls.append(ControlNet(_load(settings, spec.kind, parts), hints.window, strengths))
     _check_names(timeline.controls, [read_spec(text).kind for text in settings.control], "control")
     return controls

@@ -17,7 +17,7 @@ from suffice.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from suffice.diffusion.windows.plan import Plan, Window
+    from suffice.diffusion.windows.plan import Window
 
 
 class Predict(Protocol):
@@ -32,6 +32,14 @@ class Predict(Protocol):
             progress: share of the steps that lie behind, 0 to below 1.
             window: the numbers of the frames.
         """
+        ...
+
+
+class Windows(Protocol):
+    """Which frames are asked about together."""
+
+    def at(self, step: int) -> Sequence[Window]:
+        """The windows of `step`."""
         ...
 
 
@@ -76,7 +84,7 @@ def denoise(
     latents: torch.Tensor,
     steps: Steps,
     predict: Predict,
-    plan: Plan,
+    plan: Windows,
     *,
     blend: str = "pyramid",
     keep: Keep | None = None,

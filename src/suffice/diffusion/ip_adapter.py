@@ -84,6 +84,7 @@ def adapted(unet: Any, adapter: IpAdapter | None) -> Iterator[None]:
     before = unet.attn_processors, unet.encoder_hid_proj, unet.config.encoder_hid_dim_type
     try:
         unet._load_ip_adapter_weights([adapter.state], low_cpu_mem_usage=False)
+        unet.encoder_hid_proj.to(adapter.encoder.device)
         yield
     finally:
         processors, unet.encoder_hid_proj, kind = before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from suffice.diffusion.memory.offload import offload
 from suffice.errors import ModelError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Parts:
         vae: AutoencoderKL.
         unet: UNet2DConditionModel.
         scheduler: as the checkpoint has it; see :mod:`suffice.diffusion.schedulers` for another.
+        computes_on: the device, where weights lie elsewhere (:mod:`suffice.diffusion.memory.offload`).
     """
 
     where: str
@@ -43,10 +46,18 @@ class Parts:
     vae: Any
     unet: Any
     scheduler: Any
+    computes_on: torch.device | None = None
 
     @property
     def device(self) -> torch.device:
-        return next(self.unet.parameters()).device
+        """Where it computes."""
+        return self.computes_on or next(self.unet.parameters()).device
+
+    @property
+    def home(self) -> torch.device:
+        """Where its weights lie while nothing computes."""
+        device: torch.device = next(self.unet.parameters()).device
+        return device
 
     @property
     def latent_scale(self) -> int:
@@ -71,7 +82,7 @@ class Parts:
         return path
 
 
-def load_parts(model: str, *, device: str | None = None, dtype: str | None = None) -> Parts:
+def load_parts(model: str, *, device: str | None = None, dtype: str | None = None, offloaded: bool = False) -> Parts:
     """Load the checkpoint `model`.
 
     Args:
@@ -79,6 +90,7 @@ def load_parts(model: str, *, device: str | None = None, dtype: str | None = Non
             of Stable Diffusion 1.5 or XL, or ``owner/name`` on the hub.
         device: ``cpu``, ``cuda``, …; by default CUDA where there is one.
         dtype: ``float32``, ``float16`` or ``bfloat16``; by default float16 on CUDA, else float32.
+        offloaded: leave weights in main memory; each part comes to the device while it computes.
 
     Raises:
         UsageError: no such checkpoint, or not one in this layout (the message says which part is missing).
@@ -94,8 +106,14 @@ def load_parts(model: str, *, device: str | None = None, dtype: str | None = Non
         parts = _load_single_file(model, path, number)
     else:
         parts = _load_folder(model, find_folder(model), number)
-    for module in (*parts.text_encoders, parts.vae, parts.unet):
-        module.requires_grad_(False).eval().to(device)
+    modules = (*parts.text_encoders, parts.vae, parts.unet)
+    for module in modules:
+        module.requires_grad_(False).eval().to("cpu" if offloaded else device)
+    if offloaded and device == "cpu":
+        warnings.warn("offload does nothing on cpu: the weights are in main memory already", stacklevel=2)
+    elif offloaded:
+        parts.computes_on = torch.device(device)
+        offload(modules, parts.computes_on)
     return parts
 
 

@@ -76,6 +76,7 @@ class UNetPredict:
         added: further conditions of a window for one side; the flag says whether it is the negative side.
         before: called with each window, before anything else.
         split: call the UNet once a side: less memory.
+        turn: told before each call of the UNet its progress, and a key for its window and sides.
     """
 
     unet: Any
@@ -90,6 +91,7 @@ class UNetPredict:
     added: Callable[[Window, PromptTravel, bool], dict[str, Any]] = field(default=lambda w, p, n: {})
     before: Callable[[Window], None] = field(default=lambda window: None)
     split: bool = False
+    turn: Callable[[float, Any], None] = field(default=lambda progress, key: None)
 
     def __call__(self, latents: torch.Tensor, t: torch.Tensor, progress: float, window: Window) -> torch.Tensor:
         self.before(window)
@@ -107,7 +109,8 @@ class UNetPredict:
     ) -> list[torch.Tensor]:
         groups = [[side] for side in sides] if self.split else [sides]
         answers: list[torch.Tensor] = []
-        for group in groups:
+        for number, group in enumerate(groups):
+            self.turn(progress, (window, number))
             call = self._call(latents, t, progress, window, group)
             answers += self._run(call).to(latents.dtype).chunk(len(group))
         return answers

@@ -54,6 +54,7 @@ class Settings:
         interpolator: what draws them: ``flow``, ``onnx:FILE``, or anyone's.
         storage: ``float8`` to hold weights in 8 bits; empty for the type they compute in.
         split: one prompt a call: slower, less memory.
+        deep_every: the deep blocks of the UNet run in every so many steps (DeepCache); 1 for all.
     """
 
     model: str = "pocket"
@@ -98,9 +99,17 @@ class Settings:
     interpolator: str = "flow"
     storage: str = ""
     split: bool = False
+    deep_every: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("frames", 1), ("steps", 1), ("interpolate", 1), ("freeinit", 1), ("width", 0)):
+        for name, least in (
+            ("frames", 1),
+            ("steps", 1),
+            ("interpolate", 1),
+            ("freeinit", 1),
+            ("deep_every", 1),
+            ("width", 0),
+        ):
             if getattr(self, name) < least:
                 raise UsageError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if not 0 <= self.strength <= 1:

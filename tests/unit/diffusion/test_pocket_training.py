@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ pytest.importorskip("diffusers")
 import torch
 
 from suffice.diffusion.pocket import judge
+from suffice.diffusion.pocket.clip_latents import ClipLatents
 from suffice.diffusion.pocket.curve import as_svg, collect
 from suffice.diffusion.pocket.data import scenes
 from suffice.diffusion.pocket.fit import Plan, fit, rate_at
@@ -22,9 +24,9 @@ from suffice.diffusion.pocket.measure import edge_iou, share
 from suffice.diffusion.pocket.muon import is_matrix, orthogonalised
 from suffice.diffusion.pocket.noise import signal_and_noise, v_loss
 from suffice.diffusion.pocket.sample import one, two
-from suffice.diffusion.pocket.scene import COLOURS, KINDS, STILL
-from suffice.diffusion.pocket.stages import inpaint, lcm, motion, motion_lora, text, unet
-from suffice.diffusion.pocket.stages.moves import noisy_timesteps, ready
+from suffice.diffusion.pocket.scene import COLOURS, KINDS, MOTIONS, STILL, Scene, Thing
+from suffice.diffusion.pocket.stages import inpaint, lcm, motion, motion_lora, moves, text, unet
+from suffice.diffusion.pocket.stages.moves import ready
 
 PLAN = Plan("toy", steps=12, rate=1e-2, seed=1, save_every=4)
 
@@ -204,8 +206,32 @@ def test_a_ready_motion_adapter_tells_frames_apart() -> None:
     assert started > 0.1 > 5 * plain, (started, plain)
 
 
-def test_noisy_timesteps_are_of_the_range_and_mostly_late() -> None:
+def test_opposite_clips_share_scene_noise_and_time_and_differ_in_word() -> None:
+    """Two clips that move, one that spins: shown with their opposites, backwards or held."""
+    told = [
+        Scene("black", (Thing("star", "red", "", (0.5, 0.5), 0.2, motion=way),)) for way in (*MOTIONS[:2], "spinning")
+    ]
+    clips = ClipLatents(torch.randn(3, 16, 4, 16, 16).half(), torch.randn(3, 77, 8).half(), torch.zeros(77, 8))
+    other = moves.Opposites([scene.things[0].motion for scene in told], torch.randn(3, 77, 8).half())
+    asked: list[Any] = []
 
-    steps = noisy_timesteps(4000, torch.Generator().manual_seed(0))
-    assert 0 <= int(steps.min()) < 100 and int(steps.max()) == 999
-    assert abs(float((steps >= 800).float().mean()) - 0.2**0.5) < 0.03
+    def moved(noisy: Any, t: Any, states: Any) -> Any:
+        asked.append((noisy, t, states))
+        return SimpleNamespace(sample=torch.zeros_like(noisy))
+
+    loss = moves.pair_loss(moved, clips, other, [0, 2], (0, 3), torch.Generator().manual_seed(1))
+    (noisy, t, states), clean = asked[0], clips.clean[[0, 2]].float().transpose(1, 2)
+    assert t.tolist() == [*t[:2].tolist()] * 2 and 900 <= t[0] < 1000
+    assert torch.equal(states[::16], torch.cat([clips.states[[0, 2]], other.states[[0, 2]]]).float())
+    signal, spread = signal_and_noise(t[:2], clean)
+    noise = (noisy[:2] - signal * clean) / spread
+    backwards, held = clean[0].flip(1), clean[1][:, :1].expand(-1, 16, -1, -1)
+    assert torch.allclose(noisy[2:], signal * torch.stack([backwards, held]) + spread * noise, atol=1e-4)
+    assert float(loss) > 0 and other.rows((MOTIONS[6], STILL)) == [2]
+
+
+def test_words_are_asked_for_where_the_noise_hides_the_motion() -> None:
+    generator = torch.Generator().manual_seed(0)
+    crossing, spins = (torch.tensor([moves.pair_timestep(pair, generator) for _ in range(500)]) for pair in (0, 3))
+    assert crossing.min() >= 850 and (crossing >= 900).float().mean() > 0.8
+    assert spins.min() >= 450 and abs(float((spins < 850).float().mean()) - 0.75) < 0.07

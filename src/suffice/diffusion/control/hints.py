@@ -11,6 +11,8 @@ import numpy as np
 
 from suffice.diffusion.clip.source import Source
 from suffice.diffusion.clip.strip import Strip, make_strip
+from suffice.diffusion.control.annotate.aux import PREFIX as AUX
+from suffice.diffusion.control.annotate.aux import aux_annotator
 from suffice.diffusion.control.annotate.canny import canny
 from suffice.diffusion.control.annotate.edges import edges
 from suffice.diffusion.control.annotate.flow import flow
@@ -31,8 +33,14 @@ ANNOTATORS: dict[str, Annotate] = {
     "edges": lambda image, before: thin_edges(image),
     "softedge": lambda image, before: edges(image),
     "flow": flow,
+    "seg": lambda image, before: image,
     "hint": lambda image, before: image,
 }
+
+
+def annotator_named(kind: str) -> Annotate:
+    """The annotator of a kind of control."""
+    return aux_annotator(kind.removeprefix(AUX)) if kind.startswith(AUX) else ANNOTATORS[kind]
 
 
 def thin_edges(image: Image) -> Image:

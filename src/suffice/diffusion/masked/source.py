@@ -24,6 +24,7 @@ def open_masks(where: str | Mapping[str, Any] | Sequence[Mapping[str, Any]], wid
     Args:
         where: a picture (white is painted) for all frames; a folder of pictures or a video, one a frame; a file with
             JSON or JSON lines; or run lengths themselves (COCO's ``{"size", "counts"}``), one or one a frame.
+            ``MAP.png#b47878`` takes what has that colour in a semantic map.
             In a track file every object has ``frame`` (or ``frame_index``) and ``rle``; what a frame does not have is
             not painted. ``FILE#person`` or ``FILE#3`` takes only the objects of that label or id.
         width: of the clip.
@@ -42,13 +43,14 @@ def open_masks(where: str | Mapping[str, Any] | Sequence[Mapping[str, Any]], wid
         return open_masks(_json(where, "the mask"), width, height)
     name, _, only = where.partition("#")
     if Path(name).suffix.lower() in (".json", ".jsonl"):
-        return _sized(_track(_rows(Path(name)), only or None, name), width, height, where)
-    source = open_source(where)
+        return _sized(_track(track_rows(Path(name)), only or None, name), width, height, where)
+    source = open_source(name if only and not Path(where).exists() else where)
+    seen = _of_colours(only) if source.where != where else _bright
 
     def at(frame: int) -> Mask:
         if source.count is not None and frame >= source.count:
             raise MediaError(f"{where!r} has {source.count} masks, but the clip goes on to frame {frame}")
-        return _bright(source.one(frame))
+        return seen(source.one(frame))
 
     return _sized(at, width, height, where)
 
@@ -56,6 +58,15 @@ def open_masks(where: str | Mapping[str, Any] | Sequence[Mapping[str, Any]], wid
 def _bright(image: Image) -> Mask:
     found: Mask = image.max(axis=2) >= _HALF
     return found
+
+
+def _of_colours(text: str) -> Callable[[Image], Mask]:
+    """What has one of the colours ``RRGGBB+RRGGBB``, as a class has in a semantic map."""
+    try:
+        colours = [tuple(bytes.fromhex(part)) for part in text.split("+")]
+    except ValueError:
+        raise UsageError(f"{text!r} is no colour of a map: RRGGBB, or more of them joined by +") from None
+    return lambda image: np.logical_or.reduce([(image == colour).all(axis=2) for colour in colours])
 
 
 def _sized(at: MaskAt, width: int, height: int, where: str) -> MaskAt:
@@ -79,7 +90,7 @@ def _json(text: str, where: str) -> Any:
         raise UsageError(f"{where} is not JSON: {error}") from None
 
 
-def _rows(path: Path) -> list[Mapping[str, Any]]:
+def track_rows(path: Path) -> list[Mapping[str, Any]]:
     """One object a row, whether the file is one JSON value or a line of JSON each."""
     if not path.is_file():
         raise MediaError(f"there is no track {str(path)!r}")

@@ -9,12 +9,16 @@ from suffice.diffusion.vae import CHUNK
 from suffice.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
+
     from suffice.diffusion.load import Parts
 
 _SPARE = 1.1
 
 
-def activation_bytes(unet: Any, sides: int, frames: int, height: int, width: int, tokens: int = 77) -> int:
+def activation_bytes(
+    unet: Any, sides: int, frames: int, height: int, width: int, tokens: int = 77, device: torch.device | None = None
+) -> int:
     """Peak bytes of everything one call of `unet` makes, with whatever is injected into it.
 
     Nothing is computed: shapes go through the very modules that will run, and what is alive is added up.
@@ -25,15 +29,17 @@ def activation_bytes(unet: Any, sides: int, frames: int, height: int, width: int
         frames: of a window.
         height, width: of the latents.
         tokens: of a prompt.
+        device: where it computes, when not where its weights lie.
     """
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     count = sides * frames
     with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True):
-        latents = torch.empty(count, unet.config.in_channels, height, width, dtype=unet.dtype)
-        states = torch.empty(count, tokens, unet.config.cross_attention_dim, dtype=unet.dtype)
-        added = _added(unet, count)
+        like = {"dtype": unet.dtype, "device": device or next(unet.parameters()).device}
+        latents = torch.empty(count, unet.config.in_channels, height, width, **like)
+        states = torch.empty(count, tokens, unet.config.cross_attention_dim, **like)
+        added = _added(unet, count, like)
         with count_alive() as alive:
             unet(latents, torch.empty((), dtype=torch.int64), encoder_hidden_states=states, added_cond_kwargs=added)
     return int(alive.peak)
@@ -45,15 +51,15 @@ def rough_bytes(unet: Any, count: int, height: int, width: int) -> int:
     return 64 * count * height * width * int(unet.config.block_out_channels[0]) * int(unet.dtype.itemsize)
 
 
-def _added(unet: Any, count: int) -> dict[str, Any]:
+def _added(unet: Any, count: int, like: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     if unet.config.get("addition_embed_type") != "text_time":
         return {}
     pooled = unet.config.projection_class_embeddings_input_dim - 6 * unet.config.addition_time_embed_dim
     return {
-        "text_embeds": torch.empty(count, pooled, dtype=unet.dtype),
-        "time_ids": torch.empty(count, 6, dtype=unet.dtype),
+        "text_embeds": torch.empty(count, pooled, **like),
+        "time_ids": torch.empty(count, 6, **like),
     }
 
 
@@ -92,10 +98,16 @@ def count_alive() -> Any:
 
 
 def vae_bytes(parts: Parts, height: int, width: int) -> int:
-    """Peak bytes of decoding frames: the last level has its channels at full size, about four times."""
+    """Peak bytes of decoding frames: the last level has its channels at full size, about four times.
+
+    In tiles, it is one of them at a time.
+    """
     channels = parts.vae.config.block_out_channels
     widest = max(channels[0] * 2, channels[1] if len(channels) > 1 else channels[0])
-    return int(4 * CHUNK * widest * height * width * parts.vae.dtype.itemsize)
+    pixels = CHUNK * height * width
+    if parts.vae.use_tiling:
+        pixels = min(height, side := int(parts.vae.tile_sample_min_size)) * min(width, side)
+    return int(4 * widest * pixels * parts.vae.dtype.itemsize)
 
 
 def available_bytes(device: Any) -> int:

@@ -37,12 +37,15 @@ def store_in_float8(unet: Any, storage: str) -> None:
 def _hold(layer: Any) -> None:
     small, scale = quantize(layer.weight.data)
     kind = layer.weight.dtype
+    held: list[Any] = []
 
     def before(module: Any, inputs: Any) -> None:
-        module.weight.data = small.to(kind) * module.float8_scale.to(kind)
+        held.append(module.weight)
+        module._parameters["weight"] = module.weight.to(kind) * module.float8_scale.to(kind)
 
     def after(module: Any, inputs: Any, output: Any) -> None:
-        module.weight.data = small
+        if held:
+            module._parameters["weight"] = held.pop()
 
     layer.weight.data = small
     layer.register_buffer("float8_scale", scale, persistent=False)

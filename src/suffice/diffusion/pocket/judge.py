@@ -15,7 +15,7 @@ from suffice.diffusion.pocket.sample import moving, one, scene, two
 from suffice.diffusion.pocket.scene import COLOURS, KINDS, MOTIONS, STILL, Scene
 
 LOOK = Plan("judge", steps=1500, rate=2e-3, seed=21, average=0.99)
-WATCH = Plan("judge_motion", steps=1500, rate=2e-3, seed=22, average=0.99)
+WATCH = Plan("judge_motion", steps=700, rate=2e-3, seed=22, average=0.99)
 STANDS = ("alone", "left", "right", "top", "bottom")
 _SLOTS = {"": (0,), "left of": (1, 2), "right of": (2, 1), "above": (3, 4), "below": (4, 3)}
 _MIX = ((one, 0.35), (moving, 0.25), (two, 0.4))
@@ -57,13 +57,18 @@ def looker() -> Any:
 
 
 def watcher() -> Any:
-    """Return the untrained clip judge: RGB [n, 16, 3, 64, 64] to motion scores [n, 8]."""
+    """Return the untrained clip judge: RGB [n, 16, 3, 64, 64] to motion scores [n, 8].
+
+    It looks at each frame beside what has changed three frames later: a square that spins by eight degrees a frame
+    differs too little from the next frame, and from a frame much later too little again, since it fits itself.
+    """
+    import torch
     import torch.nn as nn
 
     class Watcher(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.eye = nn.Sequential(nn.AvgPool2d(2), _stride(3, 16), _stride(16, 24), _stride(24, 32), nn.Flatten())
+            self.eye = nn.Sequential(_stride(6, 16), _stride(16, 24), _stride(24, 32), _stride(32, 32), nn.Flatten())
             self.frame = nn.Linear(32 * 16, 48)
             self.time = nn.Sequential(
                 nn.Conv1d(48, 64, 3, 2, 1), nn.SiLU(), nn.Conv1d(64, 64, 3, 2, 1), nn.SiLU(), nn.Flatten()
@@ -71,8 +76,9 @@ def watcher() -> Any:
             self.motion = nn.Linear(64 * 4, len(ALL_MOTIONS))
 
         def forward(self, clips: Any) -> Any:
-            frames = self.frame(self.eye(clips.flatten(0, 1))).unflatten(0, clips.shape[:2])
-            return self.motion(self.time(frames.transpose(1, 2)))
+            later = clips[:, [min(n + 3, clips.shape[1] - 1) for n in range(clips.shape[1])]]
+            seen = self.eye(torch.cat([clips, later - clips], 2).flatten(0, 1))
+            return self.motion(self.time(self.frame(seen).unflatten(0, clips.shape[:2]).transpose(1, 2)))
 
     return Watcher()
 

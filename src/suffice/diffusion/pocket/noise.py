@@ -24,9 +24,16 @@ def signal_and_noise(timesteps: Any, like: Any) -> tuple[Any, Any]:
 
 
 def v_loss(
-    predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None, weight: Any = 1.0
+    predict: Callable[[Any, Any], Any],
+    clean: Any,
+    generator: Any,
+    timesteps: Any = None,
+    weight: Any = 1.0,
+    noise: Any = None,
 ) -> Any:
     """Return the mean squared error of v at random timesteps, times `weight` where one is given for each place.
+
+    The noise is drawn, unless it is given.
 
     The network runs in bfloat16, the loss in float32.
     """
@@ -34,8 +41,8 @@ def v_loss(
 
     if timesteps is None:
         timesteps = torch.randint(0, 1000, (len(clean),), generator=generator)
-    signal, noise = signal_and_noise(timesteps, clean)
-    drawn = torch.randn(clean.shape, generator=generator)
+    signal, spread = signal_and_noise(timesteps, clean)
+    drawn = torch.randn(clean.shape, generator=generator) if noise is None else noise
     with torch.autocast("cpu", torch.bfloat16):
-        v = predict(signal * clean + noise * drawn, timesteps)
-    return ((v.float() - (signal * drawn - noise * clean)) ** 2 * weight).mean()
+        v = predict(signal * clean + spread * drawn, timesteps)
+    return ((v.float() - (signal * drawn - spread * clean)) ** 2 * weight).mean()

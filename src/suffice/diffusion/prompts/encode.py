@@ -76,7 +76,7 @@ def _encode(
     with torch.no_grad():
         out = encoder(torch.tensor(ids, device=device), output_hidden_states=True)
     states = _layer(encoder, out, clip_skip, penultimate=penultimate)
-    states = _weigh(states, torch.tensor(weights, device=device, dtype=states.dtype))
+    states = _weigh(states, torch.tensor(weights, device=states.device, dtype=states.dtype))
     pooled = getattr(out, "text_embeds", None)
     return Embedding(states.reshape(-1, states.shape[-1]), None if pooled is None else pooled[0])
 

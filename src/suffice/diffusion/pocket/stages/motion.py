@@ -1,8 +1,9 @@
-"""Stage 4: the motion adapter and the UNet together, on clips of sixteen frames and on stills at once.
+"""Stage 4: the UNet goes on learning, on clips through a motion adapter and on stills at once.
 
-The adapter reads no text. What a caption says about motion reaches it through the UNet's features, which a UNet that
-has seen stills alone need not carry. So the UNet goes on learning here, and stays what it is on stills by learning
-from them too (joint image and video training, Ho et al. 2022).
+A motion adapter reads no text. What a caption says about motion reaches it through the UNet's features, which a UNet
+that has seen stills alone need not carry. So the UNet learns to carry it here, and stays what it is on stills by
+learning from them too (joint image and video training, Ho et al. 2022). The UNet is what this stage is for: its
+adapter never learnt to tell the motions apart, and stage `moves` trains the one that ships from new.
 """
 
 from __future__ import annotations

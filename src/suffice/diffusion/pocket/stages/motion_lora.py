@@ -13,8 +13,15 @@ from suffice.diffusion.pocket.fit import Plan, fit
 from suffice.diffusion.pocket.scene import STILL, Scene
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("motion_lora", steps=200, rate=2e-3, seed=8, average=0.98, save_every=50, decay=0.0)
+PLAN = Plan("motion_lora", steps=200, rate=5e-3, seed=8, average=0.98, save_every=50, decay=0.0)
 _CLIPS, _SEED = 300, 81
+
+
+def noisy_timesteps(count: int, generator: Any) -> Any:
+    """Return timesteps from the last four tenths, where it is settled what moves where."""
+    import torch
+
+    return torch.randint(600, 1000, (count,), generator=generator)
 
 
 def panned(rng: Any) -> list[Scene]:
@@ -34,5 +41,5 @@ def train(folder: Path) -> Any:
     moved = plain(motion_unet(folder))
     torch.manual_seed(PLAN.seed)
     add_lora(moved, motion_targets(moved), "pan_left")
-    fit(PLAN, moved, lambda step, generator: clip_loss(moved, clips, generator), folder)
+    fit(PLAN, moved, lambda step, generator: clip_loss(moved, clips, generator, 2, noisy_timesteps), folder)
     return moved.eval()

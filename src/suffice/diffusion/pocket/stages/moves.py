@@ -7,47 +7,95 @@ noise, where the caption alone tells them apart.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from suffice.diffusion.pocket import configs
 from suffice.diffusion.pocket.attention import plain
+from suffice.diffusion.pocket.caption import caption
 from suffice.diffusion.pocket.clip import clip
 from suffice.diffusion.pocket.clip_latents import COUNT, SEED, ClipLatents, load_clips
 from suffice.diffusion.pocket.fit import Plan, fit
+from suffice.diffusion.pocket.latents import read
 from suffice.diffusion.pocket.noise import v_loss
-from suffice.diffusion.pocket.scene import MOTIONS
+from suffice.diffusion.pocket.scene import MOTIONS, STILL
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("moves", steps=1700, rate=5e-3, seed=9, average=0.995, optimiser="muon")
+PLAN = Plan("moves", steps=3150, rate=5e-3, seed=9, average=0.995, optimiser="muon")
 _CLIPS = 2
-_WAYS = MOTIONS[:6]
+_PAIRS = (MOTIONS[0:2], MOTIONS[2:4], MOTIONS[4:6], (MOTIONS[6], STILL))
+_TURNS = ((0, 3, 3), (2, 3, 3), (1, 3, 3), (2, 3, 3))  # which of the pairs a step shows
+_NOISE = ((900, 1000), (900, 1000), (800, 1000), (450, 850))  # where a word is needed: below, the frames show it
+_ANYWHERE = 0.25  # of the draws come from all strong noise, where what stands must not look like what crosses
+_WEIGHT = (1.0, 1.0, 2.0, 5.0)  # what changes less of the picture counts more
 _SHARP, _LOUD, _HEARD = 2.0, 3.0, 0.3
 
 
-def noisy_timesteps(count: int, generator: Any) -> Any:
-    """Return timesteps, nearly half of them from the last fifth: what moves where is settled in strong noise.
+def any_timesteps(count: int, generator: Any) -> Any:
+    """Return timesteps from all but the last fifth, where a clip is as good as clean."""
+    import torch
 
-    There a caption is all that tells it; in weaker noise the frames themselves show it, and nobody learns to read.
+    return torch.randint(200, 1000, (count,), generator=generator)
+
+
+def pair_timestep(pair: int, generator: Any) -> int:
+    """Return a timestep at which the words of a pair are needed."""
+    import torch
+
+    low, high = _NOISE[pair] if torch.rand((), generator=generator) >= _ANYWHERE else (850, 1000)
+    return int(torch.randint(low, high, (), generator=generator))
+
+
+@dataclass(frozen=True)
+class Opposites:
+    """For every clip its motion, and the text state of the caption that tells the opposite one."""
+
+    motions: list[str]
+    states: Any
+
+    def rows(self, pair: tuple[str, ...]) -> list[int]:
+        """Return the clips whose motion is of `pair` and can be turned into the other: none that stand still."""
+        return [n for n, motion in enumerate(self.motions) if motion in pair and motion != STILL]
+
+
+def opposites(folder: Path) -> Opposites:
+    """Return the opposites of all training clips."""
+    import numpy as np
+
+    from suffice.diffusion.pocket.trained import text_encoder
+
+    rng = np.random.default_rng(SEED)
+    first = [clip(rng)[0] for _ in range(COUNT)]
+    other = {one: two for pair in _PAIRS for one, two in (pair, pair[::-1])}
+    motions = [scene.things[0].motion for scene in first]
+    turned = [
+        scene.with_things(replace(scene.things[0], motion=other[motion]))
+        for scene, motion in zip(first, motions, strict=True)
+    ]
+    return Opposites(motions, read(*text_encoder(folder), [caption(scene) for scene in turned]))
+
+
+def opposite_of(clean: Any, motion: str) -> Any:
+    """Return the latents [16, 4, 16, 16] of the opposite motion: backwards, or the first frame held for what spins."""
+    return clean[:1].expand_as(clean) if motion == "spinning" else clean.flip(0)
+
+
+def pair_loss(moved: Any, clips: ClipLatents, other: Opposites, rows: list[int], pairs: Any, generator: Any) -> Any:
+    """Return the v loss on clips and their opposites: one scene, one noise, one timestep, two words.
+
+    All that differs between the two is the word and what must come of it, so no chance of the scene hides it.
     """
     import torch
 
-    return (1000 * (1 - torch.rand(count, generator=generator) ** 2)).long().clamp(max=999)
-
-
-def strong_noise(count: int, generator: Any) -> Any:
-    """Return timesteps from the last tenth."""
-    import torch
-
-    return torch.randint(900, 1000, (count,), generator=generator)
-
-
-def strong_loss(moved: Any, shown: ClipLatents, generator: Any) -> Any:
-    """Return the v loss on all clips of `shown` in strong noise, all told."""
-    clean = shown.clean.float().transpose(1, 2)
-    told = shown.states.float().repeat_interleave(clean.shape[2], dim=0)
-    steps = strong_noise(len(clean), generator)
-    return v_loss(lambda noisy, t: moved(noisy, t, told).sample, clean, generator, steps)
+    clean = torch.stack([clips.clean[n] for n in rows] + [opposite_of(clips.clean[n], other.motions[n]) for n in rows])
+    clean = clean.float().transpose(1, 2)
+    states = torch.cat([clips.states[rows], other.states[rows]]).float()
+    told = states.repeat_interleave(clean.shape[2], dim=0)
+    steps = torch.tensor([pair_timestep(pair, generator) for pair in pairs]).repeat(2)
+    weight = torch.tensor([_WEIGHT[pair] for pair in pairs]).repeat(2)[:, None, None, None, None]
+    noise = torch.randn(clean[: len(rows)].shape, generator=generator).repeat(2, 1, 1, 1, 1)
+    return v_loss(lambda noisy, t: moved(noisy, t, told).sample, clean, generator, steps, weight, noise)
 
 
 def ready(adapter: Any) -> Any:
@@ -82,26 +130,24 @@ def waves(width: int, heads: int) -> Any:
 
 def train(folder: Path) -> Any:
     """Train a motion adapter in the frozen UNet and return the UNetMotionModel that holds it."""
-    import numpy as np
     import torch
     from diffusers import UNetMotionModel
 
     from suffice.diffusion.pocket.random_folder import make_motion
     from suffice.diffusion.pocket.trained import unet
 
-    clips, rng = load_clips(folder), np.random.default_rng(SEED)
-    told = [clip(rng)[0].things[0].motion for _ in range(COUNT)]
+    clips, other = load_clips(folder), opposites(folder)
     torch.manual_seed(PLAN.seed)
     moved = plain(UNetMotionModel.from_unet2d(unet(folder), ready(make_motion())))
     for name, weight in moved.named_parameters():
         weight.requires_grad_(".motion_modules." in name)
-
-    ways = [torch.tensor([n for n, motion in enumerate(told) if motion == one]) for one in _WAYS]
+    rows = [other.rows(pair) for pair in _PAIRS]
 
     def loss(step: int, generator: Any) -> Any:
-        picked = torch.stack([some[torch.randint(len(some), (1,), generator=generator)[0]] for some in ways])
-        shown = ClipLatents(clips.clean[picked], clips.states[picked], clips.nothing)
-        return strong_loss(moved, shown, generator) + 0.5 * clip_loss(moved, clips, generator, _CLIPS, noisy_timesteps)
+        pairs = _TURNS[step % len(_TURNS)]
+        some = [rows[pair][torch.randint(len(rows[pair]), (1,), generator=generator)] for pair in pairs]
+        general = clip_loss(moved, clips, generator, _CLIPS, any_timesteps)
+        return pair_loss(moved, clips, other, some, pairs, generator) + 0.5 * general
 
     fit(PLAN, moved, loss, folder)
     return moved.eval()
