@@ -8,7 +8,7 @@ import numpy as np
 
 from suffice.tour.chapter import Chapter, Figure, Trip
 
-PROMPT = "a small blue square left of a yellow circle on a white background"
+PROMPT = "a small blue square left of a yellow circle on a beige background"
 
 
 def rest(trip: Trip) -> Chapter:
