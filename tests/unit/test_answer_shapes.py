@@ -22,6 +22,19 @@ def result() -> suffice.Result:
     return suffice.connect().sql("SELECT * FROM (VALUES (1, 'a', 0.5::DOUBLE), (2, NULL, 1.5)) t(n, word, share)")
 
 
+@pytest.mark.parametrize(
+    ("select", "names"),
+    [
+        ("1 AS a, 2 AS a, 3 AS a_1", ["a", "a", "a_1"]),
+        ("1 AS a_1", ["a_1"]),
+        ("count(*), count(*)", ["count_star()"] * 2),
+    ],
+)
+def test_columns_keep_the_names_they_were_given(select: str, names: list[str]) -> None:
+    result = suffice.connect().sql(f"SELECT {select}")
+    assert result.columns == names and len(result.fetchone() or ()) == len(names)
+
+
 def test_rows_frames_and_tables(result: suffice.Result) -> None:
     assert result.fetchall() == list(result) == ROWS and result.fetchone() == ROWS[0]
     assert (len(result), result.columns, result.head(1, offset=1)) == (2, ["n", "word", "share"], ROWS[1:])

@@ -492,7 +492,8 @@ def test_a_federation_from_the_shell_under_masks(tmp_path):
     try:
         address = f"127.0.0.1:{int(listening.stdout.readline())}"
         publishing = shell("root", "store", "t", "--until", 1, "--json")
-        devices = [shell("join", address, "t", "c.yaml", "--client", client) for client in range(2)]
+        paces = ((), ("--pace",))
+        devices = [shell("join", address, "t", "c.yaml", "--client", c, *pace) for c, pace in enumerate(paces)]
         assert [device.communicate()[0] for device in devices] == [f"device {c}: 1 updates taken\n" for c in range(2)]
         assert json.loads(publishing.communicate()[0]) == {"version": 1, "rejections": {}}
     finally:
