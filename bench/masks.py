@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read as NumPy is imported: one core is one core
 
 import cv2
 import numpy as np
@@ -209,12 +212,12 @@ def hundred_prompts(rounds: int = 3) -> Iterator[dict[str, object]]:
 
 
 def folder_of(count: int) -> Iterator[dict[str, object]]:
-    """Wall time of `count` pictures, people found and cut out, by one thread and one a core, on a quiet machine."""
-    import os
+    """Wall time of `count` pictures, people found and cut out, by one job and by one a core; on a quiet machine."""
     import tempfile
 
     from suffice.assets import asset_path
-    from suffice.masks.batch import Request, Workshop, mask_pictures
+    from suffice.masks.batch import Request, mask_pictures
+    from suffice.masks.crew import Workshop
     from suffice.masks.default.finder import DefaultFinder
     from suffice.masks.embeddings import Embeddings
     from suffice.masks.picture_files import save_picture

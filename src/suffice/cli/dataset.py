@@ -38,7 +38,7 @@ def dataset(
     json: Json = False,
 ) -> None:
     """Filter, crop, cut out, caption and number pictures for training; the same input gives the same manifest."""
-    from suffice.masks.batch import Workshop
+    from suffice.masks.crew import Workshop
     from suffice.masks.dataset.build import Recipe, build, sources_of
     from suffice.masks.dataset.captions import captioner
     from suffice.masks.embeddings import Embeddings

@@ -12,7 +12,8 @@ from suffice.cli.output import CommandLineError, Json, print_json, shown
 from suffice.errors import SufficeError, UsageError
 
 if TYPE_CHECKING:
-    from suffice.masks.batch import Request, Workshop
+    from suffice.masks.batch import Request
+    from suffice.masks.crew import Workshop
     from suffice.masks.prompt import Point, Prompt
     from suffice.masks.video import Span
     from suffice.media.scan import FoundFile
@@ -47,7 +48,8 @@ def mask(
     json: Json = False,
 ) -> None:
     """Masks of what a text, points, boxes or nothing in particular ask for; run it again and only the rest is done."""
-    from suffice.masks.batch import Request, Workshop, mask_pictures
+    from suffice.masks.batch import Request, mask_pictures
+    from suffice.masks.crew import Workshop
     from suffice.masks.embeddings import Embeddings
     from suffice.masks.names import finder_named, segmenter_named
     from suffice.masks.picture_files import Wanted

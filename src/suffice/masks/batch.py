@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from suffice.errors import SufficeError, UsageError
 from suffice.masks.ask import ask
-from suffice.masks.backend import Finder, Segmenter
-from suffice.masks.embeddings import Embeddings
+from suffice.masks.crew import Workshop, crew
 from suffice.masks.found import Candidate, FoundThing
 from suffice.masks.picture_files import Wanted, save_json, write_picture
 from suffice.masks.prompt import Prompt, PromptOutsideError
@@ -51,21 +48,8 @@ class PictureAnswer:
     was_done: bool = False
 
 
-Work = Callable[[FoundFile, str], PictureAnswer]
+Placed = tuple[FoundFile, str]
 """A file and where its answers go, below the folder of answers."""
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What works on pictures: shared by all threads."""
-
-    segmenter: Segmenter
-    finder: Finder
-    embeddings: Embeddings
-
-    @property
-    def identity(self) -> str:
-        return f"{self.segmenter.name} {self.segmenter.version} {self.finder.name} {self.finder.version}"
 
 
 def mask_pictures(
@@ -74,39 +58,60 @@ def mask_pictures(
     """An answer a file, as they finish. What an earlier run with the same request did is not done again.
 
     Args:
-        files: pictures.
+        files: pictures, each once.
         out: folder of the answers; below it, files keep their places relative to the folder they share.
-        jobs: threads; by default one a core.
+        jobs: pictures at a time; by default one a core. With the embedded defaults they are processes (a script that
+            asks for them needs Python's usual ``if __name__ == "__main__"``), otherwise threads.
     """
-    placed = zip(files, relative_places(files), strict=True)
-    work = partial(_answer, request=request, workshop=workshop, out=out)
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
-        yield from _as_finished(pool, work, placed, 2 * (jobs or os.cpu_count() or 1))
+    jobs = max(1, min(jobs or os.cpu_count() or 1, len(files)))
+    placed = iter(list(zip(files, relative_places(files), strict=True)))
+    while lost := (yield from _as_finished(placed, request, workshop, out, jobs)):
+        for each in lost:
+            yield _alone(each, request, workshop, out)
 
 
 def _as_finished(
-    pool: ThreadPoolExecutor, work: Work, placed: Iterable[tuple[FoundFile, str]], ahead: int
-) -> Iterator[PictureAnswer]:
-    """Only `ahead` files are begun before their answers are taken, and none any more when the taker leaves."""
+    placed: Iterator[Placed], request: Request, workshop: Workshop, out: Path, jobs: int
+) -> Generator[PictureAnswer, None, list[Placed]]:
+    """The answers; returns the files that were being worked on when a process died, none when all of `placed` is done.
+
+    Only two a job are begun before their answers are taken, and none any more when the taker leaves.
+    """
+    begun: dict[str, Placed] = {}
     running: set[Future[PictureAnswer]] = set()
-    stopped = threading.Event()
+    with crew(workshop, jobs) as submit:
+        try:
+            for file, place in placed:
+                begun[file.path] = (file, place)
+                running.add(submit(_answer, file, place, request, out))
+                if len(running) == 2 * jobs:
+                    yield from _taken(running, begun)
+            while running:
+                yield from _taken(running, begun)
+        except BrokenExecutor:
+            pass
+    return list(begun.values())
+
+
+def _taken(running: set[Future[PictureAnswer]], begun: dict[str, Placed]) -> Iterator[PictureAnswer]:
+    for each in wait(running, return_when=FIRST_COMPLETED).done:
+        answer = each.result()
+        running.remove(each)
+        del begun[answer.path]
+        yield answer
+
+
+def _alone(each: Placed, request: Request, workshop: Workshop, out: Path) -> PictureAnswer:
+    """By a process of its own, since it may have been what ended one."""
     try:
-        for file, place in placed:
-            running.add(pool.submit(_unless, stopped, work, file, place))
-            if len(running) >= ahead:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (each.result() for each in done)
-        for each in running:
-            yield each.result()
-    finally:
-        stopped.set()
+        with crew(workshop, 1, apart=True) as submit:
+            answer: PictureAnswer = submit(_answer, *each, request, out).result()
+            return answer
+    except BrokenExecutor:
+        return PictureAnswer(each[0].path, [], f"{each[0].path}: the process that worked on it was killed")
 
 
-def _unless(stopped: threading.Event, work: Work, file: FoundFile, place: str) -> PictureAnswer:
-    return PictureAnswer(file.path, [], "stopped") if stopped.is_set() else work(file, place)
-
-
-def _answer(file: FoundFile, place: str, request: Request, workshop: Workshop, out: Path) -> PictureAnswer:
+def _answer(workshop: Workshop, file: FoundFile, place: str, request: Request, out: Path) -> PictureAnswer:
     folder, stem = (out / place).parent, Path(place).name.replace(".", "_")
     record = folder / f"{stem}{ANSWER_SUFFIX}"
     try:

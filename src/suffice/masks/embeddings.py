@@ -39,6 +39,10 @@ class Embeddings:
         self._locks: dict[str, Lock] = {}
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[type[Embeddings], tuple[Path | None, int]]:
+        """A copy in another process shares what the folder keeps."""
+        return Embeddings, (self.folder, self.kept)
+
     def encode(self, segmenter: Segmenter, image: Image) -> Any:
         """``segmenter.encode(image)``, at most once for one version of it and one content of the picture.
 

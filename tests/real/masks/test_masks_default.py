@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from itertools import pairwise
 
 import numpy as np
@@ -15,14 +17,18 @@ from suffice.assets import asset_path
 from suffice.cli.app import app
 from suffice.errors import UsageError
 from suffice.masks.ask import ask
+from suffice.masks.batch import Request, mask_pictures
+from suffice.masks.crew import Workshop
 from suffice.masks.default.everything import mask_iou
 from suffice.masks.default.finder import DefaultFinder
 from suffice.masks.default.segmenter import DefaultSegmenter
+from suffice.masks.embeddings import Embeddings
 from suffice.masks.prompt import Point, Prompt, ThingPrompt, box_prompt, text_prompt
 from suffice.media.decode_frames import decode_frames
 from suffice.media.index_video import index_video
 from suffice.media.mask_dilate import dilate
 from suffice.media.mask_rle import decode_rle
+from suffice.media.scan import expand
 from suffice.models.nms import iou
 
 CLIP = str(asset_path("pedestrians.mp4"))
@@ -135,6 +141,37 @@ def test_a_folder_is_done_once_and_a_broken_file_stops_nothing(street, tmp_path)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.*")} == before
     other = RUNNER.invoke(app, [*command, "--then", "grow=2", "--background"])
     assert json.loads(other.stdout)["objects"][0]["area"] != answer["objects"][0]["area"]
+
+
+def test_many_processes_write_what_one_writes_and_one_that_is_killed_costs_its_picture_alone(street, tmp_path):
+    cut = street[150:400, 400:768]
+    for number in range(3):
+        PIL.Image.fromarray(np.roll(cut, 40 * number, axis=1)).save(tmp_path / f"{number}.png")
+    files, request = expand(str(tmp_path)), Request(text_prompt("person"))
+
+    def by(segmenter, jobs):
+        workshop, out = Workshop(segmenter, DefaultFinder(), Embeddings()), tmp_path / f"out {segmenter.name} {jobs}"
+        answers = sorted(mask_pictures(files, request, workshop, out, jobs), key=lambda answer: answer.path)
+        return [[o["rle"] for o in answer.objects] for answer in answers], [answer.problem for answer in answers]
+
+    alone, _ = by(DefaultSegmenter("fast"), 1)
+    assert any(alone) and by(DefaultSegmenter("fast"), 2) == (alone, [""] * 3)
+    found, problems = by(DiesOfOne(np.roll(cut, 40, axis=1)), 2)
+    assert "killed" in problems[1] and [p for p in problems if p] == [problems[1]]
+    assert found == [alone[0], [], alone[2]]
+
+
+class DiesOfOne(DefaultSegmenter):
+    """Its process is killed, as by the machine for want of memory, when it sees one picture."""
+
+    def __init__(self, image):
+        super().__init__("fast")
+        self.image, self.name = image, "dies"
+
+    def encode(self, image):
+        if np.array_equal(image, self.image):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().encode(image)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from suffice.errors import UsageError
 from suffice.masks.backend import Found
-from suffice.masks.batch import Workshop
+from suffice.masks.crew import Workshop
 from suffice.masks.dataset.buckets import Bucket, bucket_for, buckets, fill
 from suffice.masks.dataset.build import Recipe, build, sources_of
 from suffice.masks.dataset.captions import captioner

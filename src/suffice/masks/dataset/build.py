@@ -15,8 +15,8 @@ import numpy as np
 
 from suffice.errors import SufficeError, UsageError
 from suffice.masks.ask import ask
-from suffice.masks.batch import Workshop
 from suffice.masks.combine import union
+from suffice.masks.crew import Workshop
 from suffice.masks.dataset.buckets import Bucket, bucket_for, fill
 from suffice.masks.dataset.captions import Caption
 from suffice.masks.dataset.duplicates import DISTANCE_MAX, difference_hash, nearest_duplicate

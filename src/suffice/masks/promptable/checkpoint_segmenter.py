@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from suffice.models.lazy import Lazy
 from suffice.models.protocol import Image
 
 CODE_REVISION = 1
+DECODED_AT_ONCE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,13 +73,13 @@ class CheckpointSegmenter:
         return Encoded(canvas, _to_arrays(found, self.family.embeddings), image)
 
     def segment(self, encoded: Encoded, things: Sequence[ThingPrompt]) -> list[tuple[Candidate, ...]]:
-        """Things prompted alike go through the decoder together."""
+        """Things prompted alike go through the decoder together, a few at a time."""
         alike: dict[tuple[int, bool, int], list[int]] = defaultdict(list)
         for index, thing in enumerate(things):
             alone = index if thing.mask is not None else -1
             alike[len(thing.points), _box_of(thing) is not None, alone].append(index)
         answers: dict[int, tuple[Candidate, ...]] = {}
-        for indices in alike.values():
+        for indices in (each for together in alike.values() for each in _shares(together)):
             decoded = self.decode(encoded, prompt_arrays([things[index] for index in indices], encoded.canvas))
             for index, logits, scores in zip(indices, decoded.logits, decoded.scores, strict=True):
                 masks = restored(logits, encoded.canvas, torch_bilinear) > 0
@@ -126,6 +127,12 @@ class CheckpointSegmenter:
         side = int(loaded.network.config.prompt_encoder_config.image_size) // 4
         size = getattr(loaded.network.prompt_encoder, "mask_input_size", (side, side))
         return torch.nn.functional.interpolate(masks, tuple(size), mode="bilinear", align_corners=False)
+
+
+def _shares(indices: list[int]) -> Iterator[list[int]]:
+    """A decoder's activations of many prompts fit no cache."""
+    for start in range(0, len(indices), DECODED_AT_ONCE):
+        yield indices[start : start + DECODED_AT_ONCE]
 
 
 def _to_arrays(found: Any, layout: str) -> dict[str, npt.NDArray[Any]]:
