@@ -83,11 +83,8 @@ def _at_home(work: Callable[..., Any], *given: Any) -> Any:
 
 def _move_in(workshop: Workshop) -> None:
     """A process of the crew: the one that started it hears Ctrl-C for all, and takes all with it when it is killed."""
-    import cv2
-
     global _here
     _here = workshop
-    cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 

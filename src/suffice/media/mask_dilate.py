@@ -88,17 +88,18 @@ def _spans(words: _Words, widths: list[int]) -> dict[int, _Words]:
 
 
 def _moved(words: _Words, pixels: int) -> _Words:
-    """To the right, or to the left when negative, by less than 64 pixels."""
+    """To the right, or to the left when negative, by less than 64 pixels: all rows as one, for what leaves a row to the
+    left lands in the room of the one above."""
     if pixels == 0:
         return words
-    by, rest = np.uint64(abs(pixels)), np.uint64(64 - abs(pixels))
+    by, rest, row = np.uint64(abs(pixels)), np.uint64(64 - abs(pixels)), words.ravel()
     if pixels > 0:
-        moved = words << by
-        moved[:, 1:] |= words[:, :-1] >> rest
+        moved = row << by
+        moved[1:] |= row[:-1] >> rest
     else:
-        moved = words >> by
-        moved[:, :-1] |= words[:, 1:] << rest
-    return moved
+        moved = row >> by
+        moved[:-1] |= row[1:] << rest
+    return moved.reshape(words.shape)
 
 
 def _dilate(mask: Mask, radius_px: float) -> Mask:
