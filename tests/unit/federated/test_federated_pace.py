@@ -33,7 +33,7 @@ from suffice.federated.pace import (
 )
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import ThreadUse, give_way
-from suffice.federated.pace.profile import disturbed
+from suffice.federated.pace.profile import disturbed, keeps_up
 from suffice.federated.pace.steps import create_counter, read_counter
 
 # One nicer than the tests: at idle priority a command gets nowhere while other tests keep the cores busy.
@@ -121,13 +121,23 @@ def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
     assert disturbed(known._replace(delay=1.06), known)
     slow = known._replace(busy_s=0.014)
     assert not disturbed(slow, known), "the machine itself is slower: others are at work no more than before"
-    assert disturbed(slow._replace(others=0.5), known)
+    assert not disturbed(slow._replace(others=0.45), known), "no more than the kernel's account is wrong by"
+    assert disturbed(slow._replace(others=0.6), known)
     assert disturbed(slow._replace(others=nan), known._replace(others=nan)), "nobody knows of others"
     assert not disturbed(known._replace(busy_s=9.0, others=1.0, steps=0), known), (
         "no step, so nothing is known of steps"
     )
     crowded = known._replace(delay=2.0)
     assert not disturbed(crowded, crowded), "threads that wait for each other are nobody else"
+
+
+def test_work_that_is_interfered_with_stays_unless_it_would_do_much_more_below():
+    below = profile(1, 1.0, 1.0)._replace(steps=10)
+    now = profile(2, 1.2, 1.0)._replace(steps=10)
+    assert keeps_up(now, below), "the machine may have been faster when the other was measured"
+    assert not keeps_up(now._replace(step_s=1.3), below)
+    assert keeps_up(now._replace(step_s=9.0), None), "there is nothing below"
+    assert not keeps_up(now._replace(steps=0), below), "steps and seconds are not compared"
 
 
 def test_waiting_is_the_worst_threads_and_belongs_to_its_core():

@@ -199,7 +199,7 @@ def _quicker(known: Profile, now: Profile) -> Profile:
         busy_s=now.busy_s if faster else known.busy_s,
         steps=now.steps if faster else known.steps,
         delay=min(now.delay, known.delay),
-        others=min(now.others, known.others),
+        others=now.others if faster else known.others,
     )
 
 
