@@ -62,7 +62,7 @@ while True:
 """
 _PERIOD_S = (0.008, 0.012)
 _PROFILED_S = 6.0
-_CYCLE_S = 6.2
+_CYCLE_S = 6.6
 
 
 def work() -> None:
@@ -128,6 +128,10 @@ class Training:
         time.sleep(seconds)
         return (read_counter(self._counter) - before) / (time.perf_counter() - began_s)
 
+    def threads(self) -> int:
+        """How many threads whoever paces it asks it to take; 0 where nobody does."""
+        return int(np.fromfile(self._counter, "<i8")[1])
+
     def beside(self, seconds: float) -> tuple[float, list[float]]:
         """How fast it trains beside the foreground, and what that says of it."""
         before, began_s = read_counter(self._counter), time.perf_counter()
@@ -154,7 +158,7 @@ def started() -> Iterator[dict[str, Training]]:
             for way, command in commands.items():
                 found[way] = Training(command, folder / way)
                 if "floor" not in way:
-                    found[way].wait(_PROFILED_S)
+                    found[way].wait(_PROFILED_S if way == "paced" else 1.0)
                 found[way].stop()
             yield found
         finally:
@@ -174,6 +178,7 @@ def measure(seconds: float, runs: int) -> list[dict[str, float]]:
 def _run(cycles: int) -> dict[str, float]:
     latencies: dict[str, list[float]] = defaultdict(list)
     rates: dict[str, list[float]] = defaultdict(list)
+    threads: dict[str, list[float]] = defaultdict(list)
     with started() as all_ways:
         ways = {way: one for way, one in all_ways.items() if "floor" not in way}
         began_s, busy_s, own_s = time.perf_counter(), machine_busy_s(), _used_s(all_ways.values())
@@ -184,12 +189,15 @@ def _run(cycles: int) -> dict[str, float]:
             free = _in_turn(ways, ("greedy", "paced", "paced", "greedy"), 0.4)
             for way, training in ways.items():
                 rates[f"{way}_free"].append(free[way])
+                threads[f"{way}_free"].append(training.threads())
                 with running(training):
                     rate, found = training.beside(1.0)
                 rates[way].append(rate)
+                threads[way].append(training.threads())
                 latencies[way] += found
         others_s = machine_busy_s() - busy_s - (_used_s(all_ways.values()) - own_s)
-        return _row(others_s / (time.perf_counter() - began_s), latencies, rates)
+        row = _row(others_s / (time.perf_counter() - began_s), latencies, rates)
+        return row | {f"{way}_threads": statistics.mean(threads[way]) for way in ("paced_free", "paced")}
 
 
 def _in_turn(ways: dict[str, Training], order: Sequence[str], seconds: float) -> dict[str, float]:

@@ -53,7 +53,7 @@ def disturbed(
     return (slower and not nobody) or now.delay > waiting_max * known.delay
 
 
-def keeps_up(now: Profile, below: Profile | None, *, slower_max: float = 1.25) -> bool:
+def keeps_up(now: Profile, below: Profile | None, *, slower_max: float = 1.4) -> bool:
     """Whether work that is interfered with does not much worse than it would, left alone, by the profile `below` its
     own. That one was measured at another time, and a machine is not always as fast."""
     known = below is not None and (now.steps > 0) == (below.steps > 0)
