@@ -37,7 +37,7 @@ class Timing:
     profile_s: float = 1.0
     window_s: float = 0.25
     retry_s: float = 5.0
-    again_s: float = 20.0
+    again_s: float = 8.0
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ def _await_steps(paced: Paced, timing: Timing) -> None:
 
 
 def _profile(paced: Paced, choices: Sequence[Choice], timing: Timing) -> dict[Choice, Profile]:
-    """Each choice twice, in turn, and the better of the two: what else runs on the machine for a moment should not
-    decide. The first quarter of a stretch is for settling in."""
+    """Each choice four times, in turn and turned back, and the best of these: a machine that is half as fast for a few
+    seconds should be so for all of them. The first quarter of a look is for settling in."""
     best: dict[Choice, Profile] = {}
-    for choice in [*choices, *reversed(choices)]:
+    for choice in 2 * [*choices, *reversed(choices)]:
         found = _look(paced, choice, timing)
         if found is not None and not found.whole:
             found = _look(paced, choice, timing)
@@ -167,8 +167,8 @@ def _profile(paced: Paced, choices: Sequence[Choice], timing: Timing) -> dict[Ch
 
 
 def _look(paced: Paced, choice: Choice, timing: Timing) -> _Stretch | None:
-    settled = paced.stretch(choice, timing.profile_s / 8)
-    return paced.stretch(choice, timing.profile_s * 3 / 8, settled)
+    settled = paced.stretch(choice, timing.profile_s / 16)
+    return paced.stretch(choice, timing.profile_s * 3 / 16, settled)
 
 
 def _watch(
