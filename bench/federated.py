@@ -1,7 +1,8 @@
 """All tables of the room: clients a second against Flower's simulation, pfl-research and FedScale's client, a million
 registered clients, selectors in virtual time, the control plane, FedScale's defects, pace.
 
-    python bench/federated.py [--only TABLE …] [--clients 100] [--rounds 4] [--repeats 2] [--seeds 5] [--home FOLDER]
+    python bench/federated.py [--only TABLE …] [--models small large] [--clients 100] [--rounds 4] [--repeats 2]
+                              [--seeds 5] [--home FOLDER]
 
 Engines: the same data, start, K and rounds; every client is in every round, so accuracies can be compared. Each runs in
 a process of its own, the peers in environments of their own (made under --home on first use), all with one thread a
@@ -40,6 +41,7 @@ PEERS = {
     "Flower 1.41.0 (Ray)": ("flower_peer.py", "flwr", "flwr[simulation]==1.41.0 torch==2.13.0 numpy"),
 }
 MODELS = {"small (64-128-10)": [128], "large (64-1024-1024-10)": [1024, 1024]}
+SIZES = {name.partition(" ")[0]: name for name in MODELS}
 
 
 def make_task(path: Path, clients: int, hidden: list[int]) -> None:
@@ -176,13 +178,13 @@ def defects() -> Iterator[dict[str, Any]]:
 def measure(table: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
     """The rows of a table."""
     if table == "engines":
-        sizes = {
-            model: chosen.clients if model.startswith("small") else max(8, chosen.clients // 5) for model in MODELS
-        }
+        clients = {"small": chosen.clients, "large": max(8, chosen.clients // 5)}
         return [
             row
-            for model, clients in sizes.items()
-            for row in engines(chosen.home, model, clients, chosen.rounds, chosen.repeats, chosen.seconds_max)
+            for size in chosen.models
+            for row in engines(
+                chosen.home, SIZES[size], clients[size], chosen.rounds, chosen.repeats, chosen.seconds_max
+            )
         ]
     if table == "million":
         return [million(100)]
@@ -190,7 +192,7 @@ def measure(table: str, chosen: argparse.Namespace) -> list[dict[str, Any]]:
         return list(federated_selection.measure(chosen.seeds))
     if table == "control plane":
         return federated_checkin.measure(5.0)
-    return list(defects()) if table == "defects" else federated_pace.measure(6, 4.0, 1)
+    return list(defects()) if table == "defects" else federated_pace.measure(150.0, 1)
 
 
 TABLES = ("engines", "million", "selection", "control plane", "defects", "pace")
@@ -199,6 +201,7 @@ TABLES = ("engines", "million", "selection", "control plane", "defects", "pace")
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--models", nargs="+", choices=tuple(SIZES), default=tuple(SIZES), help="of the table engines")
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
@@ -206,7 +209,7 @@ def main() -> None:
     parser.add_argument("--seconds-max", type=float, default=240.0)
     parser.add_argument("--home", type=Path, default=Path(tempfile.gettempdir()) / "suffice-peers")
     chosen = parser.parse_args()
-    rows: list[dict[str, Any]] = kept(chosen.only)
+    rows: list[dict[str, Any]] = kept(chosen.only, [SIZES[size] for size in chosen.models])
     for table in chosen.only:
         print(f"{table} …", file=sys.stderr, flush=True)
         rows += [{"table": table, **row} for row in measure(table, chosen)]
@@ -214,11 +217,15 @@ def main() -> None:
     save("federated", rows)
 
 
-def kept(measured_anew: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the tables that are not measured this time."""
+def kept(measured_anew: Sequence[str], models: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the tables, and in that of engines of the models, that are not measured this time."""
     file = RESULTS / "federated.json"
     found = json.loads(file.read_text())["rows"] if file.exists() else []
-    return [row for row in found if row["table"] not in measured_anew]
+    return [
+        row
+        for row in found
+        if row["table"] not in measured_anew or (row["table"] == "engines" and row["model"] not in models)
+    ]
 
 
 if __name__ == "__main__":

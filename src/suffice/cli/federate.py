@@ -69,9 +69,11 @@ def _task(settings: FederatedConfig) -> Task | None:
 
 
 def _line(record: RoundRecord) -> str:
+    accuracy = f"accuracy {record.accuracy:.3f}, " if record.accuracy == record.accuracy else ""
+    rejected = f", {record.rejected} broken updates left out" if record.rejected else ""
     return (
-        f"round {record.round}: {record.virtual_s / 3600:.3g} virtual h, accuracy {record.accuracy:.3f}, "
-        f"loss {record.loss:.3f}, {record.clients} clients, {record.wasted:.0%} of the device time wasted"
+        f"round {record.round}: {record.virtual_s / 3600:.3g} virtual h, {accuracy}loss {record.loss:.3f}, "
+        f"{record.clients} clients{rejected}, {record.wasted:.0%} of the device time wasted"
     )
 
 
@@ -79,4 +81,5 @@ def _summary(report: Report) -> None:
     memory = f"peak memory {report.peak_memory_bytes / 1e6:.0f} MB"
     print(f"{report.clients_per_s:.0f} clients/s by {report.method}, {report.host_s:.2f} s, {memory}")
     deciles = " ".join(f"{share:.2f}" for share in report.accuracy_by_decile)
-    print(f"participation Gini {report.participation_gini:.2f}; accuracy by decile of clients: {deciles}")
+    fairness = f"; accuracy by decile of clients: {deciles}" if deciles else ""
+    print(f"participation Gini {report.participation_gini:.2f}{fairness}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,6 +90,7 @@ def join(
 ) -> None:
     """Be a device: check in, train, send."""
     from contextlib import nullcontext
+    from functools import partial
 
     from suffice.federated.checkin.deployment import join as take_part
     from suffice.federated.pace import paced
@@ -97,12 +99,25 @@ def join(
         raise UsageError("--own-key and --own-certificate go together, and need --certificates")
     trusted = _pem(certificates) if certificates is not None else None
     own = (_pem(own_key), _pem(own_certificate)) if own_key and own_certificate else None
+    device = partial(take_part, certificates=trusted, own=own, on_wait=partial(_say_it_waits, client))
     with paced() if pace else nullcontext():
-        outcomes = list(take_part(address, task, _config(config), client, turns, certificates=trusted, own=own))
+        outcomes = list(device(address, task, _config(config), client, turns))
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:
         print(f"device {client}: {sum(outcomes)} updates taken")
+
+
+def _say_it_waits(client: int, asks_again_in_s: float, told_s: float) -> None:
+    from datetime import datetime, timedelta
+
+    now = datetime.now()
+    again, told = (f"{now + timedelta(seconds=seconds):%H:%M:%S}" for seconds in (asks_again_in_s, told_s))
+    why = f"the replica spreads its devices, and would have this one back at {told}"
+    print(
+        f"device {client}: not wanted in this round; next try at {again}, then every {asks_again_in_s:.2g} s ({why})",
+        file=sys.stderr,
+    )
 
 
 def _pem(path: Path) -> bytes:

@@ -128,6 +128,10 @@ class FederatedConfig:
                 _bounded(name, getattr(self, name), lowest)
         for name in _ABOVE_ZERO:
             _bounded(name, getattr(self, name), 0.0, open_below=True)
+        if self.device_avail_file and not self.device_conf_file:
+            raise UsageError(
+                "device_avail_file says when devices are online, and needs device_conf_file for their speed"
+            )
         if not self.momentum < 1 or not self.privacy_delta < 1:
             raise UsageError("momentum and privacy_delta must be below 1")
         if self.privacy != "none" and (self.robust != "none" or self.gradient_policy in ("q-fedavg", "scaffold")):

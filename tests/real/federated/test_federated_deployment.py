@@ -8,6 +8,7 @@ import ipaddress
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -502,3 +503,19 @@ def test_a_federation_from_the_shell_under_masks(tmp_path):
     del names["SUFFICE_FEDERATION_SECRET"]
     refused = shell("replica", "store", stderr=subprocess.PIPE)
     assert "set SUFFICE_FEDERATION_SECRET" in refused.communicate()[1] and refused.returncode == 1
+
+
+def test_a_device_that_is_not_wanted_says_when_it_tries_again(tmp_path):
+    (tmp_path / "c.yaml").write_text("data_set: linear\nclients: 2\nnum_participants: 1\novercommitment: 2.0\n")
+    suffice = [sys.executable, "-m", "suffice", "federate"]
+    subprocess.run([*suffice, "create", "s", "t", "c.yaml"], cwd=tmp_path, check=True)
+    with replica(tmp_path / "s") as address:
+        join = [*suffice, "join", address, "t", "c.yaml", "--client"]
+        subprocess.run([*join, "0"], cwd=tmp_path, check=True)  # the round is full, and nobody closes it
+        with subprocess.Popen([*join, "1"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as waiting:
+            said = waiting.stderr.readline()
+            time.sleep(3.0)
+            waiting.kill()
+            more = waiting.stderr.read()
+    assert re.match(r"device 1: not wanted in this round; next try at \d\d:\d\d:\d\d, then every 2 s \(.*\)$", said)
+    assert more == "", "one line, however often it asks"

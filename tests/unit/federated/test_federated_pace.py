@@ -33,7 +33,7 @@ from suffice.federated.pace import (
 )
 from suffice.federated.pace.place import place
 from suffice.federated.pace.process import ThreadUse, give_way
-from suffice.federated.pace.profile import disturbed
+from suffice.federated.pace.profile import disturbed, keeps_up
 from suffice.federated.pace.steps import create_counter, read_counter
 
 # One nicer than the tests: at idle priority a command gets nowhere while other tests keep the cores busy.
@@ -121,13 +121,23 @@ def test_somebody_else_is_seen_by_waiting_or_by_slower_steps():
     assert disturbed(known._replace(delay=1.06), known)
     slow = known._replace(busy_s=0.014)
     assert not disturbed(slow, known), "the machine itself is slower: others are at work no more than before"
-    assert disturbed(slow._replace(others=0.5), known)
+    assert not disturbed(slow._replace(others=0.45), known), "no more than the kernel's account is wrong by"
+    assert disturbed(slow._replace(others=0.6), known)
     assert disturbed(slow._replace(others=nan), known._replace(others=nan)), "nobody knows of others"
     assert not disturbed(known._replace(busy_s=9.0, others=1.0, steps=0), known), (
         "no step, so nothing is known of steps"
     )
     crowded = known._replace(delay=2.0)
     assert not disturbed(crowded, crowded), "threads that wait for each other are nobody else"
+
+
+def test_work_that_is_interfered_with_stays_unless_it_would_do_much_more_below():
+    below = profile(1, 1.0, 1.0)._replace(steps=10)
+    now = profile(2, 1.2, 1.0)._replace(steps=10)
+    assert keeps_up(now, below), "the machine may have been faster when the other was measured"
+    assert not keeps_up(now._replace(step_s=1.5), below)
+    assert keeps_up(now._replace(step_s=9.0), None), "there is nothing below"
+    assert not keeps_up(now._replace(steps=0), below), "steps and seconds are not compared"
 
 
 def test_waiting_is_the_worst_threads_and_belongs_to_its_core():
@@ -171,6 +181,19 @@ def test_a_first_look_that_misled_is_corrected_by_another(tmp_path):
         # In a thread of its own, for it gives way for good.
         found = beside.submit(supervise.supervise, Scripted(tmp_path / "n", 60), terms).result()
     assert [len(choice.cores) for _, choice in found.moves] == [1, 2]
+
+
+@pytest.mark.parametrize("took_s,whole", [(0.012, True), (7.0, False)])
+def test_a_stretch_in_which_everything_was_stopped_says_nothing(tmp_path, monkeypatch, took_s, whole):
+    create_counter(tmp_path / "n")
+    paced = supervise.Paced(os.getpid(), tmp_path / "n", threading.Event())
+    readings = [
+        supervise._Reading(second, steps, {1: ThreadUse(run_s, 0.0, 0)}, None, 0.0)
+        for second, steps, run_s in ((100.0, 5, 1.0), (100.0 + took_s, 9, 1.01))
+    ]
+    monkeypatch.setattr(supervise.Paced, "read", lambda self: readings.pop(0))
+    found = paced.stretch(Choice(tuple(os.sched_getaffinity(0)), 1), 0.01)
+    assert found.whole == whole and found.profile.steps == 4
 
 
 SCRIPT = """

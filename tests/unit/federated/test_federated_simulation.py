@@ -158,6 +158,7 @@ def test_fedscale_files_are_understood(tmp_path):
     "text,message",
     [
         ("num_participant: 5", "unknown key 'num_participant' .did you mean 'num_participants'"),
+        ("device_avail_file: online.pkl", "device_avail_file .* needs device_conf_file"),
         ("rounds: many", "rounds should be int, not 'many'"),
         ("rounds: 2.5", "rounds should be int"),
         ("mode: asynch", "mode 'asynch' is not known .did you mean 'async'"),
@@ -198,6 +199,14 @@ def test_a_table_is_a_task():
         TableTask(table.rename_columns(["client_id", "sample", "lable"]))
     with pytest.raises(SufficeError, match="equally many numbers"):
         TableTask(pa.table({"client_id": [1, 1], "sample": [[1.0], [1.0, 2.0]], "label": [0, 1]}))
+
+
+@pytest.mark.parametrize("text", ["1 0.5", "[1, 0.5]", "1,0.5", " [1.0 5e-1] "])
+def test_samples_are_numbers_however_they_are_written(text):
+    table = pa.table({"client_id": [1, 1], "sample": [text, "2 3"], "label": [0, 1]})
+    assert TableTask(table).gather(np.array([0])).x.tolist() == [[1.0, 0.5], [2.0, 3.0]]
+    with pytest.raises(SufficeError, match=r"like '0.5 1 2' or '\[0.5, 1, 2\]': the first holds 'img/1.jpg'"):
+        TableTask(pa.table({"client_id": [1, 1], "sample": ["img/1.jpg", "2 3"], "label": [0, 1]}))
 
 
 def test_a_csv_is_a_task(tmp_path):

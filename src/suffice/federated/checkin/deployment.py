@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -70,10 +70,15 @@ def join(
     *,
     certificates: bytes | None = None,
     own: tuple[bytes, bytes] | None = None,
+    on_wait: Callable[[float, float], None] = lambda asks_again_in_s, told_s: None,
 ) -> Iterator[bool]:
     """Be ``device-CLIENT`` of the task of `config`: check in, train and send until `turns` updates were taken.
 
     Yields True for an update that was taken, False for one that was refused or had been sent before.
+
+    Args:
+        on_wait: called when the device is not wanted, once until it is: the seconds until it asks again, and those
+            after which the replica would have it come back. It asks sooner, for a round may close sooner.
     """
     task = make_task(config)
     if client >= len(task.samples):
@@ -81,12 +86,18 @@ def join(
     data, module = task.gather(np.array([client])), task.model(config.seed)
     trainer, digest = TorchTrainer(module, data.x, data.y, task.loss), Layout.of(module).digest
     device = FederationClient(address, f"device-{client}", name, root_certificates=certificates, own=own)
+    waiting = False
     try:
         while turns > 0:
-            receipt, wait_s = device.take_turn(trainer, digest)
+            receipt, told_s = device.take_turn(trainer, digest)
             if receipt is None:
-                time.sleep(min(wait_s, _ASK_AGAIN_MAX_S))
+                wait_s = min(told_s, _ASK_AGAIN_MAX_S)
+                if not waiting:
+                    on_wait(wait_s, told_s)
+                waiting = True
+                time.sleep(wait_s)
                 continue
+            waiting = False
             taken = receipt.accepted and not receipt.duplicate
             turns -= taken
             yield taken

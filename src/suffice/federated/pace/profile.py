@@ -42,20 +42,22 @@ def prune(profiles: Collection[Profile], *, tolerance: float = 0.05) -> list[Pro
 
 
 def disturbed(
-    now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3, others_min: float = 0.1
+    now: Profile, known: Profile, *, waiting_max: float = 1.05, slower_max: float = 1.3, others_min: float = 0.2
 ) -> bool:
     """Whether somebody else is at work: a thread waited for its core (a twentieth of its time more than when it was
     alone), or the steps take longer, on cores it shares caches and memory with. A machine that slows down by itself,
-    as a virtual one does, is nobody: then others must be seen to work as well, if that can be seen."""
+    as a virtual one does, is nobody: then others must be seen to work as well, if that can be seen (what the kernel
+    counts in a quarter of a second is wrong by a tenth of a core)."""
     slower = now.steps > 0 and known.steps > 0 and now.busy_s > slower_max * known.busy_s
     nobody = now.others - known.others < others_min
     return (slower and not nobody) or now.delay > waiting_max * known.delay
 
 
-def keeps_up(now: Profile, below: Profile | None) -> bool:
-    """Whether work that is interfered with does no worse than it would, left alone, by the profile `below` its own."""
+def keeps_up(now: Profile, below: Profile | None, *, slower_max: float = 1.4) -> bool:
+    """Whether work that is interfered with does not much worse than it would, left alone, by the profile `below` its
+    own. That one was measured at another time, and a machine is not always as fast."""
     known = below is not None and (now.steps > 0) == (below.steps > 0)
-    return below is None or (known and now.step_s <= below.step_s)
+    return below is None or (known and now.step_s <= slower_max * below.step_s)
 
 
 def _beats(a: Profile, b: Profile, tolerance: float) -> bool:

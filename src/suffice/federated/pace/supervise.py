@@ -19,6 +19,8 @@ from suffice.federated.pace.profile import Profile, disturbed, keeps_up, prune
 from suffice.federated.pace.steps import ask_threads, read_counter
 
 _STRETCHES = 20
+_OVERSLEPT = 2.0
+"""A stretch that took so many times as long as asked saw the work, or the thread that watches, stopped for a while."""
 _CLOSE = 1.5
 _AGAIN_MAX_S = 600.0
 _SLICE_NS = 20_000_000
@@ -35,7 +37,7 @@ class Timing:
     profile_s: float = 1.0
     window_s: float = 0.25
     retry_s: float = 5.0
-    again_s: float = 20.0
+    again_s: float = 8.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class _Stretch(NamedTuple):
     waited_s: dict[int, float]
     team: list[int]
     """Its threads, where they are as many as its cores."""
+    whole: bool = True
+    """False where it was stopped for a while, so that its seconds say nothing."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ class Paced:
         active = waits.active(before.threads, after.threads)
         team = active if len(active) == len(choice.cores) else []
         waited_s = waits.waited_s(before.threads, after.threads)
-        return _Stretch(_between(choice, before, after), after.time_s, waited_s, team)
+        whole = after.time_s - before.time_s < _OVERSLEPT * seconds
+        return _Stretch(_between(choice, before, after), after.time_s, waited_s, team, whole)
 
     def read(self) -> _Reading:
         threads = threads_used(self.pid)
@@ -149,15 +154,21 @@ def _await_steps(paced: Paced, timing: Timing) -> None:
 
 
 def _profile(paced: Paced, choices: Sequence[Choice], timing: Timing) -> dict[Choice, Profile]:
-    """Each choice twice, in turn, and the better of the two: what else runs on the machine for a moment should not
-    decide. The first quarter of a stretch is for settling in."""
+    """Each choice four times, in turn and turned back, and the best of these: a machine that is half as fast for a few
+    seconds should be so for all of them. The first quarter of a look is for settling in."""
     best: dict[Choice, Profile] = {}
-    for choice in [*choices, *reversed(choices)]:
-        settled = paced.stretch(choice, timing.profile_s / 8)
-        found = paced.stretch(choice, timing.profile_s * 3 / 8, settled)
+    for choice in 2 * [*choices, *reversed(choices)]:
+        found = _look(paced, choice, timing)
+        if found is not None and not found.whole:
+            found = _look(paced, choice, timing)
         if found is not None and (choice not in best or found.profile.step_s < best[choice].step_s):
             best[choice] = found.profile
     return {choice: best[choice] for choice in choices if choice in best}
+
+
+def _look(paced: Paced, choice: Choice, timing: Timing) -> _Stretch | None:
+    settled = paced.stretch(choice, timing.profile_s / 16)
+    return paced.stretch(choice, timing.profile_s * 3 / 16, settled)
 
 
 def _watch(
@@ -183,7 +194,7 @@ def _watch(
         choice = place(profile.choice, waited_s, capacity, yields_at_once=terms.niceness is None)
         found = paced.stretch(choice, terms.timing.window_s, found)
         yield time.monotonic(), choice
-        if found is None:
+        if found is None or not found.whole:
             continue
         waited_s = {core: waited_s.get(core, 0.0) / 2 + found.waited_s.get(core, 0.0) for core in capacity}
         known = alone.get(profile.choice, profile)
@@ -199,7 +210,7 @@ def _quicker(known: Profile, now: Profile) -> Profile:
         busy_s=now.busy_s if faster else known.busy_s,
         steps=now.steps if faster else known.steps,
         delay=min(now.delay, known.delay),
-        others=min(now.others, known.others),
+        others=now.others if faster else known.others,
     )
 
 

@@ -21,7 +21,8 @@ _COLUMNS = ("client_id", "sample", "label")
 
 
 class TableTask:
-    """Rows ``client_id, sample, label``: `sample` is a list of numbers, or text of numbers split by blanks.
+    """Rows ``client_id, sample, label``: `sample` is a list of numbers, or text of numbers split by blanks or commas,
+    in brackets or not.
 
     The last fifth of each client's rows is held out for testing.
     """
@@ -78,8 +79,15 @@ class TableTask:
 
 
 def _features(samples: list[Any]) -> Floats32:
-    rows = [sample.split() if isinstance(sample, str) else sample for sample in samples]
+    rows = [_numbers(sample) if isinstance(sample, str) else sample for sample in samples]
     try:
         return np.array(rows, dtype=np.float32).reshape(len(rows), -1)
     except (TypeError, ValueError):
-        raise SufficeError("column 'sample' must hold equally many numbers in every row") from None
+        raise SufficeError(
+            f"column 'sample' must hold equally many numbers in every row, like '0.5 1 2' or '[0.5, 1, 2]': the first "
+            f"holds {str(samples[0])[:40]!r}"
+        ) from None
+
+
+def _numbers(sample: str) -> list[str]:
+    return sample.strip(" []").replace(",", " ").split()
