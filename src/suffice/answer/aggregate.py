@@ -32,7 +32,7 @@ from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.rounds import next_count
 from suffice.answer.truth import Truth, corrections, read_truth
-from suffice.answer.unit_sample import Contributions, UnitSample
+from suffice.answer.unit_sample import NONE, Contributions, UnitSample
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.estimate.aim import Aim
@@ -49,6 +49,7 @@ Ends = tuple[float, float]
 NOT_EXPLAINED = "the statement could not be taken apart by unit"
 
 PILOT_UNITS = 24
+AHEAD_UNITS = 256
 BUDGET_CALLS_MIN = 16
 FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
@@ -254,7 +255,10 @@ class AggregateRun:
             return False
         before = self.sample.calls_done
         try:
-            found = self._ask(np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]))
+            found = self._ask(
+                np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]),
+                np.concatenate([p.units[p.upcoming(AHEAD_UNITS // len(panels))] for p in panels]),
+            )
         except BudgetReachedError:
             return False  # what this round cost tells of its values, so all of it is left out
         if not self._is_explained(found):
@@ -271,14 +275,14 @@ class AggregateRun:
             self.is_explained = agrees(self.engine, self.query, found)
         return self.is_explained
 
-    def _ask(self, units: Indices) -> Contributions:
+    def _ask(self, units: Indices, upcoming: Indices = NONE) -> Contributions:
         """Ask units, and never beyond the budget."""
         calls, usual = self.target.budget_calls, self.engine.budget
         if calls is not None:
             least = min(calls + self.proxy_calls, usual.max_calls if usual.max_calls is not None else 1 << 60)
             self.engine.budget = replace(usual, max_calls=least)
         try:
-            return self.sample.ask(units)
+            return self.sample.ask(units, upcoming)
         finally:
             self.engine.budget = usual
 

@@ -27,6 +27,7 @@ from suffice.store.ledger import Ledger
 from suffice.store.results import Finished
 
 if TYPE_CHECKING:
+    from suffice.media.frames_ahead import FramesAhead
     from suffice.models.run import Outcome
 
 PILOT_INPUTS = 32
@@ -49,11 +50,13 @@ class _Ready:
 
 @dataclass
 class Materialiser:
-    """One statement's progress. `failed` inputs are not tried twice in one statement; `sparse` False spares nothing."""
+    """One statement's progress. `failed` inputs are not tried twice in one statement; `sparse` False spares nothing;
+    `ahead` are frames that later runs will ask for."""
 
     engine: Engine
     work: Work
     sparse: bool = True
+    ahead: FramesAhead | None = None
     failed: set[tuple[int, str]] = field(default_factory=set)
     begun: set[tuple[int, str]] = field(default_factory=set)
     computed: dict[int, int] = field(default_factory=dict)
@@ -187,10 +190,11 @@ class Materialiser:
         done_before, price_before = work.done, work.price
         numbers = self._blob_ids(call, inputs)
         has_worked = engine.results.has_worked(call.call)
+        locate = engine.catalogue.locate if self.ahead is None else self.ahead.locating(engine.catalogue.locate)
         ledger = Ledger(engine.database)
         ledger.balance(call.model)
         batches_of_call = engine.inference.run(
-            call.model, engine.registry.recipe(call.model), inputs, engine.catalogue.locate, stages, has_worked
+            call.model, engine.registry.recipe(call.model), inputs, locate, stages, has_worked
         )
         try:
             with (

@@ -148,6 +148,10 @@ class Panel:
         quantity = self.bounded[worst]
         return self.totals.draw(count, quantity.family, quantity.focus)
 
+    def upcoming(self, count: int) -> Indices:
+        """Positions of about `count` units that later draws will likely be of."""
+        return self.totals.upcoming(count) if self.is_bounded else self.student.upcoming(count)
+
     def observe(self, numbers: Indices, found: Contributions) -> None:
         """What the units last drawn contribute."""
         self.met.update(found.groups)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from suffice.answer.engine import Engine
 from suffice.answer.materialise import Materialiser
 from suffice.answer.work import Work
+from suffice.media.frames_ahead import FramesAhead
 from suffice.sql.inputs import Inputs
 from suffice.sql.rewrite.as_sql import need_sql
 from suffice.sql.rewrite.needs import Needs, relations_of
@@ -22,7 +23,8 @@ from suffice.sql.units.unit_query import UnitQuery
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CHOSEN = "temp.suffice_chosen"
+CHOSEN, SOON = "temp.suffice_chosen", "temp.suffice_soon"
+NONE: Indices = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,9 @@ class UnitSample:
 
     def __init__(self, engine: Engine, query: UnitQuery, work: Work) -> None:
         self._engine, self._query, self._work = engine, query, work
-        self._materialiser = Materialiser(engine, work)
         media = query.plan.bound.media[query.relation].table
+        self._ahead = FramesAhead() if query.plan.bound.media[query.relation].function == "frames" else None
+        self._materialiser = Materialiser(engine, work, ahead=self._ahead)
         rows = engine.database.rows(
             f"SELECT {query.key} FROM {media} SEMI JOIN ({query.population_sql()}) p"
             f" ON {query.key} = p.{UNIT} GROUP BY ALL ORDER BY {query.key}"
@@ -100,9 +103,12 @@ class UnitSample:
 
     # -- asking ---------------------------------------------------------------------------------------------
 
-    def ask(self, units: Indices) -> Contributions:
-        """Run the models on these units; what each contributes (nothing: no row)."""
+    def ask(self, units: Indices, upcoming: Indices = NONE) -> Contributions:
+        """Run the models on these units; what each contributes (nothing: no row). `upcoming` may be asked next."""
         self.choose(units)
+        if self._ahead is not None and upcoming.size:
+            self.choose(np.union1d(units, upcoming), SOON)
+            self._ahead.expect(str(row[0]) for row in self._engine.database.rows(f"SELECT image FROM {SOON}"))
         self._materialiser.run(self._query.over(CHOSEN))
         self._asked[units] = True
         return self._contributions()

@@ -12,6 +12,7 @@ stakes are functions of what was seen before it, so a random, inverted or lying 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -196,6 +197,11 @@ class LinearTotals:
         units = [queue[:draws] for queue, draws in zip(self._queues, counts, strict=True)]
         self._round = _Round(units, predictions, chosen)
         return np.concatenate(units)
+
+    def upcoming(self, count: int) -> Indices:
+        """About `count` units that the next draws take, should they go on taking from all strata alike."""
+        share = count / max(int(self._left().sum()), 1)
+        return np.concatenate([queue[: math.ceil(share * queue.size)] for queue in self._queues])
 
     def observe(self, values: Floats) -> None:
         """The pieces (P, k) of the units last drawn, in the same order."""

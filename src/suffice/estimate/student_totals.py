@@ -49,6 +49,10 @@ class StudentTotals:
         """The next units: up to the next look."""
         return self._order[self.n : self.n + min(count, self._next - self.n)]
 
+    def upcoming(self, count: int) -> Indices:
+        """The units of the next draws."""
+        return self._order[self.n : self.n + count]
+
     def observe(self, values: Floats) -> None:
         units = self._order[self.n : self.n + values.shape[1]]
         self.values[:, units] = values

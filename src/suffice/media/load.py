@@ -11,6 +11,7 @@ import numpy as np
 from suffice.errors import MediaError
 from suffice.media.decode_frames import DecodeStats, decode_frames
 from suffice.media.document import render_pages
+from suffice.media.frames_ahead import FileAhead
 from suffice.media.image import Image, decode_image
 from suffice.media.index_video import VideoIndex
 from suffice.media.kept_index import kept_index
@@ -32,11 +33,13 @@ class Located:
         path: path or URL.
         stamp: :attr:`suffice.media.scan.FoundFile.stamp` when its hash was taken, or empty not to check.
         index: of a video, if at hand; else it is made here and kept for the next call.
+        ahead: of a video, the frames wanted soon.
     """
 
     path: str
     stamp: str = ""
     index: VideoIndex | None = None
+    ahead: FileAhead | None = None
 
 
 def load_images(
@@ -130,16 +133,19 @@ def _pictures(
         yield from render_pages(located.path, indices, dpi)
     else:
         index = located.index or kept_index(located.path, describe(located.path).stamp)
-        yield from _frames(located.path, indices, index, threads, stats)
+        yield from _frames(located, indices, index, threads, stats)
 
 
 def _frames(
-    path: str, indices: list[int], index: VideoIndex, threads: int, stats: DecodeStats | None
+    located: Located, indices: list[int], index: VideoIndex, threads: int, stats: DecodeStats | None
 ) -> Iterator[tuple[int, Loaded]]:
+    def decode(frames: list[int]) -> Iterator[tuple[int, Loaded]]:
+        return decode_frames(located.path, frames, index, threads=threads, stats=stats)
+
     there = [i for i in indices if i < len(index)]
-    yield from decode_frames(path, there, index, threads=threads, stats=stats)
+    yield from decode(there) if located.ahead is None else located.ahead.frames(there, index, decode)
     for i in indices[len(there) :]:
-        yield i, MediaError(f"{path!r} has no frame {i}, only 0 to {len(index) - 1}")
+        yield i, MediaError(f"{located.path!r} has no frame {i}, only 0 to {len(index) - 1}")
 
 
 def _cut(picture: Loaded, cuts: list[tuple[int, _Steps]]) -> Iterator[tuple[int, Loaded]]:

@@ -1,0 +1,55 @@
+"""Frames kept for soon are those that a decoder gives, and save it most of its work."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+
+from suffice.assets import asset_path
+from suffice.media.decode_frames import DecodeStats
+from suffice.media.frames_ahead import FramesAhead
+from suffice.media.index_video import index_video
+from suffice.media.load import Located, load_images
+from suffice.media.scan import content_hash
+
+CLIP = str(asset_path("pedestrians.mp4"))
+FILE_HASH = content_hash(CLIP)
+LOCATED = Located(CLIP, index=index_video(CLIP))
+
+
+def asked(rounds, ahead=None):
+    """Pictures by frame, and the decoding they took."""
+    stats, pictures = DecodeStats(), {}
+    for number, frames in enumerate(rounds):
+        locate = lambda file_hash: replace(LOCATED)  # noqa: E731
+        if ahead is not None:
+            ahead.expect(reference(i) for later in rounds[number:] for i in later)
+            locate = ahead.locating(locate)
+        for place, picture in load_images([reference(i) for i in frames], locate, stats=stats):
+            pictures[int(frames[place])] = picture
+    return pictures, stats
+
+
+def reference(frame):
+    return f"vid:{FILE_HASH}#{frame}"
+
+
+def test_rounds_that_expect_each_other_get_the_same_pictures_from_half_the_decoding():
+    rounds = np.random.default_rng(0).permutation(len(LOCATED.index))[:128].reshape(16, 8)
+    plainly, plain = asked(rounds)
+    found, spared = asked(rounds, FramesAhead())
+    assert found.keys() == plainly.keys() == set(rounds.ravel().tolist())
+    assert all(np.array_equal(found[i], plainly[i]) for i in found)
+    assert len(spared.packet_pts) < 0.6 * len(plain.packet_pts)
+
+
+def test_what_is_kept_has_a_limit_and_is_forgotten_when_it_is_not_expected_any_more():
+    picture_bytes = 576 * 768 * 3
+    ahead = FramesAhead(bytes_max=3 * picture_bytes)
+    asked([[49], range(30, 45)], ahead)
+    assert len(ahead.files[FILE_HASH].kept) == 3
+    ahead.expect([reference(200)])
+    assert not ahead.files[FILE_HASH].kept
+    assert not pickle.loads(pickle.dumps(ahead)).files
