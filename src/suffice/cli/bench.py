@@ -18,7 +18,7 @@ FOLDER = Path("bench")
 
 def bench(
     name: Annotated[str, typer.Argument(help="A file of the folder bench, without .py.")],
-    words: Annotated[list[str] | None, typer.Argument(help="For the benchmark, after --; -- --help shows them.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="For the benchmark, after --, as in -- --help.")] = None,
     json: Json = False,
 ) -> None:
     """Run a benchmark of the checkout in the working folder and print its table."""
