@@ -124,6 +124,32 @@ def test_under_backlog_a_request_is_one_worker_s_and_the_last_is_shared_again(mo
     assert (False, 1) in widths and (True, 2) in widths
 
 
+def test_under_backlog_a_worker_has_its_next_order_before_it_ends_one(model: Model, alone: Any) -> None:
+    """One order ahead and no more, so it waits for nobody; the pictures are those of one process."""
+    fleet, outstanding, most = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)]), [0, 0], [0, 0]
+    send, poll = fleet.send, fleet.poll
+
+    def counted_send(rank: int, message: Any) -> None:
+        if type(message).__name__ in ("Warm", "Step"):
+            outstanding[rank] += 1
+            most[rank] = max(most[rank], outstanding[rank])
+        send(rank, message)
+
+    def counted_poll(seconds: float) -> list[tuple[int, Any]]:
+        heard = poll(seconds)
+        for rank, reply in heard:
+            outstanding[rank] -= type(reply).__name__ == "Done"
+        return heard
+
+    planner = Planner(fleet)
+    fleet.send, fleet.poll = counted_send, counted_poll  # type: ignore[method-assign]
+    courses = [model.course(replace(ASKED, seed=seed)) for seed in (3, 4, 5, 6)]
+    planner.run(courses)
+    fleet.stop()
+    assert most == [2, 2] and outstanding == [0, 0]
+    assert (courses[0].latents - alone.latents).abs().max() <= 1e-4
+
+
 def test_strips_meet_once_only(model: Model, alone: Any) -> None:
     """As DistriFusion runs: every worker its part of every step, on what the others computed a step before."""
     fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])

@@ -17,7 +17,8 @@ def choose_owners(
     speeds: Mapping[int, float] | None = None,
     mine: Sequence[int] = (),
 ) -> tuple[int, ...]:
-    """The workers that share a request from now on: as many as the policy wants, those that have the least to do.
+    """The workers that share a request from now on: as many as the policy wants, first those with nothing to do (a
+    measured speed may be wrong), then those that have the least for their speed.
 
     Args:
         policy: says how many.
@@ -37,4 +38,5 @@ def choose_owners(
         speed = 1.0 if speeds is None else speeds[worker]
         return (load[worker] + 1 / width) / speed * (STAY if worker in mine else 1.0)
 
-    return tuple(sorted(sorted(workers, key=lambda worker: (wait(worker), worker))[:width]))
+    order = sorted(workers, key=lambda worker: (load[worker] > 0, wait(worker), worker))
+    return tuple(sorted(order[:width]))
