@@ -47,7 +47,7 @@ from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet
 from suffice.regional.workers.planner import Planner
 
 RESULTS = Path(__file__).parent / "results" / "regional.json"
-SKIP = SkipSettings(mode="budget", active_fraction=0.5)
+SKIP = SkipSettings(mode="budget", rest="apart", active_fraction=0.5)
 WHOLE = SkipSettings(mode="off")
 STEPS = 20
 

@@ -166,7 +166,7 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        afresh = not running.begun or (plan.kind == "whole" and self._better_shared(running))
+        afresh = bool(plan.tiles) and (not running.begun or (plan.kind == "whole" and self._better_shared(running)))
         if afresh:
             self._begin(running)
         running.in_step = self.exchange == "sync" or (plan.kind == "whole" and (afresh or self.exchange == "stale"))
@@ -175,10 +175,11 @@ class Planner:
         active = set(plan.tiles)
         running.tiles = tuple(tuple(tile for tile in owned if tile in active) for owned in running.owned)
         takers = tuple(rank for rank, tiles in enumerate(running.tiles) if tiles)
-        self._tell_resting(running, takers)
         if not takers:
             self._absorb(running)
-        elif running.in_step and len(takers) > 1:
+            return
+        self._tell_resting(running, takers)
+        if running.in_step and len(takers) > 1:
             self.board.put_up([self._unit(running, takers, True)])
         else:
             self.board.put_up([self._unit(running, (rank,), False) for rank in takers])
