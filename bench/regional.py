@@ -3,6 +3,7 @@
     python bench/regional.py                              # everything: hours on one core
     python bench/regional.py --only cost schedule bytes   # these again; the others keep their last figures
     python bench/regional.py --only quality --prompts 50
+    python bench/regional.py --short                      # every table in minutes
 
 gpu        seconds of a step on a CUDA device at 1024² and 2048²; skipped where there is none
 cost       a random UNet of Stable Diffusion 1.5's size, 64×64 latent: seconds and FLOPs of a step by active fraction
@@ -320,9 +321,10 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     names = [name for name in rows[0] if not isinstance(rows[0][name], dict)]
-    print("".join(f"{name:>18}" for name in names))
-    for row in rows:
-        print("".join(f"{row[name]!s:>18}" for name in names))
+    shown = [names, *([str(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[at]) for line in shown) for at in range(len(names))]
+    for line in shown:
+        print("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)))
 
 
 PARTS = {
@@ -334,6 +336,9 @@ PARTS = {
     "throughput": throughput,
     "schedule": schedule,
 }
+
+
+SHORT = {"prompts": 2, "repeats": 1, "requests": 2, "rounds": 1, "steps": 8}
 
 
 def main(words: list[str] | None = None) -> None:
@@ -349,17 +354,21 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS, help="of the requests of throughput")
     parser.add_argument("--networks", nargs="+", choices=("pocket", "wide"), default=["pocket", "wide"])
+    parser.add_argument("--short", action="store_true", help="every table in minutes, from few runs; nothing is kept")
     args = parser.parse_args(words)
+    if args.short:
+        vars(args).update(SHORT)
     torch.set_num_threads(1)
     for name in args.only:
-        print(f"\n{name}")
+        print(f"\n{name}", flush=True)
         found = PARTS[name](args)
         if name == "quality":
             print_table(found["rows"])
-        if args.tuning:
+        if args.tuning or args.short:
             continue
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**results, name: found}, indent=1) + "\n")
+        key = f"quality at {args.fraction}" if name == "quality" and args.fraction != 0.5 else name
+        RESULTS.write_text(json.dumps({**results, key: found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
