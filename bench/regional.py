@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -215,17 +216,22 @@ def throughput(args: argparse.Namespace) -> dict[str, Any]:
     for name in args.networks:
         with checkpoint(name, args.model) as where:
             model = load(where)
-            found = [[backlog(model, way, asked, args.requests) for way in BACKLOG_WAYS] for _ in range(args.rounds)]
-        kept[name] = {"requests": args.requests, "rounds": args.rounds, "steps": args.steps, "rows": in_turn(found)}
+            found = [[backlog(model, way, asked, args.requests) for way in args.ways] for _ in range(args.rounds)]
+        kept[name] = {
+            "requests": args.requests,
+            "rounds": args.rounds,
+            "steps": args.steps,
+            "rows": in_turn(args.ways, found),
+        }
         print(name)
         print_table(kept[name]["rows"])
     return kept
 
 
-def in_turn(found: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
+def in_turn(ways: list[str], found: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
     """Medians of each way over the rounds, and of its time against the first way of the same round."""
     rows = []
-    for place, way in enumerate(BACKLOG_WAYS):
+    for place, way in enumerate(ways):
         mine = [one[place] for one in found]
         against = [one[place]["seconds"] / one[0]["seconds"] for one in found]
         shown = {key: round(float(np.median([one[key] for one in mine])), 3) for key in mine[0]}
@@ -264,13 +270,15 @@ def backlog(model: Model, way: str, asked: RequestSettings, requests: int) -> di
     finally:
         fleet.stop()
     p50_s, p99_s = np.percentile([one.finished_s - started for one in done], [50, 99])
-    return {
+    found = {
         "seconds": taken_s,
         "busy": sum(planner.tally.busy_s.values()) / taken_s / 2,
         "in_backlog": in_backlog_s / max(begun.values()) / 2,
         "p50_s": float(p50_s),
         "p99_s": float(p99_s),
     }
+    print(way, {key: round(value, 3) for key, value in found.items()}, file=sys.stderr, flush=True)
+    return found
 
 
 @contextmanager
@@ -354,6 +362,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS, help="of the requests of throughput")
     parser.add_argument("--networks", nargs="+", choices=("pocket", "wide"), default=["pocket", "wide"])
+    parser.add_argument("--ways", nargs="+", choices=BACKLOG_WAYS, default=list(BACKLOG_WAYS))
     parser.add_argument("--short", action="store_true", help="every table in minutes, from few runs; nothing is kept")
     args = parser.parse_args(words)
     if args.short:
