@@ -49,10 +49,8 @@ class SkipSettings:
         """Steps in which every region runs: warm-up, the step that hands over to regions, resets, tail. Together they
         are spread over the run: a budget is nothing else, auto adds those above its threshold."""
         if self.rest == "together":
-            count = (
-                round(self.active_fraction * steps) if self.mode == "budget" else self.warmup_steps + self.tail_steps
-            )
-            return spread(count, self.warmup_steps, steps)
+            paid = round((self.active_fraction if self.mode == "budget" else AUTO_LEAST) * steps)
+            return spread(max(paid, self.warmup_steps + self.tail_steps), self.warmup_steps, steps)
         start = min(self.warmup_steps + 1, steps)
         resets = range(start - 1 + self.reset_every, steps, self.reset_every) if self.reset_every else ()
         return frozenset({*range(start), *resets, *range(max(0, steps - self.tail_steps), steps)})

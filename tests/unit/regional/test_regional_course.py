@@ -279,3 +279,9 @@ def test_regions_rest_apart_only_where_that_is_asked(model: Model, regions: int 
     assert course.settings.skip.rest == rest and len(course.regions) == 4
     assert np.mean(course.fractions) == pytest.approx(0.75, abs=0.02)
     assert (set(course.fractions) == {0.0, 1.0}) is (rest == "together")
+
+
+def test_auto_together_adds_to_every_second_step(model: Model) -> None:
+    always, least = (finished(model, replace(ASKED, skip=SkipSettings(threshold=t))).fractions for t in (0.0, 1e9))
+    assert always == [1.0] * 8
+    assert {step for step, ran in enumerate(least) if ran} == spread(4, 2, 8)

@@ -150,6 +150,41 @@ def test_under_backlog_a_worker_has_its_next_order_before_it_ends_one(model: Mod
     assert (courses[0].latents - alone.latents).abs().max() <= 1e-4
 
 
+def test_workers_whose_regions_rest_together_equal_one_process(model: Model) -> None:
+    """The first step after the warm-up may be a rest, before any worker has its part; a rest sends nothing."""
+    asked = replace(ASKED, steps=8, regions=None, skip=SkipSettings(mode="budget", active_fraction=0.5))
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(asked))
+    fleet, course = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)]), model.course(asked)
+    planner = Planner(fleet)
+    planner.run([course])
+    fleet.stop()
+    assert (course.latents - one.latents).abs().max() <= 1e-4
+    assert course.fractions == one.fractions and course.fractions[2] == 0.0
+    sent = dict(zip(course.fractions[2:], planner.tally.bytes_by_step[2:], strict=True))
+    assert sent[0.0] == 0 < sent[1.0]
+
+
+def test_what_arrives_after_regions_were_shared_anew_is_dropped() -> None:
+    """It was sent before the whole step that begins the new shares, and belongs to tiles that have other owners now."""
+    from types import SimpleNamespace
+
+    from suffice.regional.frame import Cache
+    from suffice.regional.workers.mailbox import Key
+    from suffice.regional.workers.peers import TOKENS, Holding, PeerExchange
+
+    older = [(Key(0, step, 1, 0, TOKENS), torch.ones(1, dtype=torch.uint8)) for step in (4, 6)]
+    mail = SimpleNamespace(
+        rank=0, peers=[1], wait_finished=lambda *told: None, take_older=lambda request, step: list(older)
+    )
+    both: tuple[tuple[int, ...], ...] = ((0,), (1,))
+    holding = Holding(TileGrid(4, 8, 4), 1, both, Cache(), {"a": 0}, ["a"], {6: both, 7: both})
+    exchange, taken = PeerExchange(mail, holding, 0, 7, False), []  # type: ignore[arg-type]
+    exchange._apply = lambda key, payload: taken.append(key.step)  # type: ignore[method-assign]
+    exchange.catch_up()
+    assert taken == [6] and set(holding.ran) == {7}
+
+
 def test_strips_meet_once_only(model: Model, alone: Any) -> None:
     """As DistriFusion runs: every worker its part of every step, on what the others computed a step before."""
     fleet = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)])
