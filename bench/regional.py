@@ -314,7 +314,7 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
         (1024, 8, "equal"),
     ):
         rates = [1.0 if speeds == "equal" or worker % 2 else 0.5 for worker in range(workers)]
-        trace = synthetic_trace(8 * workers, group, active_fraction=0.4, every_s=0.0)
+        trace = synthetic_trace(4 * workers, group, active_fraction=0.4, every_s=0.0)
         for name, requests, policy in (
             ("gaps filled", trace, GapFilling(2 * group + 4)),
             ("all share all", trace, GapFilling(2 * group + 4, elastic=False)),
