@@ -223,7 +223,7 @@ class Planner:
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
         running.begun, running.owners = True, self._owners(running)
         speeds = self._speeds(running.owners)
-        shares = share_out(weights, len(running.owners), speeds and list(speeds.values()))
+        shares = share_out(weights, len(running.owners), list(speeds.values()) if speeds else None)
         rest = _in_parts(course.grid.count, course.regions, len(shares))
         owned = {
             rank: tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
