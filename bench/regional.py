@@ -3,9 +3,11 @@
     python bench/regional.py                              # everything: hours on one core
     python bench/regional.py --only cost schedule bytes   # these again; the others keep their last figures
     python bench/regional.py --only quality --prompts 50
+    python bench/regional.py --short                      # every table in minutes
 
 gpu        seconds of a step on a CUDA device at 1024² and 2048²; skipped where there is none
 cost       a random UNet of Stable Diffusion 1.5's size, 64×64 latent: seconds and FLOPs of a step by active fraction
+equal      worker processes in sync against one process: 1, 2 and 4
 quality    the pocket weights: distance to the whole run at equal FLOPs, ours against what one would do instead
 bytes      what two and four workers send a step, against DistriFusion's all-gather on the same split
 throughput the same requests on two worker processes: gaps filled, one request at a time, static strips
@@ -17,9 +19,11 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,7 @@ from suffice.assets import asset_path
 from suffice.regional.denoiser import Condition, opened
 from suffice.regional.flops import counted
 from suffice.regional.frame import Cache
+from suffice.regional.local import LocalEngine
 from suffice.regional.model import Model, load
 from suffice.regional.schedule.cost import StepCost, fit
 from suffice.regional.schedule.policy import GapFilling, OneByOne, Policy
@@ -44,23 +49,29 @@ from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet
 from suffice.regional.workers.planner import Planner
 
 RESULTS = Path(__file__).parent / "results" / "regional.json"
-SKIP = SkipSettings(mode="budget", active_fraction=0.5)
+SKIP = SkipSettings(mode="budget", rest="apart", active_fraction=0.5)
 WHOLE = SkipSettings(mode="off")
 STEPS = 20
 
 
 def sd15_unet() -> Any:
-    """Stable Diffusion 1.5's architecture with small random weights, made without the slow usual draws."""
+    """Stable Diffusion 1.5's architecture with small random weights."""
     from diffusers import UNet2DConditionModel
 
+    return small_random(lambda: UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8))
+
+
+def small_random(make: Callable[[], Any]) -> Any:
+    """A network made without the slow usual draws."""
     kept = {name: getattr(torch.nn.init, name) for name in ("kaiming_uniform_", "uniform_")}
     for name in kept:
         setattr(torch.nn.init, name, lambda tensor, *args, **more: tensor)
     try:
-        unet = UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8).eval()
+        unet = make().eval()
     finally:
         for name, draw in kept.items():
             setattr(torch.nn.init, name, draw)
+    torch.manual_seed(0)
     with torch.no_grad():
         for parameter in unet.parameters():
             parameter.uniform_(-0.01, 0.01)
@@ -172,28 +183,66 @@ def sent(args: argparse.Namespace) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def equal(args: argparse.Namespace) -> dict[str, Any]:
+    """The largest difference between latents that worker processes made in sync and those of one process."""
+    model, rows = load(args.model), []
+    for name, skip in (("off", WHOLE), ("budget=0.5", SKIP)):
+        asked = RequestSettings("a red circle", steps=10, skip=skip)
+        alone = model.course(asked)
+        with opened(*model.networks) as denoiser:
+            LocalEngine(denoiser).run(alone)
+        for ranks in (1, 2, 4):
+            course, fleet = model.course(asked), ProcessFleet(ranks, model.recipe)
+            try:
+                Planner(fleet).run([course])
+            finally:
+                fleet.stop()
+            apart = float((course.latents - alone.latents).abs().max())
+            rows.append({"workers": ranks, "skip": name, "largest_difference": apart})
+    print_table(rows)
+    return {"rows": rows}
+
+
 def throughput(args: argparse.Namespace) -> dict[str, Any]:
     """The same requests, all there from the start, on two worker processes, every way in turn, `rounds` times.
 
-    Wall seconds; a ratio is the median over rounds. A worker is busy while it computes and not while it waits for
-    another. The wide network makes steps of the length that real ones have; its weights are random.
+    Wall seconds; a ratio is the median over rounds. A worker is busy from the moment it takes a unit up to its answer,
+    but not while it waits there for another worker. in_backlog: the same until the last request begins; a unit counts
+    when it ends, so those that are under way then do not. The wide network has the channels of Stable Diffusion 1.5's
+    (320, 640, 1280) and random weights: its steps last as long as those of a picture on a GPU.
     """
+    kept = json.loads(RESULTS.read_text()).get("throughput", {}) if RESULTS.exists() else {}
+    asked = RequestSettings("a red circle", steps=args.steps, skip=SKIP)
+    for name in args.networks:
+        with checkpoint(name, args.model) as where:
+            model = load(where)
+            found = [[backlog(model, way, asked, args.requests) for way in args.ways] for _ in range(args.rounds)]
+        kept[name] = {
+            "requests": args.requests,
+            "rounds": args.rounds,
+            "steps": args.steps,
+            "rows": in_turn(args.ways, found),
+        }
+        print(name)
+        print_table(kept[name]["rows"])
+    return kept
+
+
+def in_turn(ways: list[str], found: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
+    """Medians of each way over the rounds, and of its time against the first way of the same round."""
     rows = []
-    for name, size, model in (("pocket", None, load(args.model)), ("wide", args.wide_px, load(wide_checkpoint()))):
-        asked = RequestSettings("a red circle", steps=args.steps, height=size, width=size, skip=SKIP)
-        found = [[backlog(model, way, asked, args.requests) for way in BACKLOG_WAYS] for _ in range(args.rounds)]
-        for place, way in enumerate(BACKLOG_WAYS):
-            mine = [one[place] for one in found]
-            against = [one[place]["seconds"] / one[0]["seconds"] for one in found]
-            shown = {key: round(float(np.median([one[key] for one in mine])), 3) for key in mine[0]}
-            rows.append({"network": name, "way": way, **shown, "times_ours": round(float(np.median(against)), 3)})
-            print(rows[-1], flush=True)
-    return {"requests": args.requests, "workers": 2, "rounds": args.rounds, "steps": args.steps, "rows": rows}
+    for place, way in enumerate(ways):
+        mine = [one[place] for one in found]
+        against = [one[place]["seconds"] / one[0]["seconds"] for one in found]
+        shown = {key: round(float(np.median([one[key] for one in mine])), 3) for key in mine[0]}
+        rows.append({"way": way, **shown, "times_ours": round(float(np.median(against)), 3)})
+    return rows
 
 
+IN_FLIGHT = 4
 BACKLOG_WAYS: dict[str, tuple[str, Policy, SkipSettings]] = {
-    "gaps filled": ("stale", GapFilling(), SKIP),
-    "all share all": ("stale", GapFilling(elastic=False), SKIP),
+    "gaps filled": ("stale", GapFilling(IN_FLIGHT), SKIP),
+    "all share all": ("stale", GapFilling(IN_FLIGHT, elastic=False), SKIP),
     "one at a time": ("stale", OneByOne(), SKIP),
     "static strips": ("strips", OneByOne(), WHOLE),
 }
@@ -207,28 +256,47 @@ def backlog(model: Model, way: str, asked: RequestSettings, requests: int) -> di
         planner.run([model.course(replace(asked, steps=4, skip=WHOLE))])  # what is first is slow
         planner.tally.busy_s.clear()
         courses = [model.course(replace(asked, seed=seed, skip=skip)) for seed in range(requests)]
-        started = time.perf_counter()
-        done = planner.run(courses)
+        begun: dict[int, float] = {}
+        in_backlog_s, started = 0.0, time.perf_counter()
+
+        def stepped(number: int, plan: Any) -> None:
+            nonlocal in_backlog_s
+            if number not in begun:
+                begun[number] = time.perf_counter() - started
+                in_backlog_s = sum(planner.tally.busy_s.values())
+
+        done = planner.run(courses, stepped)
         taken_s = time.perf_counter() - started
     finally:
         fleet.stop()
     p50_s, p99_s = np.percentile([one.finished_s - started for one in done], [50, 99])
-    busy = sum(planner.tally.busy_s.values()) / taken_s / 2
-    return {"seconds": taken_s, "utilisation": busy, "p50_s": float(p50_s), "p99_s": float(p99_s)}
+    found = {
+        "seconds": taken_s,
+        "busy": sum(planner.tally.busy_s.values()) / taken_s / 2,
+        "in_backlog": in_backlog_s / max(begun.values()) / 2,
+        "p50_s": float(p50_s),
+        "p99_s": float(p99_s),
+    }
+    print(way, {key: round(value, 3) for key, value in found.items()}, file=sys.stderr, flush=True)
+    return found
 
 
-def wide_checkpoint() -> str:
-    """The pocket family with a UNet four times as wide and random, whose steps are long enough to measure."""
+@contextmanager
+def checkpoint(network: str, model: str) -> Iterator[str]:
+    """`model`, or for ``wide`` the pocket family with a random UNet of SD 1.5's channels."""
     from diffusers import UNet2DConditionModel
 
-    folder = Path(tempfile.mkdtemp(prefix="suffice-wide-"))
-    for part in asset_path("pocket").iterdir():
-        if part.name in ("text_encoder", "tokenizer", "vae", "scheduler", "model_index.json"):
-            (folder / part.name).symlink_to(part)
+    if network != "wide":
+        yield model
+        return
     told = json.loads((asset_path("pocket") / "unet" / "config.json").read_text())
-    torch.manual_seed(0)
-    UNet2DConditionModel.from_config({**told, "block_out_channels": [192, 288, 288]}).save_pretrained(folder / "unet")
-    return str(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        for part in asset_path("pocket").iterdir():
+            if part.name in ("text_encoder", "tokenizer", "vae", "scheduler", "model_index.json"):
+                (Path(folder) / part.name).symlink_to(part)
+        wide = {**told, "block_out_channels": [320, 640, 1280]}
+        small_random(lambda: UNet2DConditionModel.from_config(wide)).save_pretrained(Path(folder) / "unet")
+        yield folder
 
 
 def schedule(args: argparse.Namespace) -> dict[str, Any]:
@@ -246,7 +314,7 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
         (1024, 8, "equal"),
     ):
         rates = [1.0 if speeds == "equal" or worker % 2 else 0.5 for worker in range(workers)]
-        trace = synthetic_trace(16 * workers // group, group, active_fraction=0.4, every_s=0.0)
+        trace = synthetic_trace(4 * workers, group, active_fraction=0.4, every_s=0.0)
         for name, requests, policy in (
             ("gaps filled", trace, GapFilling(2 * group + 4)),
             ("all share all", trace, GapFilling(2 * group + 4, elastic=False)),
@@ -261,12 +329,24 @@ def schedule(args: argparse.Namespace) -> dict[str, Any]:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     names = [name for name in rows[0] if not isinstance(rows[0][name], dict)]
-    print("".join(f"{name:>18}" for name in names))
-    for row in rows:
-        print("".join(f"{row[name]!s:>18}" for name in names))
+    shown = [names, *([str(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[at]) for line in shown) for at in range(len(names))]
+    for line in shown:
+        print("  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True)))
 
 
-PARTS = {"gpu": gpu, "cost": cost, "quality": quality, "bytes": sent, "throughput": throughput, "schedule": schedule}
+PARTS = {
+    "gpu": gpu,
+    "cost": cost,
+    "equal": equal,
+    "quality": quality,
+    "bytes": sent,
+    "throughput": throughput,
+    "schedule": schedule,
+}
+
+
+SHORT = {"prompts": 2, "repeats": 1, "requests": 2, "rounds": 1, "steps": 8}
 
 
 def main(words: list[str] | None = None) -> None:
@@ -281,18 +361,23 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--requests", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=STEPS, help="of the requests of throughput")
-    parser.add_argument("--wide-px", type=int, default=128, help="side of their pictures on the wide network")
+    parser.add_argument("--networks", nargs="+", choices=("pocket", "wide"), default=["pocket", "wide"])
+    parser.add_argument("--ways", nargs="+", choices=BACKLOG_WAYS, default=list(BACKLOG_WAYS))
+    parser.add_argument("--short", action="store_true", help="every table in minutes, from few runs; nothing is kept")
     args = parser.parse_args(words)
+    if args.short:
+        vars(args).update(SHORT)
     torch.set_num_threads(1)
     for name in args.only:
-        print(f"\n{name}")
+        print(f"\n{name}", flush=True)
         found = PARTS[name](args)
         if name == "quality":
             print_table(found["rows"])
-        if args.tuning:
+        if args.tuning or args.short:
             continue
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**results, name: found}, indent=1) + "\n")
+        key = f"quality at {args.fraction}" if name == "quality" and args.fraction != 0.5 else name
+        RESULTS.write_text(json.dumps({**results, key: found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

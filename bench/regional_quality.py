@@ -36,7 +36,6 @@ from suffice.regional.tiles import TileGrid
 STEPS, GUIDANCE = 20, 3.0
 REPORTED, TUNING = (3101, 3102), (4001, 4002)  # seeds of prompts with one and with two things
 WHOLE = SkipSettings(mode="off")
-BASE = "whole picture rests"
 Paint = Callable[["Easel", RequestSettings], tuple[Any, float]]
 
 
@@ -59,8 +58,8 @@ class Easel:
         return replace(SkipSettings(mode="budget", active_fraction=self.fraction), **changes)
 
 
-def by_rule(regions: int | None = None, **changes: Any) -> Paint:
-    return lambda easel, asked: easel.draw(replace(asked, regions=regions, skip=easel.budget(**changes)))
+def by_rule(**changes: Any) -> Paint:
+    return lambda easel, asked: easel.draw(replace(asked, skip=easel.budget(**changes)))
 
 
 def fewer_steps(easel: Easel, asked: RequestSettings) -> tuple[Any, float]:
@@ -140,19 +139,19 @@ def shallow(unet: Any, sample: Any, step: Any, text: Any, deep: Any) -> Any:
 WAYS: dict[str, Paint] = {
     "ours": by_rule(),
     "ours, zero order": by_rule(fill="zero_order"),
-    "ours, change from fill": by_rule(change_from="fill"),
-    "change only": by_rule(attention_power=0.0),
-    "attention only": by_rule(change_power=0.0, attention_power=1.0),
-    "random regions": by_rule(mode="random"),
-    BASE: by_rule(regions=1),
+    "regions apart": by_rule(rest="apart"),
+    "apart, change only": by_rule(rest="apart", attention_power=0.0),
+    "apart, attention only": by_rule(rest="apart", change_power=0.0, attention_power=1.0),
+    "apart, random": by_rule(mode="random"),
     "DeepCache": deep_cache,
     "fewer steps": fewer_steps,
     "naive patches": naive_patches,
 }
 
 ALSO_TUNING: dict[str, Paint] = {
-    "ours, three quarters whole": by_rule(whole_share=0.75),
-    "ours, no starvation": by_rule(starvation=0.0),
+    "apart, change from fill": by_rule(rest="apart", change_from="fill"),
+    "apart, three quarters whole": by_rule(rest="apart", whole_share=0.75),
+    "apart, no starvation": by_rule(rest="apart", starvation=0.0),
 }
 
 

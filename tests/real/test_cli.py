@@ -73,6 +73,12 @@ def test_wrong_usage_is_2() -> None:
         assert done.returncode == 2 and done.stderr.startswith("suffice: ") and done.stderr.count("\n") == 1
 
 
+def test_a_benchmark_gets_the_words_after_two_dashes() -> None:
+    done = run("bench", "warm", "--", "--help")
+    assert done.returncode == 0 and "--rounds" in done.stdout
+    assert run("bench", "warm", "--", "--no-such-option").returncode == 1
+
+
 def test_json_has_no_word_for_not_a_number() -> None:
     done = run("sql", "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, 1.50 AS c, '\\xFF'::BLOB AS d", "--json")
     answer = json.loads(done.stdout, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))

@@ -22,7 +22,7 @@ from suffice.regional.settings import RequestSettings, SkipSettings  # noqa: E40
 from suffice.regional.workers.planner import Planner  # noqa: E402
 from suffice.regional.workers.ray_fleet import RayFleet  # noqa: E402
 
-BUDGET = SkipSettings(mode="budget", active_fraction=0.87, warmup_steps=2, reset_every=0)
+BUDGET = SkipSettings(mode="budget", rest="apart", active_fraction=0.87, warmup_steps=2, reset_every=0)
 ASKED = RequestSettings("a red bus", steps=6, height=32, width=48, seed=3, regions=6, skip=BUDGET)
 
 

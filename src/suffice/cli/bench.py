@@ -17,7 +17,9 @@ FOLDER = Path("bench")
 
 
 def bench(
-    name: Annotated[str, typer.Argument(help="A file of the folder bench, without .py.")], json: Json = False
+    name: Annotated[str, typer.Argument(help="A file of the folder bench, without .py.")],
+    words: Annotated[list[str] | None, typer.Argument(help="For the benchmark, after --, as in -- --help.")] = None,
+    json: Json = False,
 ) -> None:
     """Run a benchmark of the checkout in the working folder and print its table."""
     names = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "report")
@@ -26,7 +28,10 @@ def bench(
     if name not in names:
         raise CommandLineError(f"there is no benchmark {name!r}{nearest(name, names)}; there are {', '.join(names)}")
     run = subprocess.run(
-        [sys.executable, f"{name}.py"], cwd=FOLDER, check=False, stdout=subprocess.DEVNULL if json else None
+        [sys.executable, f"{name}.py", *(words or [])],
+        cwd=FOLDER,
+        check=False,
+        stdout=subprocess.DEVNULL if json else None,
     )
     if run.returncode:
         raise typer.Exit(1)

@@ -40,7 +40,10 @@ def run(
     pictures: Annotated[int, typer.Option(help="How many at once.")] = 1,
     frames: Annotated[int, typer.Option(min=1, help="More than 1: a clip, by the motion module.")] = 1,
     tile: Annotated[int | None, typer.Option(help="Side of a tile, in cells of the latent.")] = None,
-    regions: Annotated[int | None, typer.Option(help="How many; by default up to 16.")] = None,
+    regions: Annotated[
+        int | None,
+        typer.Option(help="So many that rest each by its own score; by default all rest together, in a --mask apart."),
+    ] = None,
     exchange: Annotated[str, typer.Option(help="sync or stale: what a worker sees of the others' step.")] = "sync",
     launch: Annotated[str, typer.Option(help="What starts the workers: processes or ray.")] = "processes",
     whole_above: Annotated[

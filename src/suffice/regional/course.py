@@ -50,7 +50,10 @@ class StepPlan:
 
 
 class Course:
-    """One request from noise to latents. Shapes: latents ``[b, c, h, w]``; noise of tiles ``[b, tiles, c, t, t]``."""
+    """One request from noise to latents. Shapes: latents ``[b, c, h, w]``; noise of tiles ``[b, tiles, c, t, t]``.
+
+    regions: what workers share. resting: what rests or runs as one, with a standing each: the regions, or together all.
+    """
 
     def __init__(
         self,
@@ -64,12 +67,14 @@ class Course:
         kept: KeptOutside | None = None,
         whole_above: float = 1.0,
     ) -> None:
-        settings = replace(settings, skip=settings.skip.fitted(settings.steps))
+        apart = kept is not None or settings.regions is not None
+        settings = replace(settings, skip=settings.skip.settled(apart, settings.steps))
         self.settings, self.condition, self.grid, self.kept = settings, condition, grid, kept
         self.scheduler, self.generator, self.words, self.whole_above = scheduler, generator, words, whole_above
         self.latents = latents * scheduler.init_noise_sigma
         self.step = 0
         self.regions: tuple[Region, ...] = ()
+        self.resting: tuple[Region, ...] = ()
         self.standings: list[Standing] = []
         self.history: History | None = None
         self.word_maps: Tensor | None = None
@@ -103,13 +108,17 @@ class Course:
             return StepPlan(self.step, time, "whole", everything, tuple(range(self.grid.count)))
         chosen = tuple(sorted(self._chosen()))
         tiles = tuple(sorted(tile for region in chosen for tile in self.regions[region]))
-        if len(tiles) >= self.whole_above * self.grid.count:
+        if len(tiles) >= min(1.0, self.whole_above) * self.grid.count:
             return StepPlan(self.step, time, "whole", everything, tuple(range(self.grid.count)))
         return StepPlan(self.step, time, "some", chosen, tiles)
 
     def _chosen(self) -> frozenset[int]:
-        rule = RULES[self.settings.skip.mode]
-        return rule(self.standings, self.settings.skip, self._fraction_left(), self.step)
+        """The regions that run."""
+        skip = self.settings.skip
+        if skip.rest == "together" and skip.mode == "budget":
+            return frozenset()  # all of it went into whole steps
+        chosen = RULES[skip.mode](self.standings, skip, self._fraction_left(), self.step)
+        return chosen if skip.rest == "apart" else frozenset(range(len(self.regions))) if chosen else frozenset()
 
     def _fraction_left(self) -> float:
         """The part of the tiles a step may run so that the budget of the whole request is met at its end."""
@@ -155,9 +164,10 @@ class Course:
         before = (self.history.last if self.settings.skip.change_from == "last" else self._held(plan))[:, tiles]
         self.change[tiles] = _relative(noise, before).float()
         self.history.update(tiles, noise, plan.time)
-        for region, standing in enumerate(self.standings):
-            if region in plan.regions:
-                standing.change = float(self.change[list(self.regions[region])].mean()) / (standing.rested_steps + 1)
+        ran = set(plan.tiles)
+        for part, standing in zip(self.resting, self.standings, strict=True):
+            if ran.issuperset(part):
+                standing.change = float(self.change[list(part)].mean()) / (standing.rested_steps + 1)
                 standing.rested_steps = 0
             else:
                 standing.rested_steps += 1
@@ -205,9 +215,10 @@ class Course:
         self.costs = share.clamp(0.25, 4).tolist()
         count = min(REGIONS, len(allowed)) if self.settings.regions is None else self.settings.regions
         self.regions = cut_regions(self.grid, self.costs, self.subject.tolist(), count, allowed)
+        self.resting = self.regions if self.settings.skip.rest == "apart" else (tuple(allowed),)
         self.standings = [
             Standing(float(share[list(one)].mean()), len(one), float(self.change[list(one)].mean()))
-            for one in self.regions
+            for one in self.resting
         ]
 
     def snapshot(self) -> Course:

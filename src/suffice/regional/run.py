@@ -185,7 +185,8 @@ def _whole_above(report: Report, denoiser: Any, course: Course, asked: float | N
     """Only `auto` in one process falls back by itself: a budget is a promise about the work."""
     from suffice.regional.break_even import measured_cost
 
-    if asked is not None or course.settings.skip.mode != "auto" or workers > 1:
+    skip = course.settings.skip
+    if asked is not None or skip.mode != "auto" or skip.rest == "together" or workers > 1:
         return 1.0 if asked is None else asked
     with report.stage("measure"):
         return measured_cost(denoiser, course).break_even

@@ -27,6 +27,7 @@ from suffice.regional.regions import cut_regions, share_out  # noqa: E402
 from suffice.regional.settings import SOLVERS, RequestSettings, SkipSettings, parse_skip  # noqa: E402
 from suffice.regional.skip.auto import auto  # noqa: E402
 from suffice.regional.skip.budget import budget  # noqa: E402
+from suffice.regional.skip.spread import spread  # noqa: E402
 from suffice.regional.skip.standing import Standing, score  # noqa: E402
 from suffice.regional.subject import otsu_threshold  # noqa: E402
 from suffice.regional.tiles import TileGrid  # noqa: E402
@@ -73,7 +74,7 @@ def test_without_rest_the_picture_is_that_of_a_plain_loop(model: Model, solver: 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_resting_regions_leave_out_work_and_stay_near(model: Model, solver: str) -> None:
-    skip = SkipSettings(mode="budget", active_fraction=0.7, warmup_steps=2, reset_every=0)
+    skip = SkipSettings(mode="budget", rest="apart", active_fraction=0.7, warmup_steps=2, reset_every=0)
     whole = finished(model, replace(ASKED, solver=solver, skip=SkipSettings(mode="off")))
     some = finished(model, replace(ASKED, solver=solver, skip=skip))
     assert some.work < 0.8 * whole.work
@@ -87,14 +88,14 @@ def test_the_same_request_twice_is_the_same_picture(model: Model) -> None:
 
 
 def test_whole_above_makes_a_step_whole(model: Model) -> None:
-    skip = SkipSettings(mode="budget", active_fraction=0.9, warmup_steps=2, reset_every=0)
+    skip = SkipSettings(mode="budget", rest="apart", active_fraction=0.9, warmup_steps=2, reset_every=0)
     course = finished(model, replace(ASKED, skip=skip), whole_above=0.01)
     assert sum(plan.kind == "whole" for plan in course.plans) > len(skip.dense_steps(8)) - 2
     assert all(not plan.tiles for plan in course.plans if plan.kind == "some")
 
 
 def test_several_pictures_and_guidance_off(model: Model) -> None:
-    skip = SkipSettings(mode="budget", active_fraction=0.7, warmup_steps=2, reset_every=0)
+    skip = SkipSettings(mode="budget", rest="apart", active_fraction=0.7, warmup_steps=2, reset_every=0)
     assert finished(model, replace(ASKED, pictures=2, skip=skip)).latents.shape == (2, 4, 8, 8)
     assert finished(model, replace(ASKED, guidance=1.0, skip=skip)).condition.batch == 1
 
@@ -202,7 +203,9 @@ def test_otsu_finds_the_gap() -> None:
         (replace(ASKED, height=33), "multiples of 4"),
         (replace(ASKED, solver="heun"), "none of ddim, euler"),
         (replace(ASKED, steps=2, skip=SkipSettings(mode="auto")), "2 warm-up steps do not fit in 2"),
-        (replace(ASKED, steps=20, skip=parse_skip("budget=0.1")), "not between 0.2 and 1"),
+        (replace(ASKED, steps=20, skip=parse_skip("budget=0.1")), "not between 0.15 and 1: 3 of 20"),
+        (replace(ASKED, steps=20, regions=2, skip=parse_skip("budget=0.16")), "not between 0.2 and 1: 4 of 20"),
+        (replace(ASKED, skip=SkipSettings(rest="apar")), "none of auto, together, apart .did you mean 'apart'"),
         (replace(ASKED, skip=SkipSettings(fill="second")), "none of zero_order"),
         (replace(ASKED, skip=SkipSettings(change_from="lst")), "none of last, fill .did you mean 'last'"),
         (replace(ASKED, frames=3, pictures=2), "3 frames of 2 pictures"),
@@ -251,7 +254,34 @@ def test_held_noise_is_one_large_step(solver: str, kind: str) -> None:
 
 
 def test_whole_steps_are_as_near_as_the_budget_pays_for() -> None:
-    half, third, own = (SkipSettings(mode="budget", active_fraction=f).fitted(20) for f in (0.5, 0.34, 0.95))
+    half, third, own = (
+        SkipSettings(mode="budget", rest="apart", active_fraction=f).settled(True, 20) for f in (0.5, 0.34, 0.95)
+    )
     assert sorted(half.dense_steps(20)) == [0, 1, 2, 5, 8, 11, 14, 17, 19]
     assert len(third.dense_steps(20)) == 6 and own.reset_every == 3
-    assert SkipSettings(mode="auto").fitted(20) == SkipSettings(mode="auto")
+
+
+def test_together_a_budget_is_whole_steps_spread_over_all() -> None:
+    half = SkipSettings(mode="budget", active_fraction=0.5).settled(False, 20)
+    assert sorted(half.dense_steps(20)) == [0, 1, 3, 5, 7, 9, 11, 14, 16, 19]
+    for steps in (4, 7, 20, 50):
+        for count in range(3, steps + 1):
+            whole = sorted(spread(count, 2, steps))
+            assert len(whole) == count and whole[:2] == [0, 1] and whole[-1] == steps - 1
+            apart = np.diff(whole[2:])
+            assert not len(apart) or apart.max() <= 2 * apart.mean() + 1
+
+
+@pytest.mark.parametrize(("regions", "rest"), [(None, "together"), (4, "apart")])
+def test_regions_rest_apart_only_where_that_is_asked(model: Model, regions: int | None, rest: str) -> None:
+    asked = replace(ASKED, regions=regions, skip=SkipSettings(mode="budget", active_fraction=0.75))
+    course = finished(model, asked)
+    assert course.settings.skip.rest == rest and len(course.regions) == 4
+    assert np.mean(course.fractions) == pytest.approx(0.75, abs=0.02)
+    assert (set(course.fractions) == {0.0, 1.0}) is (rest == "together")
+
+
+def test_auto_together_adds_to_every_second_step(model: Model) -> None:
+    always, least = (finished(model, replace(ASKED, skip=SkipSettings(threshold=t))).fractions for t in (0.0, 1e9))
+    assert always == [1.0] * 8
+    assert {step for step, ran in enumerate(least) if ran} == spread(4, 2, 8)

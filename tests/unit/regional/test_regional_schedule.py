@@ -34,7 +34,7 @@ def test_gaps_are_filled_under_backlog(group: int) -> None:
     filled = simulate(trace, [1.0] * group, GapFilling(2 * group + 4, elastic=False), COST)
     one_by_one = simulate(trace, [1.0] * group, OneByOne(), COST)
     static = simulate(strips(trace), [1.0] * group, OneByOne(), COST)
-    assert filled.utilisation >= 0.9
+    assert filled.utilisation_in_backlog >= filled.utilisation >= 0.9
     assert filled.makespan_s < 0.75 * one_by_one.makespan_s
     assert filled.makespan_s < static.makespan_s
     assert sum(filled.busy_s) == pytest.approx(sum(one_by_one.busy_s))
@@ -50,6 +50,39 @@ def test_under_backlog_fewer_workers_share_a_request(group: int) -> None:
     assert sum(elastic.busy_s) < sum(shared.busy_s)
     alone = [simulate(trace[:1], [1.0] * group, GapFilling(elastic=e), COST) for e in (True, False)]
     assert alone[0] == alone[1]
+
+
+def test_the_backlog_is_while_a_request_waits_to_begin() -> None:
+    """Two requests of two steps on one worker, then a third when all is over: one waits for 20 s, none after that."""
+    steps = [[1.0], [1.0]]
+    trace = [TraceRequest(0.0, steps, 0, frozenset({0})), TraceRequest(0.0, steps, 0, frozenset({0}))]
+    late = TraceRequest(100.0, steps, 0, frozenset({0}))
+    outcome = simulate([*trace, late], [1.0], OneByOne(), StepCost(0.0, 10.0, 10.0))
+    assert (outcome.backlog_s, outcome.backlog_busy_s, outcome.utilisation_in_backlog) == (20.0, 20.0, 1.0)
+    assert outcome.utilisation == pytest.approx(60 / 120)
+
+
+def test_a_faster_worker_gets_more_requests() -> None:
+    trace = synthetic_trace(16, 4, active_fraction=0.4, every_s=0.0)
+    mixed = simulate(trace, [1.0, 0.5, 1.0, 0.5], GapFilling(in_flight_max=12), COST)
+    assert mixed.utilisation_in_backlog >= 0.9 and mixed.utilisation >= 0.9
+    two, even = {0: (0,), 1: (1,), 2: (0,)}, {0: (0,), 1: (1,)}
+    assert choose_owners(GapFilling(), (0, 1), two, speeds={0: 2.0, 1: 0.5}) == (0,)
+    assert choose_owners(GapFilling(), (0, 1), even, speeds={0: 1.0, 1: 1.1}, mine=(0,)) == (0,)
+    assert choose_owners(GapFilling(), (0, 1), two, speeds={0: 1.0, 1: 1.1}, mine=(0,)) == (1,)
+
+
+def test_a_worker_holds_one_unit_ahead() -> None:
+    """Nothing that others wait for, nothing that a free worker could begin, and no more than one."""
+    board = Board(GapFilling(), (0, 1), ahead=1)
+    mine = [Unit(request, 0, "some", (0,), seconds=1.0) for request in range(3)]
+    board.put_up([*mine, Unit(9, 0, "whole", (0, 1), together=True, seconds=1.0), Unit(8, 0, "warmup", seconds=1.0)])
+    assert [board.next_for(0, 0.0) for _ in range(3)] == [mine[0], mine[1], None]
+    assert board.busy_until_s[0] == 2.0
+    assert board.done(0) and board.next_for(0, 1.0) == mine[2] and board.next_for(0, 1.0) is None
+    board.done(0)
+    assert board.next_for(0, 2.0) is None  # worker 1 could begin the warm-up
+    assert board.next_for(1, 2.0) == Unit(8, 0, "warmup", seconds=1.0)
 
 
 def test_those_with_the_fewest_requests_own_the_next() -> None:

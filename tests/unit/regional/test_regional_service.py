@@ -130,7 +130,7 @@ def test_the_command_prints_the_contract(tmp_path: Path) -> None:
     out = tmp_path / "new" / "bus.png"
     run = command(
         "a red bus", "--model", str(tiny_checkpoint()), "--height", "32", "--width", "32", "--steps", "8",
-        "--skip", "budget=0.9", "--out", str(out), "--explain", "--json",
+        "--skip", "budget=0.9", "--regions", "4", "--out", str(out), "--explain", "--json",
     )  # fmt: skip
     assert run.exit_code == 0, run.output
     told = json.loads(run.stdout)

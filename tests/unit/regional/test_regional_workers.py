@@ -30,7 +30,7 @@ from suffice.regional.tiles import TileGrid  # noqa: E402
 from suffice.regional.workers.fleet import ProcessFleet, ThreadFleet, WorkerError  # noqa: E402
 from suffice.regional.workers.planner import Planner  # noqa: E402
 
-BUDGET = SkipSettings(mode="budget", active_fraction=0.87, warmup_steps=2, reset_every=0)
+BUDGET = SkipSettings(mode="budget", rest="apart", active_fraction=0.87, warmup_steps=2, reset_every=0)
 ASKED = RequestSettings("a red bus", steps=6, height=32, width=48, seed=3, regions=6, skip=BUDGET)
 
 
@@ -122,6 +122,67 @@ def test_under_backlog_a_request_is_one_worker_s_and_the_last_is_shared_again(mo
         LocalEngine(denoiser).run(one := model.course(asked))
     assert (second.course.latents - one.latents).abs().max() <= 1e-4
     assert (False, 1) in widths and (True, 2) in widths
+
+
+def test_under_backlog_a_worker_has_its_next_order_before_it_ends_one(model: Model, alone: Any) -> None:
+    """One order ahead and no more, so it waits for nobody; the pictures are those of one process."""
+    fleet, outstanding, most = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)]), [0, 0], [0, 0]
+    send, poll = fleet.send, fleet.poll
+
+    def counted_send(rank: int, message: Any) -> None:
+        if type(message).__name__ in ("Warm", "Step"):
+            outstanding[rank] += 1
+            most[rank] = max(most[rank], outstanding[rank])
+        send(rank, message)
+
+    def counted_poll(seconds: float) -> list[tuple[int, Any]]:
+        heard = poll(seconds)
+        for rank, reply in heard:
+            outstanding[rank] -= type(reply).__name__ == "Done"
+        return heard
+
+    planner = Planner(fleet)
+    fleet.send, fleet.poll = counted_send, counted_poll  # type: ignore[method-assign]
+    courses = [model.course(replace(ASKED, seed=seed)) for seed in (3, 4, 5, 6)]
+    planner.run(courses)
+    fleet.stop()
+    assert most == [2, 2] and outstanding == [0, 0]
+    assert (courses[0].latents - alone.latents).abs().max() <= 1e-4
+
+
+def test_workers_whose_regions_rest_together_equal_one_process(model: Model) -> None:
+    """The first step after the warm-up may be a rest, before any worker has its part; a rest sends nothing."""
+    asked = replace(ASKED, steps=8, regions=None, skip=SkipSettings(mode="budget", active_fraction=0.5))
+    with opened(model.unet) as denoiser:
+        LocalEngine(denoiser).run(one := model.course(asked))
+    fleet, course = ThreadFleet([copy.deepcopy(model.networks) for _ in range(2)]), model.course(asked)
+    planner = Planner(fleet)
+    planner.run([course])
+    fleet.stop()
+    assert (course.latents - one.latents).abs().max() <= 1e-4
+    assert course.fractions == one.fractions and course.fractions[2] == 0.0
+    sent = dict(zip(course.fractions[2:], planner.tally.bytes_by_step[2:], strict=True))
+    assert sent[0.0] == 0 < sent[1.0]
+
+
+def test_what_arrives_after_regions_were_shared_anew_is_dropped() -> None:
+    """It was sent before the whole step that begins the new shares, and belongs to tiles that have other owners now."""
+    from types import SimpleNamespace
+
+    from suffice.regional.frame import Cache
+    from suffice.regional.workers.mailbox import Key
+    from suffice.regional.workers.peers import TOKENS, Holding, PeerExchange
+
+    older = [(Key(0, step, 1, 0, TOKENS), torch.ones(1, dtype=torch.uint8)) for step in (4, 6)]
+    mail = SimpleNamespace(
+        rank=0, peers=[1], wait_finished=lambda *told: None, take_older=lambda request, step: list(older)
+    )
+    both: tuple[tuple[int, ...], ...] = ((0,), (1,))
+    holding = Holding(TileGrid(4, 8, 4), 1, both, Cache(), {"a": 0}, ["a"], {6: both, 7: both})
+    exchange, taken = PeerExchange(mail, holding, 0, 7, False), []  # type: ignore[arg-type]
+    exchange._apply = lambda key, payload: taken.append(key.step)  # type: ignore[method-assign]
+    exchange.catch_up()
+    assert taken == [6] and set(holding.ran) == {7}
 
 
 def test_strips_meet_once_only(model: Model, alone: Any) -> None:

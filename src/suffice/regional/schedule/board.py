@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,12 +17,16 @@ class Board:
 
     A unit that its workers do together becomes a meeting: it is held when the last of them is free. Who is free earlier
     takes what is sure to be done before then (backfilling), else it waits there.
+
+    ahead: units a worker holds beside the one it does. Real workers hold one, so that none waits for the planner to
+    hear, to solve and to answer; on a virtual clock that takes no time.
     """
 
     policy: Policy
     workers: Sequence[int]
     ready: list[Unit] = field(default_factory=list)
-    current: dict[int, Unit] = field(default_factory=dict)
+    ahead: int = 0
+    held: dict[int, list[Unit]] = field(default_factory=lambda: defaultdict(list))
     busy_until_s: dict[int, float] = field(default_factory=dict)
     meetings: dict[Unit, float] = field(default_factory=dict)
     running: list[int] = field(default_factory=list)
@@ -38,10 +43,25 @@ class Board:
 
     def free(self, worker: int) -> bool:
         """Whether `worker` has nothing to do."""
-        return worker not in self.current
+        return not self.held[worker]
 
     def next_for(self, worker: int, now_s: float) -> Unit | None:
-        """What free `worker` takes now; None: nothing for it."""
+        """What `worker` takes now; None: nothing for it."""
+        return self._now(worker, now_s) if self.free(worker) else self._then(worker, now_s)
+
+    def _then(self, worker: int, now_s: float) -> Unit | None:
+        """What a busy worker takes ahead: nothing that others wait for, nor what somebody free could begin now."""
+        held = self.held[worker]
+        if len(held) > self.ahead or held[-1].together or self._meeting_of(worker) is not None:
+            return None
+        anybody = not any(self.free(one) for one in self.workers)
+        alone = [
+            one for one in self.ready if not one.together and (worker in one.workers or (anybody and not one.workers))
+        ]
+        unit = self._choose(alone, worker)
+        return unit and self._take(unit, worker, now_s)
+
+    def _now(self, worker: int, now_s: float) -> Unit | None:
         meeting = self._meeting_of(worker)
         if meeting is not None:
             return self._until(meeting, worker, now_s)
@@ -75,8 +95,9 @@ class Board:
             self._attend(unit, worker)
         else:
             self.ready.remove(unit)
-        self.current[worker], self.last[worker] = unit, unit.request
-        self.busy_until_s[worker] = now_s + unit.seconds
+        self.busy_until_s[worker] = unit.seconds + (now_s if self.free(worker) else self.busy_until_s[worker])
+        self.held[worker].append(unit)
+        self.last[worker] = unit.request
         if unit.request not in self.running:
             self.running.append(unit.request)
         return unit
@@ -89,8 +110,8 @@ class Board:
             del self.meetings[meeting], self._attending[meeting]
 
     def done(self, worker: int) -> bool:
-        """Take back what `worker` did; whether that was the last part of its step."""
-        unit = self.current.pop(worker)
+        """Take back what `worker` did, the first that it holds; whether that was the last part of its step."""
+        unit = self.held[worker].pop(0)
         key = (unit.request, unit.step)
         self._left[key] -= 1
         if self._left[key]:
@@ -104,5 +125,5 @@ class Board:
 
     def clear(self) -> None:
         """Drop everything (workers were lost), but remember which requests have begun."""
-        for kept in (self.ready, self.current, self.meetings, self._attending, self._left, self.busy_until_s):
+        for kept in (self.ready, self.held, self.meetings, self._attending, self._left, self.busy_until_s):
             kept.clear()

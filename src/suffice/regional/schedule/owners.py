@@ -6,21 +6,37 @@ from collections.abc import Mapping, Sequence
 
 from suffice.regional.schedule.policy import Policy
 
+STAY = 0.8  # what a worker is better by that has the request already, so that measured speeds do not make it wander
+
 
 def choose_owners(
-    policy: Policy, workers: Sequence[int], owned: Mapping[int, Sequence[int]], deadline_s: float = float("inf")
+    policy: Policy,
+    workers: Sequence[int],
+    owned: Mapping[int, Sequence[int]],
+    deadline_s: float = float("inf"),
+    speeds: Mapping[int, float] | None = None,
+    mine: Sequence[int] = (),
 ) -> tuple[int, ...]:
-    """The workers that share a request from now on: as many as the policy wants, those with the fewest others.
+    """The workers that share a request from now on: as many as the policy wants, first those with nothing to do (a
+    measured speed may be wrong), then those that have the least for their speed.
 
     Args:
         policy: says how many.
         workers: all of them.
         owned: the workers of every other open request.
         deadline_s: of the request.
+        speeds: of each worker; by default all are alike.
+        mine: its workers up to now.
     """
-    busy = dict.fromkeys(workers, 0)
+    load = dict.fromkeys(workers, 0.0)
     for theirs in owned.values():
         for worker in theirs:
-            busy[worker] += 1
+            load[worker] += 1 / len(theirs)
     width = policy.width(len(workers), len(owned) + 1, deadline_s)
-    return tuple(sorted(sorted(workers, key=lambda worker: (busy[worker], worker))[:width]))
+
+    def wait(worker: int) -> float:
+        speed = 1.0 if speeds is None else speeds[worker]
+        return (load[worker] + 1 / width) / speed * (STAY if worker in mine else 1.0)
+
+    order = sorted(workers, key=lambda worker: (load[worker] > 0, wait(worker), worker))
+    return tuple(sorted(order[:width]))

@@ -22,16 +22,24 @@ from suffice.regional.schedule.unit import Unit
 
 @dataclass
 class Outcome:
-    """latency_s of each request; busy_s of each worker; late: requests that missed their deadline."""
+    """latency_s of each request; busy_s of each worker; late: requests that missed their deadline. backlog_s: how long
+    a further request waited to begin, all workers together; backlog_busy_s: what they worked in that time."""
 
     makespan_s: float
     latency_s: list[float]
     busy_s: list[float]
-    late: int = 0
+    late: int
+    backlog_s: float
+    backlog_busy_s: float
 
     @property
     def utilisation(self) -> float:
         return sum(self.busy_s) / (self.makespan_s * len(self.busy_s))
+
+    @property
+    def utilisation_in_backlog(self) -> float:
+        """While a further request waits to begin; the last ones of a trace leave workers idle in any way of running."""
+        return self.backlog_busy_s / self.backlog_s if self.backlog_s else 1.0
 
     def as_json(self) -> dict[str, Any]:
         import numpy as np
@@ -41,6 +49,7 @@ class Outcome:
             "requests": len(self.latency_s),
             "makespan_s": round(self.makespan_s, 3),
             "utilisation": round(self.utilisation, 4),
+            "in_backlog": round(self.utilisation_in_backlog, 4),
             "p50_s": round(float(p50), 3),
             "p99_s": round(float(p99), 3),
             "requests_per_s": round(len(self.latency_s) / self.makespan_s, 4),
@@ -55,7 +64,9 @@ class Simulation:
         self.trace, self.speeds, self.cost = trace, speeds, cost
         self.board = Board(policy, range(len(speeds)))
         self.busy_s = [0.0] * len(speeds)
+        self.begun_s: dict[int, float] = {}
         self.finished_s: dict[int, float] = {}
+        self._spans: list[tuple[float, float]] = []
         self._events: list[tuple[float, int, str, tuple[int, ...], tuple[int, int]]] = []
         self._order = 0
         self._met: dict[tuple[int, int], set[int]] = {}
@@ -77,7 +88,10 @@ class Simulation:
                 self._hand_out(now)
         latency = [self.finished_s[number] - one.arrival_s for number, one in enumerate(self.trace)]
         late = sum(self.finished_s[number] > one.deadline_s for number, one in enumerate(self.trace))
-        return Outcome(now - self.trace[0].arrival_s, latency, self.busy_s, late)
+        waiting = _joined([(one.arrival_s, self.begun_s[number]) for number, one in enumerate(self.trace)])
+        backlog_s = len(self.speeds) * sum(end - start for start, end in waiting)
+        in_backlog_s = sum(_overlap_s(span, one) for span in self._spans for one in waiting)
+        return Outcome(now - self.trace[0].arrival_s, latency, self.busy_s, late, backlog_s, in_backlog_s)
 
     def _at(self, when: float, what: str, workers: tuple[int, ...], step: tuple[int, int]) -> None:
         self._order += 1
@@ -104,7 +118,14 @@ class Simulation:
         request, workers = self.trace[number], range(len(self.speeds))
         if number not in self._owners or step in request.whole:
             others = {other: owners for other, owners in self._owners.items() if other != number}
-            self._owners[number] = choose_owners(self.board.policy, workers, others, request.deadline_s)
+            self._owners[number] = choose_owners(
+                self.board.policy,
+                workers,
+                others,
+                request.deadline_s,
+                dict(enumerate(self.speeds)),
+                self._owners.get(number, ()),
+            )
         owners, shares = self._owners[number], [0.0] * len(self.speeds)
         for part, share in enumerate(request.shares[step]):
             shares[owners[part * len(owners) // len(self.speeds)]] += share
@@ -131,8 +152,10 @@ class Simulation:
 
     def _start(self, now: float, workers: tuple[int, ...], unit: Unit) -> None:
         seconds = [self._seconds(unit, worker) / self.speeds[worker] for worker in workers]
+        self.begun_s.setdefault(unit.request, now)
         for worker, taken in zip(workers, seconds, strict=True):
             self.busy_s[worker] += taken
+            self._spans.append((now, now + taken))
         self._at(now + max(seconds), "done", workers, (unit.request, unit.step))
 
     def _seconds(self, unit: Unit, worker: int) -> float:
@@ -154,6 +177,21 @@ class Simulation:
             self._advance(number, step)
 
 
+def _joined(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans of time that cover the same, apart from each other."""
+    out: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        elif end > start:
+            out.append((start, end))
+    return out
+
+
+def _overlap_s(one: tuple[float, float], other: tuple[float, float]) -> float:
+    return max(0.0, min(one[1], other[1]) - max(one[0], other[0]))
+
+
 def simulate(
     trace: Sequence[TraceRequest], speeds: Sequence[float], policy: Policy, cost: StepCost, group: int | None = None
 ) -> Outcome:
@@ -168,6 +206,11 @@ def simulate(
         for number, speed in enumerate(groups)
         if (part := list(trace[number :: len(groups)]))
     ]
-    end = max(one.makespan_s for one in outcomes)
-    busy = [taken for one in outcomes for taken in one.busy_s]
-    return Outcome(end, [taken for one in outcomes for taken in one.latency_s], busy, sum(one.late for one in outcomes))
+    return Outcome(
+        max(one.makespan_s for one in outcomes),
+        [taken for one in outcomes for taken in one.latency_s],
+        [taken for one in outcomes for taken in one.busy_s],
+        sum(one.late for one in outcomes),
+        sum(one.backlog_s for one in outcomes),
+        sum(one.backlog_busy_s for one in outcomes),
+    )

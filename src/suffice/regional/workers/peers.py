@@ -56,7 +56,8 @@ class PeerExchange:
                 if step < self.step and tiles[peer]:
                     self.mail.wait_finished(self.request, step, peer)
         for key, payload in self.mail.take_older(self.request, self.step):
-            self._apply(key, payload)
+            if key.step in self.holding.ran:  # else it was under way when the regions were shared out anew
+                self._apply(key, payload)
         self.holding.ran = {step: tiles for step, tiles in self.holding.ran.items() if step >= self.step}
 
     def finish(self) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from suffice.regional.denoiser import Condition
 
 LOST_MAX = 3
+AHEAD = 1  # orders a worker has beside the one it follows
 UNEVEN = 1.5  # the slowest worker's time for its part against the mean, from which on regions are shared out anew
 
 
@@ -81,7 +82,7 @@ class Planner:
 
         self.fleet, self.exchange, self.lost_max = fleet, exchange, lost_max
         policy = policy or GapFilling()
-        self.board, self.in_flight_max = Board(policy, fleet.ranks), getattr(policy, "in_flight_max", 1)
+        self.board, self.in_flight_max = Board(policy, fleet.ranks, ahead=AHEAD), getattr(policy, "in_flight_max", 1)
         self.tally = Tally()
         self.epoch = 0
         self._store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -134,8 +135,8 @@ class Planner:
                 self._absorb(running)
 
     def _hand_out(self) -> None:
-        for rank in self.fleet.ranks:
-            if self.board.free(rank) and (unit := self.board.next_for(rank, time.perf_counter())) is not None:
+        for rank in sorted(self.fleet.ranks, key=lambda one: not self.board.free(one)):
+            if (unit := self.board.next_for(rank, time.perf_counter())) is not None:
                 self._order(self._requests[unit.request], rank)
 
     def _order(self, running: Running, rank: int) -> None:
@@ -165,7 +166,7 @@ class Planner:
         if plan.kind == "warmup":
             self.board.put_up([self._unit(running, (), False)])
             return
-        afresh = not running.begun or (plan.kind == "whole" and self._better_shared(running))
+        afresh = bool(plan.tiles) and (not running.begun or (plan.kind == "whole" and self._better_shared(running)))
         if afresh:
             self._begin(running)
         running.in_step = self.exchange == "sync" or (plan.kind == "whole" and (afresh or self.exchange == "stale"))
@@ -174,10 +175,11 @@ class Planner:
         active = set(plan.tiles)
         running.tiles = tuple(tuple(tile for tile in owned if tile in active) for owned in running.owned)
         takers = tuple(rank for rank, tiles in enumerate(running.tiles) if tiles)
-        self._tell_resting(running, takers)
         if not takers:
             self._absorb(running)
-        elif running.in_step and len(takers) > 1:
+            return
+        self._tell_resting(running, takers)
+        if running.in_step and len(takers) > 1:
             self.board.put_up([self._unit(running, takers, True)])
         else:
             self.board.put_up([self._unit(running, (rank,), False) for rank in takers])
@@ -198,28 +200,30 @@ class Planner:
                 self._step(running, rank, _array(running.course.latents[:0]))
 
     def _better_shared(self, running: Running) -> bool:
-        """Whether another number of workers fits better by now, or one is so slow that sharing the regions out anew
-        pays; a whole step makes that free."""
-        if len(self._owners(running)) != len(running.owners):
+        """Whether other workers fit better by now, or one is so slow that sharing the regions out anew pays; a whole
+        step makes that free."""
+        if self._owners(running) != running.owners:
             return True
         slow_s = [self._rank_tile_s.get(rank, 0.0) * len(running.owned[rank]) for rank in running.owners]
         return min(slow_s) > 0 and max(slow_s) > UNEVEN * sum(slow_s) / len(slow_s)
 
     def _owners(self, running: Running) -> tuple[int, ...]:
         others = {one.number: one.owners for one in self._requests.values() if one is not running}
-        return choose_owners(self.board.policy, self.fleet.ranks, others, running.deadline_s)
+        policy, ranks = self.board.policy, self.fleet.ranks
+        return choose_owners(policy, ranks, others, running.deadline_s, self._speeds(ranks), running.owners)
 
-    def _speeds(self, owners: Sequence[int]) -> list[float] | None:
-        """Of each owner, once all have been seen at work."""
-        if any(rank not in self._rank_tile_s for rank in owners):
+    def _speeds(self, ranks: Sequence[int]) -> dict[int, float] | None:
+        """Of each, once all have been seen at work."""
+        if any(rank not in self._rank_tile_s for rank in ranks):
             return None
-        return [1 / self._rank_tile_s[rank] for rank in owners]
+        return {rank: 1 / self._rank_tile_s[rank] for rank in ranks}
 
     def _begin(self, running: Running) -> None:
         course = running.course
         weights = [sum(course.costs[tile] for tile in region) for region in course.regions]
         running.begun, running.owners = True, self._owners(running)
-        shares = share_out(weights, len(running.owners), self._speeds(running.owners))
+        speeds = self._speeds(running.owners)
+        shares = share_out(weights, len(running.owners), list(speeds.values()) if speeds else None)
         rest = _in_parts(course.grid.count, course.regions, len(shares))
         owned = {
             rank: tuple(sorted([*(tile for region in share for tile in course.regions[region]), *more]))
