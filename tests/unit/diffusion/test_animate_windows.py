@@ -71,9 +71,8 @@ def test_the_seam_of_a_loop_is_torn_at_no_step(plan: Plan, step: int) -> None:
     """The last frame and the first are neighbours in a window, far from its ends where the clip is longer than it."""
     if plan.loop == "N" or plan.frames < 2 or plan.size < 2:
         return
-    places = [
-        window.index(0) for window in plan.at(step) if 0 in window[1:] and window[window.index(0) - 1] == plan.frames - 1
-    ]
+    after = [(window.index(0), window) for window in plan.at(step) if 0 in window[1:]]
+    places = [place for place, window in after if window[place - 1] == plan.frames - 1]
     assert places
     if plan.frames > plan.size and plan.loop == "A":
         near = min(abs(place - plan.size / 2) for place in places)

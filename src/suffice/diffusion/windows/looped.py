@@ -7,9 +7,7 @@ from math import floor
 from suffice.diffusion.windows.halving import halving
 
 
-def looped(
-    frames: int, size: int, overlap: int, stride: int, step: int, *, few: bool = False
-) -> list[tuple[int, ...]]:
+def looped(frames: int, size: int, overlap: int, stride: int, step: int, *, few: bool = False) -> list[tuple[int, ...]]:
     """As :func:`~suffice.diffusion.windows.uniform.uniform`, going round the end, at even distances.
 
     What a window tears apart, its last frame and its first, comes to lie elsewhere at every step, and never on the

@@ -57,7 +57,7 @@ def clip_loss(
     timesteps: Any = coarse_timesteps,
     shown: slice = slice(None),
 ) -> Any:
-    """Return the v loss of a UNetMotionModel on the frames `shown` of `count` clips, at `timesteps(count, generator)`."""
+    """Return the v loss of a UNetMotionModel on frames of `count` clips, at `timesteps(count, generator)`."""
     clean, states = clip_batch(clips, generator, count)
     clean = clean[:, :, shown]
     told = states.repeat_interleave(clean.shape[2], dim=0)
