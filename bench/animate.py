@@ -10,6 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,10 +32,20 @@ from suffice.diffusion.motion.load import load_motion
 from suffice.diffusion.settings import Settings
 from suffice.diffusion.vae import decode_latents
 
-PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop")
+PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop", "commands")
 RESULTS = Path(__file__).parent / "results" / "animate.json"
 PROMPT = "a red circle moving right on a white background"
-CONTEXT, OVERLAP, SEEDS, SEAMS = 16, 6, 2, 5
+CONTEXT, OVERLAP, SEEDS, SEAMS = 16, 5, 4, 20
+MOVES = "a red circle moving right on a black background"
+TRAVELS = "0: a green heart growing on a beige background\n50%: an orange star growing on a beige background"
+LOOPS = {  # a clip of one window, clips of several, told one thing or several
+    "told to move": Settings(timeline=MOVES, frames=16),
+    "told to move, two windows": Settings(timeline=MOVES, frames=24),
+    "prompts that travel": Settings(timeline=TRAVELS, frames=16),
+    "prompts that travel, three windows": Settings(timeline=TRAVELS, frames=40),
+}
+PLACE = "0: a white circle on the left\n8: a white circle on the right\non a black background\ntravel: slerp closed"
+COLOUR = "0: a red circle\n8: a blue circle\non a beige background\ntravel: slerp closed"
 
 
 def ours(animator: Animator, frames: int, steps: int, **more: Any) -> torch.Tensor:
@@ -133,10 +146,10 @@ def peak_bytes(run: Callable[[], Any]) -> int:
     return int(alive.peak)
 
 
-def seconds(run: Callable[[], Any]) -> float:
-    started = time.process_time()
+def seconds(run: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> float:
+    started = clock()
     run()
-    return time.process_time() - started
+    return clock() - started
 
 
 def warp_error(frames: list[np.ndarray]) -> float:
@@ -157,9 +170,8 @@ def long_clips(animator: Animator, frames: int, steps: int, pairs: int) -> dict[
         "ours": [peak_bytes(lambda n=n: ours(animator, n, 1)) for n in lengths],
         "freenoise": [peak_bytes(lambda n=n: theirs(n, 1)) for n in lengths],
     }
-    times = [
-        (seconds(lambda: ours(animator, frames, steps)), seconds(lambda: theirs(frames, steps))) for _ in range(pairs)
-    ]
+    runs = (lambda: ours(animator, frames, steps), lambda: theirs(frames, steps))
+    walls = [[seconds(run, time.perf_counter) for run in runs] for _ in range(pairs)]
     seeds = range(1, SEEDS + 1)
     errors = {
         "ours": [warp_error(decoded(animator, ours(animator, frames, steps, seed=seed))) for seed in seeds],
@@ -169,27 +181,47 @@ def long_clips(animator: Animator, frames: int, steps: int, pairs: int) -> dict[
         "frames": frames,
         "steps": steps,
         "peak_bytes_of_a_step": memory,
-        "cpu_s": {"ours": [t[0] for t in times], "freenoise": [t[1] for t in times]},
-        "time_ratio": statistics.median(t[0] / t[1] for t in times),
+        "wall_s": {"ours": [t[0] for t in walls], "freenoise": [t[1] for t in walls]},
+        "time_ratio": statistics.median(t[0] / t[1] for t in walls),
         "warp_error_by_seed": errors,
         "warp_error": {who: statistics.mean(each) for who, each in errors.items()},
     }
 
 
-def seam(animator: Animator, frames: int, steps: int) -> dict[str, Any]:
-    """Last frame to first, over the median of neighbours, with and without a loop: the median of some seeds."""
-    found: dict[str, list[float]] = {"A": [], "N": []}
-    for loop, ratios in found.items():
-        for seed in range(1, SEAMS + 1):
-            latents = ours(animator, frames, steps, loop=loop, seed=seed)
-            clip = [frame.astype(float) for frame in decoded(animator, latents)]
-            neighbours = [np.abs(a - b).mean() for a, b in pairwise(clip)]
-            ratios.append(float(np.abs(clip[-1] - clip[0]).mean() / statistics.median(neighbours)))
-    return {
-        "by_seed": found,
-        "looped_over_median_neighbour": statistics.median(found["A"]),
-        "open_over_median_neighbour": statistics.median(found["N"]),
-    }
+def seam(animator: Animator, steps: int) -> dict[str, Any]:
+    """Last frame to first, over the median of neighbours, of looped clips by seed; and the largest of neighbours."""
+    found: dict[str, Any] = {"steps": steps, "loop": "A", "guidance": 3.0}
+    for name, how in LOOPS.items():
+        asked = replace(how, loop="A", steps=steps, guidance=3.0)
+        apart = [steps_between(animator, replace(asked, seed=seed)) for seed in range(1, SEAMS + 1)]
+        found[name] = {key: [round(each[key], 3) for each in apart] for key in ("seam", "largest")}
+        print(name, _seam_line(found[name]), flush=True)
+    return found
+
+
+def steps_between(animator: Animator, asked: Settings) -> dict[str, float]:
+    """Of a looped clip: its seam, and its largest step from a frame to the next, over the median of these."""
+    clip = [frame.astype(float) for frame in animator.animate(asked).frames]
+    neighbours = [np.abs(a - b).mean() for a, b in pairwise(clip)]
+    middle = statistics.median(neighbours)
+    return {"seam": float(np.abs(clip[-1] - clip[0]).mean() / middle), "largest": float(max(neighbours) / middle)}
+
+
+def commands() -> dict[str, float]:
+    """Wall seconds of the README's loop and of its second loop that follows the edges of the first, from the shell."""
+    how = ["--loop", "A", "--steps", "10", "--guidance", "3", "--seed", "3"]
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        _command(["--timeline", PLACE, *how, "--out", "guide.gif"], folder)
+        guided = time.perf_counter()
+        _command(["--timeline", COLOUR, "--control", "edges:guide.gif", *how, "--out", "loop.gif"], folder)
+        return {"guide_s": round(guided - began, 1), "controlled_s": round(time.perf_counter() - guided, 1)}
+
+
+def _command(arguments: list[str], folder: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "suffice", "animate", *arguments], cwd=folder, check=True, capture_output=True
+    )
 
 
 def float8(model: str, steps: int) -> dict[str, float]:
@@ -233,7 +265,8 @@ def main() -> None:
         "deep": lambda: deep(animator, said.steps),
         "compiled": lambda: compiled(said.model, said.steps),
         "long": lambda: long_clips(animator, said.frames, said.steps, said.pairs),
-        "loop": lambda: seam(animator, 24, said.steps),
+        "loop": lambda: seam(animator, said.steps),
+        "commands": commands,
     }
     kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     result = {"weights": "packaged" if said.model == "pocket" else Path(said.model).name}
@@ -260,6 +293,14 @@ def _long_table(long: dict[str, Any]) -> list[str]:
     ]
 
 
+def _seam_line(found: dict[str, list[float]]) -> str:
+    seams, largest = found["seam"], found["largest"]
+    return (
+        f"seam / median neighbour {statistics.median(seams):.2f}, most {max(seams):.2f} of {len(seams)} seeds; "
+        f"largest neighbour {statistics.median(largest):.2f}"
+    )
+
+
 def _deep_table(deep: dict[str, Any]) -> list[str]:
     each = [(every, found) for every, found in deep.items() if every != "steps"]
     return [
@@ -276,10 +317,8 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
         f"inductor: first clip {x['first_ratio']:.1f}, later {x['time_ratio']:.2f} of the time, {x['psnr_db']:.1f} dB"
     ],
     "long": _long_table,
-    "loop": lambda x: [
-        f"loop seam over median neighbour: {x['looped_over_median_neighbour']:.2f}",
-        f"  without a loop: {x['open_over_median_neighbour']:.2f}",
-    ],
+    "loop": lambda x: [f"loop, {name}: {_seam_line(each)}" for name, each in x.items() if isinstance(each, dict)],
+    "commands": lambda x: [f"from the shell: a loop {x['guide_s']} s, one along its edges {x['controlled_s']} s"],
 }
 
 

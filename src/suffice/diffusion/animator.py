@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from suffice.diffusion.noise.draw import draw_noise
 from suffice.diffusion.noise.freeinit import FreeInit, low_pass, mix_frequencies
 from suffice.diffusion.predict import UNetPredict
 from suffice.diffusion.schedulers import make_scheduler
+from suffice.diffusion.seam import begun_at_rest, drawn_together
 from suffice.diffusion.settings import Settings
 from suffice.diffusion.start import fade_in_latents, keep_outside, start_latents
 from suffice.diffusion.timeline.parse import Timeline, parse_timeline
@@ -116,7 +118,7 @@ class Animator:
         motion = self._motion(settings)
         plan = make_plan(settings, motion)
         job = _Job(self, settings, timeline, canvas, motion, plan)
-        latents = job.sample_or_refuse(on_step)
+        latents = job.closed(job.sample_or_refuse(on_step))
         made = replace(settings, width=settings.width or canvas.width, height=settings.height or canvas.height)
         frames, factor, closed = _finished(self.parts.vae, latents, canvas), settings.interpolate, settings.loop == "A"
         if factor > 1:
@@ -199,6 +201,17 @@ class _Job:
             return self.sample(on_step)
         except (torch.OutOfMemoryError, MemoryError):
             raise UsageError(f"the memory of {self.animator.parts.device} is too small for this clip: {LESS}") from None
+
+    def closed(self, latents: torch.Tensor) -> torch.Tensor:
+        """The latents of a clip that was to be a loop, with its seam closed; where a source is shown, as they are."""
+        settings = self.settings
+        if settings.loop == "N" or self.canvas.source is not None or settings.last or self.canvas.frames < 3:
+            return latents
+        tied = settings.control or settings.regions or not self.timeline.is_constant
+        if tied and not self.timeline.closed:
+            return latents
+        decode = partial(decode_latents, self.animator.parts.vae)
+        return drawn_together(latents, decode) if tied else begun_at_rest(latents, decode)
 
     def sample(self, on_step: OnStep | None) -> torch.Tensor:
         import torch

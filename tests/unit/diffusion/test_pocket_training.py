@@ -221,17 +221,38 @@ def test_opposite_clips_share_scene_noise_and_time_and_differ_in_word() -> None:
 
     loss = moves.pair_loss(moved, clips, other, [0, 2], (0, 3), torch.Generator().manual_seed(1))
     (noisy, t, states), clean = asked[0], clips.clean[[0, 2]].float().transpose(1, 2)
-    assert t.tolist() == [*t[:2].tolist()] * 2 and 900 <= t[0] < 1000
+    assert t.tolist() == [*t[:2].tolist()] * 2 and 500 <= t[0] < 1000
     assert torch.equal(states[::16], torch.cat([clips.states[[0, 2]], other.states[[0, 2]]]).float())
     signal, spread = signal_and_noise(t[:2], clean)
     noise = (noisy[:2] - signal * clean) / spread
     backwards, held = clean[0].flip(1), clean[1][:, :1].expand(-1, 16, -1, -1)
     assert torch.allclose(noisy[2:], signal * torch.stack([backwards, held]) + spread * noise, atol=1e-4)
-    assert float(loss) > 0 and other.rows((MOTIONS[6], STILL)) == [2]
+    clean = torch.cat([clean, torch.stack([backwards, held])])
+    signal, spread = signal_and_noise(t, clean)
+    one, two = (-(signal * noise.repeat(2, 1, 1, 1, 1) - spread * clean)).chunk(2)
+    weight = torch.tensor([2.0, 6.0])[:, None, None, None, None]
+    wanted = ((one**2 + two**2 + 2 * (one - two) ** 2) * weight).mean() / 2
+    assert torch.allclose(loss, wanted, rtol=1e-3)
+    assert other.rows((MOTIONS[6], STILL)) == [2]
+
+
+def test_half_of_the_frames_keep_their_places() -> None:
+    """Steps that see every second frame, odd and even by turns; afterwards the adapter counts frames as before."""
+    assert [moves.frames_shown(step) for step in (0, 1)] == [slice(0, None, 2), slice(1, None, 2)]
+    assert moves.frames_shown(moves.PLAN.steps - 1) == slice(None)
+    assert set(moves.pairs_shown(0)) == {0, 1} and set(moves.pairs_shown(moves.PLAN.steps - 1)) == {0, 1, 2, 3}
+    from suffice.diffusion.pocket.random_folder import make_motion
+
+    adapter = make_motion()
+    places = [module for name, module in adapter.named_modules() if name.endswith(".pos_embed")]
+    whole = places[0].pe.clone()
+    with moves.placed(adapter, slice(1, None, 2)):
+        seen = places[0](torch.zeros(1, 8, whole.shape[-1]))
+    assert torch.equal(seen, whole[:, 1:16:2]) and torch.equal(places[0].pe, whole)
 
 
 def test_words_are_asked_for_where_the_noise_hides_the_motion() -> None:
     generator = torch.Generator().manual_seed(0)
     crossing, spins = (torch.tensor([moves.pair_timestep(pair, generator) for _ in range(500)]) for pair in (0, 3))
-    assert crossing.min() >= 850 and (crossing >= 900).float().mean() > 0.8
-    assert spins.min() >= 450 and abs(float((spins < 850).float().mean()) - 0.75) < 0.07
+    assert crossing.min() >= 500 and (crossing >= 880).float().mean() > 0.75
+    assert spins.min() >= 500 and (spins >= 700).float().mean() > 0.75

@@ -23,19 +23,12 @@ def signal_and_noise(timesteps: Any, like: Any) -> tuple[Any, Any]:
     return share.sqrt(), (1 - share).sqrt()
 
 
-def v_loss(
-    predict: Callable[[Any, Any], Any],
-    clean: Any,
-    generator: Any,
-    timesteps: Any = None,
-    weight: Any = 1.0,
-    noise: Any = None,
+def v_error(
+    predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None, noise: Any = None
 ) -> Any:
-    """Return the mean squared error of v at random timesteps, times `weight` where one is given for each place.
+    """Return by how much v is missed everywhere, at random timesteps and in drawn noise unless they are given.
 
-    The noise is drawn, unless it is given.
-
-    The network runs in bfloat16, the loss in float32.
+    The network runs in bfloat16, the error is of float32.
     """
     import torch
 
@@ -45,4 +38,11 @@ def v_loss(
     drawn = torch.randn(clean.shape, generator=generator) if noise is None else noise
     with torch.autocast("cpu", torch.bfloat16):
         v = predict(signal * clean + spread * drawn, timesteps)
-    return ((v.float() - (signal * drawn - spread * clean)) ** 2 * weight).mean()
+    return v.float() - (signal * drawn - spread * clean)
+
+
+def v_loss(
+    predict: Callable[[Any, Any], Any], clean: Any, generator: Any, timesteps: Any = None, weight: Any = 1.0
+) -> Any:
+    """Return the mean square of `v_error`, times `weight` where one is given for each place."""
+    return (v_error(predict, clean, generator, timesteps) ** 2 * weight).mean()

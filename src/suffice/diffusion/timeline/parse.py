@@ -68,6 +68,13 @@ class Timeline:
         """Whether values jump from key to key."""
         return self.travel == "hold"
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether every frame is told the same."""
+        told = [self.prompts, self.negatives, self.guidance, self.seeds, self.images]
+        tracks = [*told, *self.controls.values(), *self.loras.values()]
+        return all(track is None or len(track.frames) == 1 for track in tracks)
+
 
 @dataclass
 class _Lines:

@@ -33,8 +33,8 @@ class Plan:
         overlap: frames that neighbouring windows share.
         stride: largest exponent of distances within a window: 1 for neighbours only, 2 for every second frame too …
         kind: of :data:`KINDS`.
-        loop: N no loop; A every window may go round the end; R-P and R+P every second step goes round, else not.
-            Prompts go round in R+P and A.
+        loop: N no loop, windows of `kind`; else they go round the end: in A all of them share `overlap` frames, in R-P
+            and R+P there are as few as without a loop. Prompts go round in R+P and A.
     """
 
     frames: int
@@ -57,13 +57,9 @@ class Plan:
 
     def at(self, step: int) -> list[Window]:
         """The windows of `step`: every frame in at least one, none twice in one, within a window as played."""
-        kind = self._kind_at(step)
-        return KINDS[kind](self.frames, self.size, self.overlap, self.stride, step)
-
-    def _kind_at(self, step: int) -> str:
-        if self.loop == "A" or (self.loop in ("R-P", "R+P") and step % 2 == 0):
-            return "looped"
-        return self.kind
+        if self.loop == "N":
+            return KINDS[self.kind](self.frames, self.size, self.overlap, self.stride, step)
+        return looped(self.frames, self.size, self.overlap, self.stride, step, few=self.loop != "A")
 
 
 def travels_closed(loop: Loop) -> bool:

@@ -50,10 +50,16 @@ def _weight(clean: Any, steps: Any) -> Any:
 
 
 def clip_loss(
-    moved: Any, clips: ClipLatents, generator: Any, count: int = _CLIPS, timesteps: Any = coarse_timesteps
+    moved: Any,
+    clips: ClipLatents,
+    generator: Any,
+    count: int = _CLIPS,
+    timesteps: Any = coarse_timesteps,
+    shown: slice = slice(None),
 ) -> Any:
-    """Return the v loss of a UNetMotionModel on `count` clips, at `timesteps(count, generator)`."""
+    """Return the v loss of a UNetMotionModel on frames of `count` clips, at `timesteps(count, generator)`."""
     clean, states = clip_batch(clips, generator, count)
+    clean = clean[:, :, shown]
     told = states.repeat_interleave(clean.shape[2], dim=0)
     steps = timesteps(len(clean), generator)
     return v_loss(lambda noisy, t: moved(noisy, t, told).sample, clean, generator, steps, _weight(clean, steps))
