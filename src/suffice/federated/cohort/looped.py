@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from suffice.federated.cohort.local import LocalTraining
 from suffice.federated.cohort.losses import sample_losses
+from suffice.federated.cohort.pulled import pulled
 from suffice.federated.tasks.protocol import Loss
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def train_looped(
     module.train()
     parameters = dict(module.named_parameters())
     start = {name: value.detach().clone() for name, value in parameters.items()}
-    speed = {name: torch.zeros_like(value) for name, value in start.items()}
+    speed: dict[str, torch.Tensor] = {}
     for inputs, target, valid in zip(x, y, mask, strict=True):
         if not valid.any():
             continue
@@ -36,7 +37,7 @@ def train_looped(
         found = torch.autograd.grad(losses.mean(), list(parameters.values()))
         with torch.no_grad():
             for (name, value), gradient in zip(parameters.items(), found, strict=True):
-                own = gradient + local.weight_decay * value + local.proximal_mu * (value - start[name])
-                own = own if correction is None else own + correction[name]
-                speed[name] = local.momentum * speed[name] + own
-                value.sub_(local.learning_rate * speed[name])
+                own = pulled(name, gradient, value, start[name], local, correction)
+                if local.momentum:
+                    speed[name] = own = local.momentum * speed.get(name, 0.0) + own
+                value.sub_(own, alpha=local.learning_rate)

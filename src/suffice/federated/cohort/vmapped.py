@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from suffice.federated.cohort.local import LocalTraining
 from suffice.federated.cohort.losses import sample_losses
+from suffice.federated.cohort.pulled import pulled
 from suffice.federated.tasks.protocol import Loss
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def train_vmapped(
         found = gradients(now, x[:, step], y[:, step], mask[:, step].float())
         active = mask[:, step].any(dim=1)
         for name, gradient in found.items():
-            own = _pulled(name, gradient, now[name], start[name], local, correction)
+            own = pulled(name, gradient, now[name], start[name], local, correction)
             if local.momentum:
                 speed[name] = own = local.momentum * speed.get(name, 0.0) + own
             if not active.all():
@@ -55,19 +56,3 @@ def train_vmapped(
             # In place: the weights are the largest thing a chunk holds, and every pass over them counts.
             now[name].sub_(own, alpha=local.learning_rate)
     return now
-
-
-def _pulled(
-    name: str,
-    gradient: torch.Tensor,
-    now: torch.Tensor,
-    start: torch.Tensor,
-    local: LocalTraining,
-    correction: Tensors | None,
-) -> torch.Tensor:
-    """The gradient with everything that is added to it; a term of weight zero costs nothing."""
-    if local.weight_decay:
-        gradient = gradient + local.weight_decay * now
-    if local.proximal_mu:
-        gradient = gradient + local.proximal_mu * (now - start)
-    return gradient if correction is None else gradient + correction[name]
