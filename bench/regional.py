@@ -217,14 +217,14 @@ def throughput(args: argparse.Namespace) -> dict[str, Any]:
         with checkpoint(name, args.model) as where:
             model = load(where)
             found = [[backlog(model, way, asked, args.requests) for way in args.ways] for _ in range(args.rounds)]
-        kept[name] = {
-            "requests": args.requests,
+        asked_of = f"{name}, {args.requests} requests"
+        kept[asked_of] = {
             "rounds": args.rounds,
             "steps": args.steps,
             "rows": in_turn(args.ways, found),
         }
-        print(name)
-        print_table(kept[name]["rows"])
+        print(asked_of)
+        print_table(kept[asked_of]["rows"])
     return kept
 
 

@@ -41,11 +41,11 @@ class UnitSample:
 
     def __init__(self, engine: Engine, query: UnitQuery, work: Work) -> None:
         self._engine, self._query, self._work = engine, query, work
-        media = query.plan.bound.media[query.relation].table
-        self._ahead = FramesAhead() if query.plan.bound.media[query.relation].function == "frames" else None
+        media = query.plan.bound.media[query.relation]
+        self._ahead = FramesAhead() if media.function == "frames" else None
         self._materialiser = Materialiser(engine, work, ahead=self._ahead)
         rows = engine.database.rows(
-            f"SELECT {query.key} FROM {media} SEMI JOIN ({query.population_sql()}) p"
+            f"SELECT {query.key} FROM {media.table} SEMI JOIN ({query.population_sql()}) p"
             f" ON {query.key} = p.{UNIT} GROUP BY ALL ORDER BY {query.key}"
         )
         self.keys: Indices = np.array([row[0] for row in rows], dtype=np.int64)

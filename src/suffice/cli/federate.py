@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +70,7 @@ def _task(settings: FederatedConfig) -> Task | None:
 
 
 def _line(record: RoundRecord) -> str:
-    accuracy = f"accuracy {record.accuracy:.3f}, " if record.accuracy == record.accuracy else ""
+    accuracy = f"accuracy {record.accuracy:.3f}, " if isfinite(record.accuracy) else ""
     rejected = f", {record.rejected} broken updates left out" if record.rejected else ""
     return (
         f"round {record.round}: {record.virtual_s / 3600:.3g} virtual h, {accuracy}loss {record.loss:.3f}, "

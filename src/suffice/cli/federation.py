@@ -90,7 +90,6 @@ def join(
 ) -> None:
     """Be a device: check in, train, send."""
     from contextlib import nullcontext
-    from functools import partial
 
     from suffice.federated.checkin.deployment import join as take_part
     from suffice.federated.pace import paced
@@ -99,9 +98,18 @@ def join(
         raise UsageError("--own-key and --own-certificate go together, and need --certificates")
     trusted = _pem(certificates) if certificates is not None else None
     own = (_pem(own_key), _pem(own_certificate)) if own_key and own_certificate else None
-    device = partial(take_part, certificates=trusted, own=own, on_wait=partial(_say_it_waits, client))
     with paced() if pace else nullcontext():
-        outcomes = list(device(address, task, _config(config), client, turns))
+        device = take_part(
+            address,
+            task,
+            _config(config),
+            client,
+            turns,
+            certificates=trusted,
+            own=own,
+            on_wait=lambda again_s, told_s: _say_it_waits(client, again_s, told_s),
+        )
+        outcomes = list(device)
     if json:
         print_json({"taken": sum(outcomes), "not_taken": len(outcomes) - sum(outcomes)})
     else:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from typing import Any
 
 from suffice.masks.backend import Finder, Segmenter
 from suffice.masks.default.finder import DefaultFinder
 from suffice.masks.default.segmenter import DefaultSegmenter
 from suffice.masks.embeddings import Embeddings
+from suffice.processes import process_pool
 
 
 @dataclass(frozen=True)
@@ -50,47 +46,21 @@ def crew(workshop: Workshop, jobs: int, apart: bool = False) -> Iterator[Submit]
     Args:
         apart: not in this process, even if it is one job.
     """
-    in_processes = apart or (jobs > 1 and workshop.copies_well)
-    pool = _processes(workshop, jobs) if in_processes else ThreadPoolExecutor(jobs)
-
-    def submit(work: Callable[..., Any], *given: Any) -> Future[Any]:
-        return pool.submit(_at_home, work, *given) if in_processes else pool.submit(work, workshop, *given)
-
+    if apart or (jobs > 1 and workshop.copies_well):
+        with process_pool(jobs, _move_in, workshop) as processes:
+            yield lambda work, *given: processes.submit(_at_home, work, *given)
+        return
+    threads = ThreadPoolExecutor(jobs)
     try:
-        yield submit
+        yield lambda work, *given: threads.submit(work, workshop, *given)
     finally:
-        pool.shutdown(cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
 
 
-def _processes(workshop: Workshop, jobs: int) -> ProcessPoolExecutor:
-    """`jobs` processes, started: libraries read as they are imported how many threads to have, here one."""
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _move_in, (workshop,))
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        pool.submit(int)
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
-    return pool
+def _move_in(workshop: Workshop) -> None:
+    global _here
+    _here = workshop
 
 
 def _at_home(work: Callable[..., Any], *given: Any) -> Any:
     return work(_here, *given)
-
-
-def _move_in(workshop: Workshop) -> None:
-    """A process of the crew: the one that started it hears Ctrl-C for all, and takes all with it when it is killed."""
-    global _here
-    _here = workshop
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

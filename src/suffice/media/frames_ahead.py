@@ -28,13 +28,10 @@ Decode = Callable[[list[int]], Iterator[tuple[int, "Loaded"]]]
 
 @dataclass
 class FramesAhead:
-    """What is expected of each video, by hash of its file; a copy in another process expects nothing."""
+    """What is expected of each video, by hash of its file."""
 
     bytes_max: int = BYTES_MAX
     files: dict[str, FileAhead] = field(default_factory=dict)
-
-    def __reduce__(self) -> tuple[type[FramesAhead], tuple[int]]:
-        return FramesAhead, (self.bytes_max,)
 
     def expect(self, references: Iterable[str]) -> None:
         """These are wanted now or soon; what else was kept is forgotten."""
@@ -55,7 +52,7 @@ class FramesAhead:
 
 @dataclass
 class FileAhead:
-    """Frames `soon` wanted of one video, and those `kept`."""
+    """Frames `soon` wanted of one video, and those `kept`; a copy in another process expects nothing."""
 
     soon: set[int]
     bytes_max: int

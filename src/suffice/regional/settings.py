@@ -76,7 +76,7 @@ class SkipSettings:
                 f"--skip {self.mode!r} is none of off, auto, budget=F{nearest(self.mode, ['off', 'auto'])}"
             )
         if self.rest not in RESTS:
-            raise UsageError(f"--rest {self.rest!r} is none of {', '.join(RESTS)}{nearest(self.rest, RESTS)}")
+            raise UsageError(f"rest {self.rest!r} is none of {', '.join(RESTS)}{nearest(self.rest, RESTS)}")
         if self.fill not in FILLS:
             raise UsageError(f"fill {self.fill!r} is none of {', '.join(FILLS)}{nearest(self.fill, FILLS)}")
         if self.change_from not in CHANGES:

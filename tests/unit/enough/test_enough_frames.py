@@ -10,6 +10,10 @@ from enough_clip import SIZE, number_shown, write_striped_clip
 from function_model import FunctionModel
 
 import suffice
+from suffice.answer import aggregate
+from suffice.assets import asset_path
+from suffice.media import load
+from suffice.media.decode_frames import DecodeStats, decode_frames
 
 
 def stripes(image) -> list[tuple[str, float]]:
@@ -57,3 +61,27 @@ def test_without_a_proxy_frames_go_by_their_neighbours_in_time(con: suffice.Conn
     assert result.guarantee.details["proxy"].startswith("neighbours in time")
     assert len({i for i, _ in rows if i >= 180}) >= 0.8 * (SIZE - 180)
     assert result.work.model_calls["late"].done <= 120
+
+
+def test_rounds_of_a_sample_do_not_have_the_clip_decoded_for_each(monkeypatch):
+    """Whatever is kept ahead, the same frames are asked and the same interval comes of them."""
+    packets, answers = [], []
+    for ahead in (aggregate.AHEAD_UNITS, 0):
+        stats = DecodeStats()
+        monkeypatch.setattr(aggregate, "AHEAD_UNITS", ahead)
+        monkeypatch.setattr(
+            load, "decode_frames", lambda *given, s=stats, **told: decode_frames(*given, **{**told, "stats": s})
+        )
+        with suffice.connect(progress=False) as con:
+            con.register("noise", FunctionModel("noise", noise, ["IMAGE"], [("v", "DOUBLE")], ranges={"v": (0.0, 1.0)}))
+            asked = f"SELECT avg(noise(image)) AS n FROM frames('{asset_path('pedestrians.mp4')}') WITHIN 12%"
+            answer = con.sql(asked, seed=1)
+        packets.append(len(stats.packet_pts))
+        answers.append((answer.guarantee.sampled, answer.guarantee.intervals, answer.work.model_calls["noise"].done))
+    assert answers[0] == answers[1] and 40 < answers[0][0] < 400
+    assert packets[0] < 0.7 * packets[1]
+
+
+def noise(image) -> list[tuple[float]]:
+    """Between 0 and 1, nothing to do with the frames beside it."""
+    return [(int(image.sum()) % 997 / 997,)]

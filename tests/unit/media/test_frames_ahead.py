@@ -52,4 +52,12 @@ def test_what_is_kept_has_a_limit_and_is_forgotten_when_it_is_not_expected_any_m
     assert len(ahead.files[FILE_HASH].kept) == 3
     ahead.expect([reference(200)])
     assert not ahead.files[FILE_HASH].kept
-    assert not pickle.loads(pickle.dumps(ahead)).files
+
+
+def test_a_copy_in_another_process_expects_nothing_and_gets_what_is_wanted():
+    ahead = FramesAhead()
+    asked([[49, 12]], ahead)
+    copied = pickle.loads(pickle.dumps(ahead.locating(lambda file_hash: LOCATED)(FILE_HASH)))
+    assert ahead.files[FILE_HASH].kept and not copied.ahead.kept
+    assert [place for place, _ in load_images([reference(20), reference(3)], lambda file_hash: copied)] == [1, 0]
+    assert not copied.ahead.kept

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from suffice.federated.arrays import Floats, Floats32, Ints
 from suffice.federated.cohort.train import Cohort
 from suffice.federated.updates import Updates
+from suffice.processes import process_pool
 
 Train = Callable[[Floats, Ints, tuple[int, int], Floats32 | None], Iterator[Updates]]
 
@@ -26,8 +25,7 @@ def training_processes(cohort: Cohort, processes: int) -> Iterator[Train]:
     if processes == 1:
         yield cohort.train
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _take_up, (cohort,)) as pool:
+    with process_pool(processes, _take_up, cohort) as pool:
         yield spread(processes, lambda _, *share: pool.submit(_train, *share).result)
 
 
