@@ -40,6 +40,8 @@ def muon(weights: list[Any], rate: float, decay: float) -> Any:
     """Return an optimiser of `weights`: Muon for matrices and convolutions, Adam for the rest."""
     import torch
 
+    on_gpu = weights[0].is_cuda  # else Adam asks the GPU for each weight's step
+
     class Muon(torch.optim.AdamW):  # type: ignore[misc]
         """Adam's optimiser over the small weights, which also keeps a momentum for each matrix."""
 
@@ -47,7 +49,7 @@ def muon(weights: list[Any], rate: float, decay: float) -> Any:
 
         def __init__(self) -> None:
             small = [weight for weight in weights if not is_matrix(weight)]
-            super().__init__(small, lr=rate, weight_decay=decay, betas=(0.9, 0.99), foreach=True)
+            super().__init__(small, lr=rate, weight_decay=decay, betas=(0.9, 0.99), foreach=True, capturable=on_gpu)
             self.add_param_group({"params": [weight for weight in weights if is_matrix(weight)], "muon": True})
 
         @torch.no_grad()  # type: ignore[untyped-decorator]
