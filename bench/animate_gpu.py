@@ -74,32 +74,32 @@ def emptied() -> None:
     torch.cuda.empty_cache()
 
 
-def our_rows(model: str, steps: int, repeats: int) -> tuple[list[dict[str, Any]], torch.Tensor]:
+Rows = list[dict[str, Any]]
+
+
+def our_rows(model: str, steps: int, repeats: int) -> tuple[Rows, torch.Tensor]:
     animator = Animator(model, device=DEVICE)
     rows = [{"who": "ours", "frames": n, **measured(lambda n=n: ours(animator, n, steps), repeats)} for n in LENGTHS]
-    one = ours(animator, CONTEXT, steps).cpu()
-    for name, how in WAYS.items():
-        del animator
-        emptied()
-        animator = Animator(model, device=DEVICE, **how)
-        row = measured(lambda: ours(animator, CONTEXT, steps), repeats)  # noqa: B023
-        rows.append({"who": f"ours, {name}", "frames": CONTEXT, **row})
-    return rows, one
+    return rows, ours(animator, CONTEXT, steps).cpu()
 
 
-def their_rows(model: str, steps: int, repeats: int) -> tuple[list[dict[str, Any]], torch.Tensor]:
+def their_rows(model: str, steps: int, repeats: int) -> tuple[Rows, torch.Tensor]:
     animator = Animator(model, device=DEVICE)
     side_px, pipeline = animator.parts.side_px, pipeline_of(animator).to(DEVICE, torch.float16)
     del animator
     emptied()
-    one = by_diffusers(pipeline, side_px, CONTEXT, steps).cpu()
-    rows = []
+    one, rows = by_diffusers(pipeline, side_px, CONTEXT, steps).cpu(), []
     for frames in LENGTHS:
         if frames > CONTEXT:
             pipeline.enable_free_noise(context_length=CONTEXT, context_stride=THEIR_STRIDE)
         row = measured(lambda n=frames: by_diffusers(pipeline, side_px, n, steps), repeats)
         rows.append({"who": "diffusers", "frames": frames, **row})
     return rows, one
+
+
+def lean_row(model: str, name: str, steps: int) -> dict[str, Any]:
+    animator = Animator(model, device=DEVICE, **WAYS[name])
+    return {"who": f"ours, {name}", "frames": CONTEXT, **measured(lambda: ours(animator, CONTEXT, steps), 1)}
 
 
 def main() -> None:
@@ -116,15 +116,27 @@ def main() -> None:
         own, a = our_rows(folder, said.steps, said.repeats)
         emptied()
         theirs, b = their_rows(folder, said.steps, said.repeats)
-    found = {
-        "device": torch.cuda.get_device_name(),
-        "torch": torch.__version__,
-        "steps": said.steps,
-        "largest_difference_of_a_latent": float((a.float() - b.float()).abs().max()),
-        "largest_latent": float(b.float().abs().max()),
-        "rows": [*own, *theirs],
-    }
-    said.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found = {
+            "device": torch.cuda.get_device_name(),
+            "torch": torch.__version__,
+            "steps": said.steps,
+            "largest_difference_of_a_latent": float((a.float() - b.float()).abs().max()),
+            "largest_latent": float(b.float().abs().max()),
+            "rows": [*own, *theirs],
+        }
+        keep(found, said.out)
+        for name in WAYS:
+            emptied()
+            found["rows"].append(lean_row(folder, name, said.steps))
+            keep(found, said.out)
+    print_table(found)
+
+
+def keep(found: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def print_table(found: dict[str, Any]) -> None:
     for row in found["rows"]:
         print(f"{row['who']:<16}{row['frames']:>4} frames {row['seconds']:>8.2f} s {row['peak_gib']:>7.2f} GiB")
     print(f"latents differ by {found['largest_difference_of_a_latent']:.1e} of {found['largest_latent']:.1f}")
