@@ -35,7 +35,7 @@ from suffice.diffusion.vae import decode_latents
 PARTS = ("same", "inject_and_restore", "float8", "deep", "compiled", "long", "loop", "commands")
 RESULTS = Path(__file__).parent / "results" / "animate.json"
 PROMPT = "a red circle moving right on a white background"
-CONTEXT, OVERLAP, SEEDS, SEAMS = 16, 5, 4, 20
+CONTEXT, OVERLAP, SEEDS, SEAMS = 16, 5, 12, 20
 MOVES = "a red circle moving right on a black background"
 TRAVELS = "0: a green heart growing on a beige background\n50%: an orange star growing on a beige background"
 LOOPS = {  # a clip of one window, clips of several, told one thing or several
@@ -44,8 +44,8 @@ LOOPS = {  # a clip of one window, clips of several, told one thing or several
     "prompts that travel": Settings(timeline=TRAVELS, frames=16),
     "prompts that travel, three windows": Settings(timeline=TRAVELS, frames=40),
 }
-PLACE = "0: a white circle on the left\n8: a white circle on the right\non a black background\ntravel: slerp closed"
-COLOUR = "0: a red circle\n8: a blue circle\non a beige background\ntravel: slerp closed"
+SHAPE = "0: a white circle\n8: a white star\non a black background\ntravel: slerp closed"
+COLOUR = "0: a red circle\n8: a blue star\non a beige background\ntravel: slerp closed"
 
 
 def ours(animator: Animator, frames: int, steps: int, **more: Any) -> torch.Tensor:
@@ -212,7 +212,7 @@ def commands() -> dict[str, float]:
     how = ["--loop", "A", "--steps", "10", "--guidance", "3", "--seed", "3"]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        _command(["--timeline", PLACE, *how, "--out", "guide.gif"], folder)
+        _command(["--timeline", SHAPE, *how, "--out", "guide.gif"], folder)
         guided = time.perf_counter()
         _command(["--timeline", COLOUR, "--control", "edges:guide.gif", *how, "--out", "loop.gif"], folder)
         return {"guide_s": round(guided - began, 1), "controlled_s": round(time.perf_counter() - guided, 1)}

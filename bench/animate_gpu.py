@@ -20,18 +20,18 @@ from typing import Any
 
 import torch
 from animate import CONTEXT, by_diffusers, ours, pipeline_of
-from regional import sd15_unet, small_random
+from regional import small_random
 
 from suffice.diffusion.animator import Animator
 
 RESULTS = Path(__file__).parent / "results" / "animate_gpu.json"
-DEVICE, LENGTHS, THEIR_STRIDE = "cuda", (CONTEXT, 64), 4
+DEVICE, LENGTHS, LATENT_SIDE, THEIR_STRIDE = "cuda", (CONTEXT, 64), 64, 4
 WAYS: dict[str, dict[str, Any]] = {"float8": {"storage": "float8"}, "offload": {"offload": True}}
 
 
 def write_checkpoint(folder: Path) -> None:
     """Random weights in the shape of Stable Diffusion 1.5 and AnimateDiff v2, half precision."""
-    from diffusers import AutoencoderKL, MotionAdapter
+    from diffusers import AutoencoderKL, MotionAdapter, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     from suffice.diffusion.pocket.random_folder import write_plain_parts
@@ -41,7 +41,9 @@ def write_checkpoint(folder: Path) -> None:
     blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
     told = CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
     parts: dict[str, Callable[[], Any]] = {
-        "unet": sd15_unet,
+        "unet": lambda: small_random(
+            lambda: UNet2DConditionModel(sample_size=LATENT_SIDE, cross_attention_dim=768, attention_head_dim=8)
+        ),
         "vae": lambda: small_random(
             lambda: AutoencoderKL(block_out_channels=wide, layers_per_block=2, sample_size=512, **blocks)
         ),

@@ -24,8 +24,8 @@ from suffice.diffusion.pocket.noise import v_error
 from suffice.diffusion.pocket.scene import MOTIONS, STILL
 from suffice.diffusion.pocket.stages.motion import clip_loss
 
-PLAN = Plan("moves", steps=2400, rate=5e-3, seed=9, average=0.995, optimiser="muon")
-_CLIPS = 2
+PLAN = Plan("moves", steps=1200, rate=5e-3, seed=9, average=0.995, optimiser="muon")
+_CLIPS, _EACH = 8, 4  # in a step: any clips, and clips of each pair beside their opposites
 _PAIRS = (MOTIONS[0:2], MOTIONS[2:4], MOTIONS[4:6], (MOTIONS[6], STILL))
 # Where a word is needed: in less noise the frames show the motion. Two clips whose latents lie a distance D apart are
 # told apart by what is seen where signal / noise is above 2 / D, and D is 74, 50 and 30 for these pairs.
@@ -61,8 +61,8 @@ def placed(moved: Any, shown: slice) -> Iterator[None]:
 
 
 def pairs_shown(step: int) -> tuple[int, ...]:
-    """Return of which pairs a step shows a clip and its opposite."""
-    return (0, 1, 0, 1) if step < _FIRST * PLAN.steps else (0, 1, 2, 3)
+    """Return of which pairs a step shows clips and their opposites."""
+    return ((0, 1, 0, 1) if step < _FIRST * PLAN.steps else (0, 1, 2, 3)) * _EACH
 
 
 def any_timesteps(count: int, generator: Any) -> Any:
