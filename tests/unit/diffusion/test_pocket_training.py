@@ -77,6 +77,8 @@ def test_orthogonalised_singular_values_are_near_one() -> None:
     for shape in ((64, 300), (300, 64), (48, 48)):
         values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
         assert values.min() > 0.3 and values.max() < 1.4
+        both = torch.randn(2, *shape)
+        assert torch.allclose(orthogonalised(both), torch.stack([*map(orthogonalised, both)]), atol=1e-5)
     assert not is_matrix(torch.zeros(64)) and is_matrix(torch.zeros(64, 8, 3, 3))
 
 
