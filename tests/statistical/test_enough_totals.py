@@ -137,8 +137,7 @@ def test_statements_added_late_bet_on_what_comes_after_alone() -> None:
     first = BoundedTotal(totals, Form(np.ones(1), 0, 1), 0.05)
     units = totals.draw(40, first.family, first.focus)
     totals.observe(values[:1, units])
-    totals.add_pieces(np.zeros(1), np.ones(1))
-    totals.values[1, units] = values[1, units]
+    totals.add_pieces(np.zeros(1), np.ones(1), units, values[1:, units])
     late = BoundedTotal(totals, Form(np.array([0.0, 1.0]), 0, 1), 0.05)
     seen = values[1, units].sum()
     assert late.bounds() == (seen, seen + 160)

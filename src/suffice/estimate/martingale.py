@@ -94,11 +94,12 @@ class Bets:
 
     def gains(self, candidates: Floats) -> Floats:
         """(C, k) what each bet adds to the logarithm of the capital against the candidates (C,)."""
-        v, tight = candidates[:, None], self.is_tight
-        gains = np.asarray(self.at - self.stake * v)
+        tight = self.is_tight
+        if tight.all():
+            return _tight(self.at, self.floor, self.stake, candidates)
+        gains = np.asarray(self.at - self.stake * candidates[:, None])
         if tight.any():
-            stake = np.minimum(self.stake[:, tight], CAP / np.maximum(v - self.floor[:, tight], 1e-300))
-            gains[:, tight] = np.log1p(stake * (self.at[:, tight] - v))
+            gains[:, tight] = _tight(self.at[:, tight], self.floor[:, tight], self.stake[:, tight], candidates)
         return gains
 
     def rejected(self, log_ratio: Floats, start: Floats) -> Floats:
@@ -111,22 +112,35 @@ class Bets:
         is_open = stakes > 0
         centre = np.where(self.is_tight, self.at * self.stake, self.at).sum(axis=1) / np.maximum(stakes, 1e-300)
 
-        def is_rejected(v: Floats) -> npt.NDArray[np.bool_]:
-            return np.asarray(np.cumsum(self.gains(v), axis=1).max(axis=1, initial=0.0) >= log_ratio)
+        def excess(v: Floats) -> Floats:
+            return np.asarray(np.cumsum(self.gains(v), axis=1).max(axis=1, initial=0.0) - log_ratio)
 
         low = high = np.where(np.isfinite(start), start, centre)
+        over = under = excess(low)
         step = log_ratio / np.maximum(stakes, 1e-300)
-        while (wrong := is_open & ~is_rejected(low)).any():
+        while (wrong := is_open & (over < 0)).any():
             low, step = np.where(wrong, low - step, low), 2 * step
+            over = excess(low)
         step = log_ratio / np.maximum(stakes, 1e-300)
-        while (wrong := is_open & is_rejected(high)).any():
+        while (wrong := is_open & (under >= 0)).any():
             high, step = np.where(wrong, high + step, high), 2 * step
+            under = excess(high)
         # Closer than numbers themselves lie no bracket comes, however near its end is to the centre.
+        turn = 0
         while (is_open & (high - low > np.maximum(1e-3 * np.abs(centre - low), 4 * np.spacing(np.abs(high))))).any():
-            middle = (low + high) / 2
-            is_low = is_rejected(middle)
-            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+            turn += 1
+            share = over / np.maximum(over - under, 1e-300) if turn % 3 else 0.5  # regula falsi, every third a halving
+            middle = low + (high - low) * np.clip(share, 0.01, 0.99)
+            gap = excess(middle)
+            is_low = gap >= 0
+            low, over = np.where(is_low, middle, low), np.where(is_low, gap, over)
+            high, under = np.where(is_low, high, middle), np.where(is_low, under, gap)
         return np.where(is_open, low, start)
+
+
+def _tight(at: Floats, floor: Floats, stake: Floats, candidates: Floats) -> Floats:
+    v = candidates[:, None]
+    return np.log1p(np.minimum(stake, CAP / np.maximum(v - floor, 1e-300)) * (at - v))
 
 
 class Martingale:
