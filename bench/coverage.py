@@ -90,22 +90,38 @@ def aidb_spread(x: np.ndarray, delta: float) -> float:
 def aidb_bennett(x: np.ndarray, confidence: float) -> Interval:
     """The interval AIDB computes and drops: the variance stands where n times the variance is needed (facts S1)."""
     delta, a = 1 - confidence, float(np.abs(x).max())
-    v = aidb_spread(x, delta) ** 2
+    v, mean = aidb_spread(x, delta) ** 2, float(x.mean())
+    if not v > 0:
+        return point(mean, x.size)
     inner = (a * a * math.log(2 / delta) - v) / (math.e * v)
     half = (v / a) * (math.exp(float(np.real(lambertw(inner))) + 1) - 1) / x.size
-    mean = float(x.mean())
     return Interval(mean, mean - half, mean + half, confidence, "aidb", "asymptotic", (), x.size, None)
 
 
-def aidb_sum(population: Population, rng: np.random.Generator) -> Interval:
-    """AIDB's two-stage SUM, 10 % @ 95 %: size from a pilot of 1000 by the normal formula; low = high = the answer."""
-    values = population.values
+def aidb_sum(population: Population, rng: np.random.Generator, confidence: float = 0.95) -> Interval:
+    """AIDB's two-stage SUM to 10 %: size from a pilot of 1000 by the normal formula; the answer with its own bounds."""
+    values, delta = population.values, 1 - confidence
     pilot = rng.permutation(values)[:1000]
-    spread, lower = aidb_spread(pilot, 0.05), max(aidb_bennett(pilot, 0.95).low, 1e-12)
-    n = max(100, math.ceil((norm.ppf(0.975) * spread / (0.1 * lower)) ** 2))
+    if not pilot.any():  # it divides by zero here; taken as a full scan, in its favour
+        return point(float(values.mean()), values.size)
+    spread, lower = aidb_spread(pilot, delta), max(aidb_bennett(pilot, confidence).low, 1e-12)
+    n = max(100, math.ceil((norm.ppf(1 - delta / 2) * spread / (0.1 * lower)) ** 2))
     if n + pilot.size >= values.size:
         return point(float(values.mean()), values.size)
-    return point(float(np.concatenate([pilot, rng.permutation(values)[:n]]).mean()), n + pilot.size)
+    return aidb_bennett(np.concatenate([pilot, rng.permutation(values)[:n]]), confidence)
+
+
+def aidb_beside(population: Population, confidence: float, runs: int) -> dict[str, Any]:
+    """AIDB on a cell of ours: how often its own interval holds, how often its answer is within 10 %, and its calls."""
+    if population.values.size < 1000:
+        return {"aidb": "refuses fewer than 1000 units"}
+    seeds = [np.random.default_rng(child) for child in np.random.SeedSequence(2).spawn(runs)]
+    found = [aidb_sum(population, rng, confidence) for rng in seeds]
+    return {
+        "aidb_interval_held": float(np.mean([contains(population, one) for one in found])),
+        "aidb_within_target": float(np.mean([near(population.mean, one.estimate, 0.1) for one in found])),
+        "aidb_mean_n": float(np.mean([one.n for one in found])),
+    }
 
 
 def aidb_avg(population: Population, rng: np.random.Generator) -> Interval:
@@ -161,7 +177,8 @@ def run_cells(runs: int, levels: list[float], kept: Kept) -> list[dict[str, obje
             ask = functools.partial(with_scores, confidence=level, target=0.1)
             return shown(coverage(ask, population, runs, 1, held=contains, nominal=level, name="total"))
 
-        cells.append(kept.get(f"total, {population.name}, {level}", make))
+        ours = kept.get(f"total, {population.name}, {level}", make)
+        cells.append({**ours, **aidb_beside(population, level, ours["runs"])})
     return cells
 
 
@@ -232,6 +249,7 @@ def calls_of(base: Population, runs: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--runs", type=int, help="of each cell")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
     parser.add_argument("--only", choices=["cells", "aidb", "calls"], help="compute one part; the rest if it is kept")
     options = parser.parse_args()
@@ -239,7 +257,7 @@ def main() -> None:
     kept = Kept(Path(__file__).parent.parent / "out" / f"coverage-{mode}.json", options.fresh)
     bases = (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000))
     parts: dict[str, Callable[[], list[dict[str, object]]]] = {
-        "cells": lambda: run_cells(runs if options.long else 40, [0.8, 0.9, 0.95, 0.99], kept),
+        "cells": lambda: run_cells(options.runs or (runs if options.long else 40), [0.95, 0.99, 0.9, 0.8], kept),
         "aidb": lambda: [
             kept.get(name, lambda make=make: [shown(cell) for cell in make(runs)])
             for name, make in (("S1", s1_poisson), ("S2", s2_skew), ("S3", s3_clusters))
