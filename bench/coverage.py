@@ -25,6 +25,7 @@ import numpy as np
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
+import suffice
 from suffice.answer.aggregate import PILOT_UNITS
 from suffice.answer.rounds import next_count
 from suffice.estimate.aim import Aim
@@ -182,6 +183,57 @@ def run_cells(runs: int, levels: list[float], kept: Kept) -> list[dict[str, obje
     return cells
 
 
+AUTO = {
+    "auto, a good column and a useless one": "auto",
+    "auto, useless columns": "auto",
+    "auto, a rough model": "auto(rough(unit))",
+    "nearest of a vector": "nearest(vector)",
+}
+
+
+def priced_units(base: Population, kinds: tuple[str, ...]) -> suffice.Connection:
+    """Units with a column for each kind of proxy, a vector, and models of what they hold: one dear, one rough."""
+    import pyarrow as pa
+
+    con, size = suffice.connect(progress=False), base.values.size
+    scores = {kind.replace("-", "_"): with_proxy(base, kind).proxy for kind in kinds}
+    good = with_proxy(base, "good").proxy
+    vectors = np.stack([good, np.random.default_rng(1).random(size)], axis=1).astype(np.float32)
+    units = {"unit": np.arange(size), **scores, "vector": list(vectors)}
+    con.duckdb.register("given", pa.table(units))
+    con.sql("CREATE TABLE units AS SELECT * FROM given")
+
+    @suffice.model(version="1", outputs={"v": "DOUBLE"}, price=1.0, ranges={"v": (base.low, base.high)})
+    def held(unit: int) -> float:
+        return float(base.values[unit])
+
+    @suffice.model(version="1", outputs={"v": "DOUBLE"})
+    def rough(unit: int) -> float:
+        return float(good[unit])
+
+    con.register("held", held)
+    con.register("rough", rough)
+    return con
+
+
+def run_auto(runs: int, levels: list[float], kept: Kept) -> list[dict[str, object]]:
+    """Whole statements that choose their proxy, or learn it from representatives."""
+    cells = []
+    for base, (name, proxy) in itertools.product((people(0, 1500), rare(0.05, 1500)), AUTO.items()):
+        kinds = ("inverted", "random") if "good" in name else ("random", "over-confident", "constant")
+        for level in levels:
+
+            def make(
+                base: Population = base, proxy: str = proxy, level: float = level, kinds: tuple[str, ...] = kinds
+            ) -> dict[str, object]:
+                statement = f"SELECT sum(held(unit)) AS n FROM units WITHIN 10% CONFIDENCE {level:.0%} PROXY {proxy}"
+                return shown(priced_units(base, kinds).coverage(statement, runs=runs, seed=1))
+
+            ours = kept.get(f"{name}, {base.name}, {level}", make)
+            cells.append({**ours, "population": f"{base.name}, {name}"})
+    return cells
+
+
 def s1_poisson(runs: int) -> Iterator[CoverageCell]:
     """Facts S1: AIDB's interval against betting on the same Poisson(3) draws, clipped to 0..40."""
     for n in (1000, 5000, 20_000):
@@ -251,13 +303,16 @@ def main() -> None:
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--runs", type=int, help="of each cell")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
-    parser.add_argument("--only", choices=["cells", "aidb", "calls"], help="compute one part; the rest if it is kept")
+    parser.add_argument(
+        "--only", choices=["cells", "auto", "aidb", "calls"], help="compute one part; the rest if it is kept"
+    )
     options = parser.parse_args()
     mode, runs = ("long", 400) if options.long else ("short", 100)
     kept = Kept(Path(__file__).parent.parent / "out" / f"coverage-{mode}.json", options.fresh)
     bases = (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000))
     parts: dict[str, Callable[[], list[dict[str, object]]]] = {
         "cells": lambda: run_cells(options.runs or (runs if options.long else 40), [0.95, 0.99, 0.9, 0.8], kept),
+        "auto": lambda: run_auto(options.runs or (runs if options.long else 40), [0.95, 0.8], kept),
         "aidb": lambda: [
             kept.get(name, lambda make=make: [shown(cell) for cell in make(runs)])
             for name, make in (("S1", s1_poisson), ("S2", s2_skew), ("S3", s3_clusters))
@@ -271,7 +326,7 @@ def main() -> None:
         return
     result = {
         "mode": mode,
-        "cells": parts["cells"](),
+        "cells": [*parts["cells"](), *parts["auto"]()],
         "against_aidb": list(itertools.chain.from_iterable(parts["aidb"]())),
         "calls_5_percent_at_95": parts["calls"](),
     }
