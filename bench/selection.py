@@ -113,7 +113,7 @@ def lotus(cascade: ModuleType, scores: Floats, labels: Floats, rng: np.random.Ge
 def ours_both(scores: Floats, labels: Floats, rng: np.random.Generator, target: float) -> Found:
     """The same of ours."""
     found = select_by_score(
-        scores, lambda units: labels[units], CONFIDENCE, BUDGET, rng, recall=target, precision=target
+        scores, lambda units: labels[units], CONFIDENCE, SIZE, rng, recall=target, precision=target, asks_rest=True
     )
     asked = np.union1d(found.labelled, found.between(scores))
     chosen = scores >= found.accept_above

@@ -199,9 +199,12 @@ class _Selection:
             self._ask(unknown[positions])
             return np.asarray(self.labels[unknown[positions]])
 
-        precision = None if self.needs_models else self.target.precision_min
+        precision, recall = None if self.needs_models else self.target.precision_min, self.target.recall_min
+        asks_rest = self.needs_models or (precision is not None and recall is not None)
+        has_budget = self.target.budget_calls is not None or self.target.budget_s is not None
+        most = unknown.size if asks_rest and not has_budget else budget
         return select_by_score(
-            scores, oracle, self.confidence, budget, self.rng, recall=self.target.recall_min, precision=precision
+            scores, oracle, self.confidence, most, self.rng, recall=recall, precision=precision, asks_rest=asks_rest
         )
 
     def _settle(self, unknown: Indices, scores: Floats, certificate: Certificate) -> Answer:

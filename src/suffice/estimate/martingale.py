@@ -147,13 +147,14 @@ class Martingale:
     """Lower bounds on C totals after any number of rounds; each alone fails with probability <= `delta`.
 
     `is_sign`: all that is asked is whether a total is shown not to lie below zero; `low` is 0 where it is, else -inf.
+    `is_wary`: what varies is taken to come from few values as low as can be, so that each of them costs less capital.
     """
 
-    def __init__(self, delta: float, statements: int, *, is_sign: bool = False) -> None:
+    def __init__(self, delta: float, statements: int, *, is_sign: bool = False, is_wary: bool = False) -> None:
         self.log_ratio = np.full(statements, math.log(1 / delta))
         """(C,) the logarithm of the capital that rejects."""
         self.has_bet = False
-        self._is_sign, self._low = is_sign, np.full(statements, -math.inf)
+        self._is_sign, self._is_wary, self._low = is_sign, is_wary, np.full(statements, -math.inf)
         self._bets, self._is_looked = Bets.none(statements), True
         self._wealth = np.zeros((statements, 1))
 
@@ -187,7 +188,11 @@ class Martingale:
         steps = 1 if len(chancy) < len(groups) else min(group.draws for group in chancy)
         is_alone = len(groups) == 1
 
-        self._take(alone(known, chancy[0], half_width) if is_alone else together(known, chancy, half_width, steps))
+        self._take(
+            alone(known, chancy[0], half_width)
+            if is_alone
+            else together(known, chancy, half_width, steps, is_wary=self._is_wary)
+        )
 
     def _take(self, bets: Bets) -> None:
         if self._is_sign:
@@ -209,13 +214,18 @@ def alone(known: Floats, group: Group, half_width: Floats) -> Bets:
     )
 
 
-def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int) -> Bets:
-    """Bets on several groups, in steps each of which stakes the same on all of them."""
+def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int, *, is_wary: bool = False) -> Bets:
+    """Bets on several groups, in steps each of which stakes the same on all of them.
+
+    The stake that grows capital most is distance / variance where values spread evenly, and distance / (variance +
+    distance * reach) where they are of two kinds, most alike and few as far below as they can be (`is_wary`).
+    """
     slices = [_Slices(group, steps) for group in groups]
     profile = np.mean([part.information / part.information.sum() for part in slices], axis=0)
     noise = sum(group.variance / part.information.sum() for group, part in zip(groups, slices, strict=True))
     limit = np.min([part.stake_max(profile) for part in slices], axis=0)
-    stakes = np.minimum(half_width / np.maximum(noise, 1e-300), limit)[:, None] * profile
+    spread = noise + half_width * CAP / limit if is_wary else noise
+    stakes = np.minimum(half_width / np.maximum(spread, 1e-300), limit)[:, None] * profile
     gains = known[:, None] * stakes + sum(part.gains(stakes) for part in slices)
     return Bets(gains, np.zeros_like(gains), stakes, np.zeros(steps, dtype=bool))
 
