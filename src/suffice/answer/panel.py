@@ -123,6 +123,11 @@ class Panel:
         return self.totals.n if self.is_bounded else self.student.n
 
     @property
+    def judged(self) -> int:
+        """Units drawn when the intervals were last told."""
+        return self.totals.n if self.is_bounded else self.student.looked
+
+    @property
     def seen(self) -> int:
         return int((self.totals if self.is_bounded else self.student).seen.sum())
 

@@ -319,3 +319,14 @@ def test_a_model_that_breaks_its_word_is_found_out() -> None:
 
 def test_no_bound_error_is_not_an_error_of_the_user() -> None:
     assert not issubclass(NoBoundError, suffice.errors.SufficeError)
+
+
+def test_a_sample_that_ends_in_a_full_scan_counts_each_result_once() -> None:
+    con, detector = town(240)
+    con.sql("SELECT count(*) FROM objects WHERE frame < 40")
+    result = con.sql("SELECT count(*) AS n FROM objects WITHIN 0.1%", seed=1)
+    work = result.work.model_calls["things"]
+    assert result.guarantee.tier == "exact" and (work.done, work.cached, work.skipped) == (200, 40, 0)
+    assert detector.paid == 240
+    again = con.sql("SELECT count(*) AS n FROM objects WITHIN 0.1%", seed=1).work.model_calls["things"]
+    assert (again.done, again.cached) == (0, 240)
