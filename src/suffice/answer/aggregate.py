@@ -83,8 +83,8 @@ def _refuse_empty(engine: Engine, query: UnitQuery) -> None:
     ((rows,),) = engine.database.rows(f"SELECT count(*) FROM {media.table}")
     if not rows:
         raise UsageError(
-            f"{media.function}() has no rows, so there is nothing to estimate: look at"
-            " SELECT * FROM problems, or ask without WITHIN and BUDGET for the exact (empty) answer"
+            f"{'the table' if media.function == 'table' else f'{media.function}()'} has no rows, so there is nothing to"
+            " estimate: look at SELECT * FROM problems, or ask without WITHIN and BUDGET for the exact (empty) answer"
         )
 
 

@@ -27,6 +27,7 @@ from suffice.sql.target import Target
 from suffice.sql.units.thread_unit import UNIT
 from suffice.store.catalogue import MediaTable
 from suffice.store.database import quote
+from suffice.store.explained import one_line
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,7 +44,12 @@ def proxy_scores(
     """
     if target.proxy is None:
         return np.zeros(sample.size), "none"
-    rows = said_of_units(engine, media, key, alias, target.proxy, "DOUBLE", sample, work)
+    import duckdb
+
+    try:
+        rows = said_of_units(engine, media, key, alias, target.proxy, "DOUBLE", sample, work)
+    except duckdb.Error as error:
+        raise UsageError(f"PROXY {target.proxy}: it is no number of each unit: {one_line(error)}") from None
     scores = np.full(sample.size, np.nan)
     for unit, score in rows:
         at = int(sample.numbers([unit])[0])
