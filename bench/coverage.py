@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
@@ -38,6 +39,7 @@ from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import best_point, is_within, relative_half_width
 
 RESULTS = Path(__file__).parent / "results" / "coverage.json"
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "coverage.jpg"
 
 
 def betting(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
@@ -298,6 +300,31 @@ def calls_of(base: Population, runs: int) -> dict[str, object]:
     return {"population": base.name, "oracle": oracle, "calls": used, "ratio": ratio}
 
 
+def draw(cells: list[dict[str, Any]]) -> None:
+    """For each confidence the share of runs in which intervals held: a dot a cell, ours beside AIDB's own."""
+    levels, left, top, width, height = (0.8, 0.9, 0.95, 0.99), 60, 50, 900, 360
+    image = Image.new("RGB", (left + width + 30, top + height + 60), "white")
+    pen = ImageDraw.Draw(image)
+    pen.text((left, 16), "How often intervals hold: a dot a cell of the coverage lab", fill="black", font_size=16)
+    pen.text((left + 520, 18), "ours", fill="#1f6fb4", font_size=15)
+    pen.text((left + 580, 18), "AIDB's formula on the same cells", fill="#c0392b", font_size=15)
+    pen.rectangle((left, top, left + width, top + height), outline="#888888")
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        pen.text((14, top + height * (1 - share) - 8), f"{share:.0%}", fill="black", font_size=13)
+    for place, level in enumerate(levels):
+        start, mine = left + width * place / len(levels), [cell for cell in cells if cell["nominal"] == level]
+        y = top + height * (1 - level)
+        pen.line([(start + 8, y), (start + width / len(levels) - 8, y)], fill="#444444", width=2)
+        pen.text((start + 80, top + height + 10), f"{level:.0%} promised", fill="black", font_size=14)
+        for number, cell in enumerate(sorted(mine, key=lambda cell: str(cell["population"]))):
+            x = start + 16 + (width / len(levels) - 32) * number / max(len(mine) - 1, 1)
+            for name, colour in (("aidb_interval_held", "#c0392b"), ("observed", "#1f6fb4")):
+                if name in cell:
+                    at = top + height * (1 - cell[name])
+                    pen.ellipse((x - 4, at - 4, x + 4, at + 4), fill=colour)
+    image.save(PICTURE, quality=88)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
@@ -329,6 +356,7 @@ def main() -> None:
         "calls_5_percent_at_95": parts["calls"](),
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result["cells"])
     if not all(cell["passed"] for cell in result["cells"]):
         raise SystemExit(1)
 
