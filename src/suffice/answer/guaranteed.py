@@ -47,10 +47,8 @@ def answers(engine: Engine, bound: Bound, target: Target, seed: int, work: Work)
     elif target.truth is not None:
         raise UsageError(f"TRUTH {target.truth} corrects what models say, and this statement asks none")
     else:
-        from suffice.answer.kinds import check_table_kind
         from suffice.answer.tables.answers import table_answers
 
-        check_table_kind(bound, target)
         yield from table_answers(engine, bound, target, seed, work)
 
 

@@ -42,26 +42,15 @@ def _kind(bound: Bound, target: Target) -> Kind:
     if wants_rows:
         return "selection"
     if (wants_number or _has_budget(target)) and not has_aggregate:
-        raise _rows_for_a_number(" ask RECALL r% or PRECISION q% CONFIDENCE p% of it, or SELECT count(*) of its rows")
+        raise UsageError(
+            "WITHIN and BUDGET are for aggregates (COUNT, SUM, AVG, arithmetic of them), and this statement gives rows:"
+            " ask RECALL r% or PRECISION q% CONFIDENCE p% of it, or SELECT count(*) of its rows"
+        )
     if wants_number or _has_budget(target):
         return "aggregate"
     if target.proxy is not None:
         return "limit"
     raise UsageError("CONFIDENCE alone asks for nothing: add WITHIN e% to an aggregate, or RECALL r% to a selection")
-
-
-def check_table_kind(bound: Bound, target: Target) -> None:
-    """Raises :class:`UsageError` when a statement over tables alone gives rows where a number is asked of it."""
-    from sqlglot import exp
-
-    wants = target.error_relative_max is not None or _has_budget(target)
-    if wants and not any(bound.tree.find_all(exp.AggFunc, exp.Group)):
-        raise _rows_for_a_number(" ask SELECT count(*) of its rows, or leave the target out")
-
-
-def _rows_for_a_number(instead: str) -> UsageError:
-    kinds = "WITHIN and BUDGET are for aggregates (COUNT, SUM, AVG, arithmetic of them)"
-    return UsageError(f"{kinds}, and this statement gives rows:{instead}")
 
 
 def _has_budget(target: Target) -> bool:
