@@ -1,7 +1,7 @@
 """How often each promise holds, ours beside AIDB's formulas, and how many oracle calls 5 % at 95 % takes.
 
     python bench/coverage.py            # short: 40 runs a cell, about half an hour
-    python bench/coverage.py --long     # 400 runs a cell
+    python bench/coverage.py --long     # 400 runs a cell, or --runs N
 
 Every cell is kept in out/ as it is done (``--fresh`` forgets them), so a run that was stopped goes on where it was.
 
