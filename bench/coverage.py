@@ -1,7 +1,7 @@
 """How often each promise holds, ours beside AIDB's formulas, and how many oracle calls 5 % at 95 % takes.
 
     python bench/coverage.py            # short: 40 runs a cell, about half an hour
-    python bench/coverage.py --long     # 400 runs a cell
+    python bench/coverage.py --long     # 400 runs a cell, or --runs N
 
 Every cell is kept in out/ as it is done (``--fresh`` forgets them), so a run that was stopped goes on where it was.
 
@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 from scipy.special import lambertw
 from scipy.stats import chi2, norm
 
+import suffice
 from suffice.answer.aggregate import PILOT_UNITS
 from suffice.answer.rounds import next_count
 from suffice.estimate.aim import Aim
@@ -37,6 +39,7 @@ from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import best_point, is_within, relative_half_width
 
 RESULTS = Path(__file__).parent / "results" / "coverage.json"
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "coverage.jpg"
 
 
 def betting(population: Population, rng: np.random.Generator, confidence: float, target: float) -> Interval:
@@ -90,22 +93,38 @@ def aidb_spread(x: np.ndarray, delta: float) -> float:
 def aidb_bennett(x: np.ndarray, confidence: float) -> Interval:
     """The interval AIDB computes and drops: the variance stands where n times the variance is needed (facts S1)."""
     delta, a = 1 - confidence, float(np.abs(x).max())
-    v = aidb_spread(x, delta) ** 2
+    v, mean = aidb_spread(x, delta) ** 2, float(x.mean())
+    if not v > 0:
+        return point(mean, x.size)
     inner = (a * a * math.log(2 / delta) - v) / (math.e * v)
     half = (v / a) * (math.exp(float(np.real(lambertw(inner))) + 1) - 1) / x.size
-    mean = float(x.mean())
     return Interval(mean, mean - half, mean + half, confidence, "aidb", "asymptotic", (), x.size, None)
 
 
-def aidb_sum(population: Population, rng: np.random.Generator) -> Interval:
-    """AIDB's two-stage SUM, 10 % @ 95 %: size from a pilot of 1000 by the normal formula; low = high = the answer."""
-    values = population.values
+def aidb_sum(population: Population, rng: np.random.Generator, confidence: float = 0.95) -> Interval:
+    """AIDB's two-stage SUM to 10 %: size from a pilot of 1000 by the normal formula; the answer with its own bounds."""
+    values, delta = population.values, 1 - confidence
     pilot = rng.permutation(values)[:1000]
-    spread, lower = aidb_spread(pilot, 0.05), max(aidb_bennett(pilot, 0.95).low, 1e-12)
-    n = max(100, math.ceil((norm.ppf(0.975) * spread / (0.1 * lower)) ** 2))
+    if not pilot.any():  # it divides by zero here; taken as a full scan, in its favour
+        return point(float(values.mean()), values.size)
+    spread, lower = aidb_spread(pilot, delta), max(aidb_bennett(pilot, confidence).low, 1e-12)
+    n = max(100, math.ceil((norm.ppf(1 - delta / 2) * spread / (0.1 * lower)) ** 2))
     if n + pilot.size >= values.size:
         return point(float(values.mean()), values.size)
-    return point(float(np.concatenate([pilot, rng.permutation(values)[:n]]).mean()), n + pilot.size)
+    return aidb_bennett(np.concatenate([pilot, rng.permutation(values)[:n]]), confidence)
+
+
+def aidb_beside(population: Population, confidence: float, runs: int) -> dict[str, Any]:
+    """AIDB on a cell of ours: how often its own interval holds, how often its answer is within 10 %, and its calls."""
+    if population.values.size < 1000:
+        return {"aidb": "refuses fewer than 1000 units"}
+    seeds = [np.random.default_rng(child) for child in np.random.SeedSequence(2).spawn(runs)]
+    found = [aidb_sum(population, rng, confidence) for rng in seeds]
+    return {
+        "aidb_interval_held": float(np.mean([contains(population, one) for one in found])),
+        "aidb_within_target": float(np.mean([near(population.mean, one.estimate, 0.1) for one in found])),
+        "aidb_mean_n": float(np.mean([one.n for one in found])),
+    }
 
 
 def aidb_avg(population: Population, rng: np.random.Generator) -> Interval:
@@ -161,7 +180,59 @@ def run_cells(runs: int, levels: list[float], kept: Kept) -> list[dict[str, obje
             ask = functools.partial(with_scores, confidence=level, target=0.1)
             return shown(coverage(ask, population, runs, 1, held=contains, nominal=level, name="total"))
 
-        cells.append(kept.get(f"total, {population.name}, {level}", make))
+        ours = kept.get(f"total, {population.name}, {level}", make)
+        cells.append({**ours, **aidb_beside(population, level, ours["runs"])})
+    return cells
+
+
+AUTO = {
+    "auto, a good column and a useless one": "auto",
+    "auto, useless columns": "auto",
+    "auto, a rough model": "auto(rough(unit))",
+    "nearest of a vector": "nearest(vector)",
+}
+
+
+def priced_units(base: Population, kinds: tuple[str, ...]) -> suffice.Connection:
+    """Units with a column for each kind of proxy, a vector, and models of what they hold: one dear, one rough."""
+    import pyarrow as pa
+
+    con, size = suffice.connect(progress=False), base.values.size
+    scores = {kind.replace("-", "_"): with_proxy(base, kind).proxy for kind in kinds}
+    good = with_proxy(base, "good").proxy
+    vectors = np.stack([good, np.random.default_rng(1).random(size)], axis=1).astype(np.float32)
+    units = {"unit": np.arange(size), **scores, "vector": list(vectors)}
+    con.duckdb.register("given", pa.table(units))
+    con.sql("CREATE TABLE units AS SELECT * FROM given")
+
+    @suffice.model(version="1", outputs={"v": "DOUBLE"}, price=1.0, ranges={"v": (base.low, base.high)})
+    def held(unit: int) -> float:
+        return float(base.values[unit])
+
+    @suffice.model(version="1", outputs={"v": "DOUBLE"})
+    def rough(unit: int) -> float:
+        return float(good[unit])
+
+    con.register("held", held)
+    con.register("rough", rough)
+    return con
+
+
+def run_auto(runs: int, levels: list[float], kept: Kept) -> list[dict[str, object]]:
+    """Whole statements that choose their proxy, or learn it from representatives."""
+    cells = []
+    for base, (name, proxy) in itertools.product((people(0, 1500), rare(0.05, 1500)), AUTO.items()):
+        kinds = ("inverted", "random") if "good" in name else ("random", "over-confident", "constant")
+        for level in levels:
+
+            def make(
+                base: Population = base, proxy: str = proxy, level: float = level, kinds: tuple[str, ...] = kinds
+            ) -> dict[str, object]:
+                statement = f"SELECT sum(held(unit)) AS n FROM units WITHIN 10% CONFIDENCE {level:.0%} PROXY {proxy}"
+                return shown(priced_units(base, kinds).coverage(statement, runs=runs, seed=1))
+
+            ours = kept.get(f"{name}, {base.name}, {level}", make)
+            cells.append({**ours, "population": f"{base.name}, {name}"})
     return cells
 
 
@@ -229,35 +300,63 @@ def calls_of(base: Population, runs: int) -> dict[str, object]:
     return {"population": base.name, "oracle": oracle, "calls": used, "ratio": ratio}
 
 
+def draw(cells: list[dict[str, Any]]) -> None:
+    """For each confidence the share of runs in which intervals held: a dot a cell, ours beside AIDB's own."""
+    levels, left, top, width, height = (0.8, 0.9, 0.95, 0.99), 60, 50, 900, 360
+    image = Image.new("RGB", (left + width + 30, top + height + 60), "white")
+    pen = ImageDraw.Draw(image)
+    pen.text((left, 16), "How often intervals hold: a dot a cell of the coverage lab", fill="black", font_size=16)
+    pen.text((left + 520, 18), "ours", fill="#1f6fb4", font_size=15)
+    pen.text((left + 580, 18), "AIDB's formula on the same cells", fill="#c0392b", font_size=15)
+    pen.rectangle((left, top, left + width, top + height), outline="#888888")
+    for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0):
+        pen.text((14, top + height * (1 - share) - 8), f"{share:.0%}", fill="black", font_size=13)
+    for place, level in enumerate(levels):
+        start, mine = left + width * place / len(levels), [cell for cell in cells if cell["nominal"] == level]
+        y = top + height * (1 - level)
+        pen.line([(start + 8, y), (start + width / len(levels) - 8, y)], fill="#444444", width=2)
+        pen.text((start + 80, top + height + 10), f"{level:.0%} promised", fill="black", font_size=14)
+        for number, cell in enumerate(sorted(mine, key=lambda cell: str(cell["population"]))):
+            x = start + 16 + (width / len(levels) - 32) * number / max(len(mine) - 1, 1)
+            for name, colour in (("aidb_interval_held", "#c0392b"), ("observed", "#1f6fb4")):
+                if name in cell:
+                    at = top + height * (1 - cell[name])
+                    pen.ellipse((x - 4, at - 4, x + 4, at + 4), fill=colour)
+    image.save(PICTURE, quality=88)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--runs", type=int, help="of each cell")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
-    parser.add_argument("--only", choices=["cells", "aidb", "calls"], help="compute one part; the rest if it is kept")
+    parser.add_argument(
+        "--only", choices=["cells", "auto", "aidb", "calls"], help="compute one part; the rest if it is kept"
+    )
     options = parser.parse_args()
     mode, runs = ("long", 400) if options.long else ("short", 100)
     kept = Kept(Path(__file__).parent.parent / "out" / f"coverage-{mode}.json", options.fresh)
     bases = (rare(0.5, 100_000), rare(0.1, 100_000), rare(0.01, 100_000), rare(0.005, 100_000), people(0, 20_000))
     parts: dict[str, Callable[[], list[dict[str, object]]]] = {
-        "cells": lambda: run_cells(runs if options.long else 40, [0.8, 0.9, 0.95, 0.99], kept),
+        "cells": lambda: run_cells(options.runs or (runs if options.long else 40), [0.95, 0.99, 0.9, 0.8], kept),
+        "auto": lambda: run_auto(options.runs or (runs if options.long else 40), [0.95, 0.8], kept),
         "aidb": lambda: [
             kept.get(name, lambda make=make: [shown(cell) for cell in make(runs)])
             for name, make in (("S1", s1_poisson), ("S2", s2_skew), ("S3", s3_clusters))
         ],
-        "calls": lambda: [
-            kept.get(f"calls, {b.name}", lambda b=b: calls_of(b, 20 if options.long else 4)) for b in bases
-        ],
+        "calls": lambda: [kept.get(f"calls, {b.name}", lambda b=b: calls_of(b, 4)) for b in bases],
     }
     if options.only:
         parts[options.only]()
         return
     result = {
         "mode": mode,
-        "cells": parts["cells"](),
+        "cells": [*parts["cells"](), *parts["auto"]()],
         "against_aidb": list(itertools.chain.from_iterable(parts["aidb"]())),
         "calls_5_percent_at_95": parts["calls"](),
     }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+    draw(result["cells"])
     if not all(cell["passed"] for cell in result["cells"]):
         raise SystemExit(1)
 

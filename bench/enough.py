@@ -1,6 +1,6 @@
 """Oracle calls for 5 % at 95 % on the packaged clip: ours, uniform sampling with the same validity, an oracle's.
 
-    python bench/enough.py [--store FILE] [--runs N] [--wall] [--all]
+    python bench/enough.py [--store FILE] [--runs N] [--wall] [--explain] [--all]
 
 All frames are detected once (kept in `--store`); every run then samples from what was found, so calls are counted
 and the detector is not run again. "Uniform" is betting on one uniform sample with the same ranges (BoundedMean,
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -136,6 +137,27 @@ def calls(frames: list[list[tuple[str, float]]], runs: int) -> list[dict[str, An
     return rows
 
 
+def explained(frames: list[list[tuple[str, float]]]) -> list[dict[str, Any]]:
+    """What EXPLAIN predicts from 60 known frames, and the calls the statement then takes."""
+    things = "SELECT count(*) AS n FROM seen f, found(f.frame) o WHERE label ="
+    score = "SELECT sum(score) AS n FROM seen f, found(f.frame) o WHERE label = 'person'"
+    count, per, mean, crowd = QUESTIONS.values()
+    asked = [(count, 5), (count, 10), (count, 3), (per, 5), (mean, 5), (mean, 2), (crowd, 10), (crowd, 20), (score, 5)]
+    asked += [(f"{things} 'truck'", 20), (f"{things} 'car'", 30), (f"{count} -- 100 things a frame", 10)]
+    rows = []
+    for question, error in asked:
+        con = replayed(frames, 100 if "--" in question else 20)
+        con.sql("SELECT count(*) FROM seen f, found(f.frame) o WHERE hash(f.frame) % 13 = 0")
+        target = f"{question.partition(' --')[0]} WITHIN {error}%"
+        found = re.search(r": ([\d,]+) to ([\d,]+) of", con.explain(target))
+        assert found is not None
+        low, high = (int(end.replace(",", "")) for end in found.groups())
+        took = con.sql(target, seed=1).work.model_calls["found"].done
+        rows.append({"question": question, "error": error, "predicted": [low, high], "took": took})
+        print(rows[-1], low <= took <= high, flush=True)
+    return rows
+
+
 def wall() -> dict[str, Any]:
     """Seconds of one question on the whole clip, sampled and full, each on a fresh store; frames are sought, not read
     through, where that is less to decode."""
@@ -212,6 +234,7 @@ def main() -> None:
     parser.add_argument("--store", default=str(ROOT / "out" / "clip.suffice"))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--wall", action="store_true", help="only the seconds of one question")
+    parser.add_argument("--explain", action="store_true", help="only predictions beside what was taken")
     parser.add_argument("--all", action="store_true", help="calls as well as seconds")
     options = parser.parse_args()
     Path(options.store).parent.mkdir(exist_ok=True)
@@ -220,7 +243,9 @@ def main() -> None:
     if options.wall:
         results["wall"] = wall()
         print(results["wall"], flush=True)
-    if not options.wall or options.all:
+    if options.explain or options.all:
+        results["explain"] = explained(frames)
+    if options.all or not (options.wall or options.explain):
         results["calls_5_percent_at_95"] = calls(frames, options.runs)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     draw(frames, results["calls_5_percent_at_95"])

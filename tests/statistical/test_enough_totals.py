@@ -137,8 +137,7 @@ def test_statements_added_late_bet_on_what_comes_after_alone() -> None:
     first = BoundedTotal(totals, Form(np.ones(1), 0, 1), 0.05)
     units = totals.draw(40, first.family, first.focus)
     totals.observe(values[:1, units])
-    totals.add_pieces(np.zeros(1), np.ones(1))
-    totals.values[1, units] = values[1, units]
+    totals.add_pieces(np.zeros(1), np.ones(1), units, values[1:, units])
     late = BoundedTotal(totals, Form(np.array([0.0, 1.0]), 0, 1), 0.05)
     seen = values[1, units].sum()
     assert late.bounds() == (seen, seen + 160)
@@ -216,6 +215,7 @@ def test_a_stretch_that_met_nothing_rare_is_not_taken_for_no_spread() -> None:
         totals.observe((np.arange(units.size)[None] == 0) * float(number < 10))
     statements, rows = totals._statements[0], totals._predict()
     for predictor in range(len(rows)):
-        _, _, late = totals._guess(predictor, rows[predictor], statements)
-        _, _, ever = totals._guess(predictor, rows[predictor], statements, start=0)
+        late = totals._guess(predictor, rows[predictor], statements).variance
+        strata = totals._labels, totals._queues
+        ever = totals._moments(totals._errors[predictor], rows[predictor], statements, strata, 0).variance
         assert (late >= 0.24 * ever).all() and (late > 0.005).all(), predictor

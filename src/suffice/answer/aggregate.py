@@ -83,8 +83,8 @@ def _refuse_empty(engine: Engine, query: UnitQuery) -> None:
     ((rows,),) = engine.database.rows(f"SELECT count(*) FROM {media.table}")
     if not rows:
         raise UsageError(
-            f"{media.function}() has no rows, so there is nothing to estimate: look at"
-            " SELECT * FROM problems, or ask without WITHIN and BUDGET for the exact (empty) answer"
+            f"{'the table' if media.function == 'table' else f'{media.function}()'} has no rows, so there is nothing to"
+            " estimate: look at SELECT * FROM problems, or ask without WITHIN and BUDGET for the exact (empty) answer"
         )
 
 
@@ -340,7 +340,7 @@ class AggregateRun:
     def _needed(self, panel: Panel) -> float:
         """Units the panel will need in the end: as what was seen says of totals, else by the width so far, which falls
         with the square root of 1/n - 1/N."""
-        n, size = panel.n, panel.size - int(panel.known.size)
+        n, size = panel.judged, panel.size - int(panel.known.size)
         if n < max(32, 0.25 * size):
             return float(panel.seen)
         errors = [self._error(panel, group) for group in range(len(panel.groups))]

@@ -26,7 +26,7 @@ from suffice.errors import SufficeError, UsageError
 from suffice.estimate.variance_left import effective_count, left_by_likeness, left_by_line
 from suffice.sql.statement import parse_one
 from suffice.sql.target import Target
-from suffice.sql.units.cheap_scores import cheap_scores
+from suffice.sql.units.cheap_scores import cheap_scores, rough_count
 from suffice.sql.units.unit_query import UnitQuery
 from suffice.store.explained import one_line
 
@@ -79,7 +79,9 @@ def candidates(engine: Engine, query: UnitQuery, proxy: str | None) -> list[str]
         and not name.endswith("_id")
         and "[" not in kinds[name]
     ]
-    suggested = cheap_scores(query.plan.bound.tree, media.columns, numbers, engine.registry.names())
+    bound = query.plan.bound
+    rough = [rough_count(bound.tree, call.name, call.call.signature) for call in bound.calls.values()]
+    suggested = cheap_scores(bound.tree, media.columns, numbers, engine.registry.names(), [one for one in rough if one])
     return list(dict.fromkeys([*_written(proxy), *suggested]))
 
 
@@ -116,14 +118,17 @@ def choose_proxy(
         engine.results.seconds_per_input(call.call) + call.model.signature.price
         for call in query.plan.bound.calls.values()
     )
-    tried = []
+    tried, media = [], query.plan.bound.media[query.relation]
     for one in candidates(engine, query, proxy):
         try:
             left, cost = _judged(engine, query, one, sample, work, units, values)
         except (SufficeError, duckdb.Error) as error:
             tried.append(Tried(one, 1.0, 0.0, 0.0, str(error)))
             continue
-        tried.append(Tried(one, left, cost * sample.size, each * saved(min(left, 1.0))))
+        saves = each * saved(min(left, 1.0))
+        if left < LEFT_MAX and cost * sample.size > saves and media.function == "frames":
+            cost = min(cost, _cost_in_a_row(engine, query, one, sample, work))
+        tried.append(Tried(one, left, cost * sample.size, saves))
     if effective_count(values) < CARRIERS_MIN:  # what is rare was hardly met: go by the word of the user
         return next(iter(_written(proxy)), None), tried
     good = [one for one in tried if not one.error and one.left < LEFT_MAX and one.saves > one.cost]
@@ -159,6 +164,14 @@ def _judged(
     if asked_likeness(proxy):
         return left_by_likeness(np.array(given, dtype=np.float32), values[has], NEIGHBOURS), each
     return left_by_line(np.array(given, dtype=np.float64), values[has]), each
+
+
+def _cost_in_a_row(engine: Engine, query: UnitQuery, proxy: str, sample: UnitSample, work: Work) -> float:
+    """Cost of scoring one of many neighbours: frames that are spread over a video take far more to decode."""
+    units = np.arange(min(sample.size, 2 * UNITS))
+    calls, spent = sample.calls_done, _spent(work)
+    _said(engine, query, proxy, sample, work, units)
+    return (_spent(work) - spent) / max(sample.calls_done - calls, 1)
 
 
 def _said(

@@ -19,7 +19,7 @@ def answer_exactly(engine: Engine, bound: Bound, work: Work, *, sparse: bool = T
     materialiser = Materialiser(engine, work, sparse)
 
     def answer(part: Bound) -> str:
-        materialiser.found.clear()  # each step has inputs of its own
+        work.found.clear()  # each step has inputs of its own
         return _answer(engine, part, materialiser)[0]
 
     sql, plan = _answer(engine, without_recursion(engine, bound, run_steps(answer)), materialiser)

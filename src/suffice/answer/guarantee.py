@@ -45,12 +45,29 @@ class Guarantee:
     def __str__(self) -> str:
         if self.tier == "exact":
             return f"exact ({self.method})"
-        words = {"error_relative_max": "within", "recall_min": "recall", "precision_min": "precision"}
+        words = {
+            "error_relative_max": "wider than" if self._is_wider() else "within",
+            "recall_min": "recall",
+            "precision_min": "precision",
+        }
         asked = ", ".join(f"{word} {100 * self.target[name]:g}%" for name, word in words.items() if name in self.target)
-        shown = [f"{name} in [{ends[0][0]:,.6g}, {ends[0][1]:,.6g}]" for name, ends in self.intervals.items() if ends]
+        shown = [_shown(name, *ends[0]) for name, ends in self.intervals.items() if ends]
         more = "" if all(len(ends) <= 1 for ends in self.intervals.values()) else " in the first row, …"
         return (
             f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
             f"{': ' if shown else ''}{', '.join(shown)}{more} ({self.tier}, {self.method});"
             f" {self.sampled:,} of {self.population:,} looked at, seed {self.seed}"
         )
+
+    def _is_wider(self) -> bool:
+        """Whether a budget, or a look on the way, ended it before it was as narrow as asked."""
+        from suffice.estimate.relative import relative_half_width
+
+        error = self.target.get("error_relative_max", math.inf) * (1 + 1e-6)
+        return any(relative_half_width(*ends) > error for column in self.intervals.values() for ends in column)
+
+
+def _shown(name: str, low: float, high: float) -> str:
+    if math.isinf(low) and math.isinf(high):
+        return f"{name} unknown: no row was met that tells of it, a larger budget may"
+    return f"{name} in [{low:,.6g}, {high:,.6g}]"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from suffice.answer.engine import Engine
+from suffice.answer.engine import Engine, InterruptedWorkError
 from suffice.answer.guarantee import Guarantee
 from suffice.answer.work import Work
 from suffice.errors import UsageError
@@ -70,4 +70,10 @@ def _model_answers(engine: Engine, bound: Bound, target: Target, seed: int, work
     from suffice.answer.select import answer_select
 
     kinds = {"aggregate": answer_aggregate, "selection": answer_select, "limit": answer_ranked_limit}
-    yield from kinds[kind_of(bound, target)](engine, bound, target, seed, work)
+    try:
+        yield from kinds[kind_of(bound, target)](engine, bound, target, seed, work)
+    except KeyboardInterrupt:  # between two rounds; within one, what runs the model says so
+        done = sum(model.done for model in work.model_calls.values())
+        raise InterruptedWorkError(
+            f"interrupted: what {done:,} calls gave is kept, the same statement goes on from there"
+        ) from None

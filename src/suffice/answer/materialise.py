@@ -59,8 +59,6 @@ class Materialiser:
     ahead: FramesAhead | None = None
     failed: set[tuple[int, str]] = field(default_factory=set)
     begun: set[tuple[int, str]] = field(default_factory=set)
-    computed: dict[int, int] = field(default_factory=dict)
-    found: dict[int, int] = field(default_factory=dict)
 
     def run(self, plan: SparsePlan) -> None:
         """Make every call of the plan known for every input that can matter."""
@@ -244,7 +242,8 @@ class Materialiser:
         for arguments, error in bad:
             self.failed.add(_input_key(call, arguments))
             self._note_problem(call, arguments, error)
-        self.computed[call.call.call_id] = self.computed.get(call.call.call_id, 0) + len(good) - len(refused)
+        computed = self.work.computed
+        computed[call.call.call_id] = computed.get(call.call.call_id, 0) + len(good) - len(refused)
         work.done += len(good) - len(refused)
         work.failed += len(bad)
         work.price += call.model.signature.price * len(good)
@@ -287,9 +286,9 @@ class Materialiser:
         if one.key is not None and not self.failed:
             self.engine.complete[one.key] = cached
         call_id = one.call.call.call_id
-        found = max(cached - self.computed.get(call_id, 0), 0)
-        more = max(found - self.found.get(call_id, 0), 0)
-        self.found[call_id] = self.found.get(call_id, 0) + more
+        found = max(cached - self.work.computed.get(call_id, 0), 0)
+        more = max(found - self.work.found.get(call_id, 0), 0)
+        self.work.found[call_id] = self.work.found.get(call_id, 0) + more
         self.work.of(one.call.name).cached += more
         self.work.hits.append((one.call.call, more))
         self.engine.results.used(one.call.call, done=0, cached=more, seconds=0.0, price=0.0)

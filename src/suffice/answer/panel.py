@@ -123,6 +123,11 @@ class Panel:
         return self.totals.n if self.is_bounded else self.student.n
 
     @property
+    def judged(self) -> int:
+        """Units drawn when the intervals were last told."""
+        return self.totals.n if self.is_bounded else self.student.looked
+
+    @property
     def seen(self) -> int:
         return int((self.totals if self.is_bounded else self.student).seen.sum())
 
@@ -173,10 +178,9 @@ class Panel:
         for group in new:
             self.groups.append(group)
             self.late += 1
-            self.totals.add_pieces(*(np.array(ends) for ends in self._piece_ends()))
+            low, high = (np.array(ends) for ends in self._piece_ends())
+            self.totals.add_pieces(low, high, numbers, self._dense(numbers, found)[-len(self.pieces) :])
             share = LATE_SHARE * self.delta / (self.late * (self.late + 1)) / len(self.atoms)
-            row = (len(self.groups) - 1) * len(self.pieces)
-            self.totals.values[row:, numbers] = self._dense(numbers, found)[row : row + len(self.pieces)]
             self.bounded += [self._bound(len(self.groups) - 1, atom, share) for atom in self.atoms]
 
     def quantity(self, group: int, atom: int) -> int:

@@ -7,7 +7,8 @@ expect there, never whether an interval holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from suffice.sql.target import Target
 from suffice.sql.units.thread_unit import UNIT
 from suffice.store.catalogue import MediaTable
 from suffice.store.database import quote
+from suffice.store.explained import one_line
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +44,12 @@ def proxy_scores(
     """
     if target.proxy is None:
         return np.zeros(sample.size), "none"
-    rows = said_of_units(engine, media, key, alias, target.proxy, "DOUBLE", sample, work)
+    import duckdb
+
+    try:
+        rows = said_of_units(engine, media, key, alias, target.proxy, "DOUBLE", sample, work)
+    except duckdb.Error as error:
+        raise UsageError(f"PROXY {target.proxy}: it is no number of each unit: {one_line(error)}") from None
     scores = np.full(sample.size, np.nan)
     for unit, score in rows:
         at = int(sample.numbers([unit])[0])
@@ -66,10 +73,11 @@ def said_of_units(
     name = re.sub(r"^(?:m\d+_)+", "", alias)
     asked = in_pairs(expression, media.columns) if media.function == "pairs" else expression
     sql = f"SELECT {quote(key)} AS {UNIT}, ({asked})::{kind} AS said FROM suffice_units {quote(name)}"
-    return engine.database.rows(answer_exactly(engine, _bound(engine, media, sql), work))
+    return engine.database.rows(answer_exactly(engine, _bound(engine, media, sql, sample.models), work))
 
 
-def _bound(engine: Engine, media: MediaTable, sql: str) -> Bound:
+def _bound(engine: Engine, media: MediaTable, sql: str, models: Collection[str]) -> Bound:
+    """The statement; what it calls has a name of its own in the work done, where `models` have that name too."""
     units = MediaTable(media.function, POPULATION, media.columns, None)
 
     def system(name: str) -> MediaTable | None:
@@ -78,7 +86,12 @@ def _bound(engine: Engine, media: MediaTable, sql: str) -> Bound:
     def sync(function: str, pattern: str, options: Mapping[str, Any]) -> MediaTable:
         return engine.catalogue.sync(function, pattern, options, lambda path: None)
 
-    return bind(parse_one(sql), engine.registry, engine.results, {}, sync, system)
+    bound = bind(parse_one(sql), engine.registry, engine.results, {}, sync, system)
+    named = {
+        number: replace(call, name=f"{call.name} as proxy") if call.name in models else call
+        for number, call in bound.calls.items()
+    }
+    return replace(bound, calls=named)
 
 
 def _filled(scores: Floats, proxy: str) -> Floats:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 ROUND_MIN = 8
+ROUND_FULL = 64
+"""A round that keeps every model busy for most of its time: those above it may grow more slowly."""
 
 
 def next_count(n: int, error: float, size: int) -> int:
@@ -13,4 +15,5 @@ def next_count(n: int, error: float, size: int) -> int:
     if not n:
         return 2 * ROUND_MIN
     wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if math.isfinite(error) else 3.0 * n
-    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), max(ROUND_MIN, n // 8)))  # half of it, for widths err
+    most = max(ROUND_MIN, min(n // 4, ROUND_FULL), n // 8)
+    return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), most))  # half of what is wanted, for widths err

@@ -199,9 +199,12 @@ class _Selection:
             self._ask(unknown[positions])
             return np.asarray(self.labels[unknown[positions]])
 
-        precision = None if self.needs_models else self.target.precision_min
+        precision, recall = None if self.needs_models else self.target.precision_min, self.target.recall_min
+        asks_rest = self.needs_models or (precision is not None and recall is not None)
+        has_budget = self.target.budget_calls is not None or self.target.budget_s is not None
+        most = unknown.size if asks_rest and not has_budget else budget
         return select_by_score(
-            scores, oracle, self.confidence, budget, self.rng, recall=self.target.recall_min, precision=precision
+            scores, oracle, self.confidence, most, self.rng, recall=recall, precision=precision, asks_rest=asks_rest
         )
 
     def _settle(self, unknown: Indices, scores: Floats, certificate: Certificate) -> Answer:
@@ -212,12 +215,22 @@ class _Selection:
         open_ = unknown[certificate.between(scores)]
         if self.needs_models:
             open_ = np.union1d(open_, left[above[left]])
+        self._check_rest(int(np.isnan(self.labels[open_]).sum()))
         self._ask(open_)
         proxied = np.flatnonzero(above & np.isnan(self.labels))
         if not np.isnan(self.labels).any():
             return self._exact("every unit was looked at")
         self.sample.close(self.known)
         return Answer(self._rows(proxied), self._guarantee(certificate, proxied.size))
+
+    def _check_rest(self, units: int) -> None:
+        """What is still in doubt must be asked for the promise to hold, and a budget may not pay for it."""
+        asked, calls = int(np.isfinite(self.labels).sum() - self.known.sum()), self.target.budget_calls
+        if calls is not None and asked + units > calls:
+            raise UsageError(
+                f"BUDGET {calls:,} CALLS: after {asked:,} calls, which are kept, {units:,} units are in doubt, and the"
+                f" promise takes them all: ask for BUDGET {asked + units:,} CALLS or more, or leave BUDGET out"
+            )
 
     # -- rows -----------------------------------------------------------------------------------------------
 

@@ -56,6 +56,11 @@ class UnitSample:
         return int(self.keys.size)
 
     @property
+    def models(self) -> set[str]:
+        """What the statement calls."""
+        return {call.name for call in self._query.plan.bound.calls.values()}
+
+    @property
     def calls_done(self) -> int:
         """Model calls paid for so far in this statement."""
         return sum(model.done + model.failed for model in self._work.model_calls.values())

@@ -42,6 +42,7 @@ class Work:
             exact answer is not counted.
         bytes_read: of media files, to see what is in them and to decode them; of tables, where an estimate reads them.
         hits: kept results that were of use, by call.
+        computed, found: results of each call, by its id: made in this answer, and kept from before it.
         is_streamed: whether answers on the way to the last one are wanted.
     """
 
@@ -50,6 +51,8 @@ class Work:
     bytes_read: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     hits: list[tuple[Call, int]] = field(default_factory=list)
+    computed: dict[int, int] = field(default_factory=dict)
+    found: dict[int, int] = field(default_factory=dict)
     is_streamed: bool = False
 
     def of(self, model: str) -> ModelWork:

@@ -86,6 +86,23 @@ class _Round:
     chosen: int
 
 
+@dataclass(frozen=True)
+class _Guessed:
+    """What is expected of C statements in H strata, by one predictor or, along the first axis, by each.
+
+    Attributes:
+        low, centre, variance: (…, C, H) least value, mean and variance of a residual.
+        predicted: (…, P) sum of the predictions of all units that are left.
+        left: (H,) how many those are.
+    """
+
+    low: Floats
+    centre: Floats
+    variance: Floats
+    predicted: Floats
+    left: Floats
+
+
 class LinearTotals:
     """Draws units of a table of N and bounds C totals from below, at every round at once.
 
@@ -114,12 +131,13 @@ class LinearTotals:
             raise UsageError("a proxy gave scores that are not finite numbers")
         self.low, self.high, self.scores, self._rng, self._aim = low, high, scores, rng, aim
         self.values = np.full((low.size, scores.size), np.nan)
+        self._sums = np.zeros(low.size)  # of the pieces known before the step that is being bet on
         self._is_seen = np.zeros(scores.size, dtype=bool)
         self.hazard = np.zeros(scores.size)
         """(N,) for a unit not drawn yet: the sum of 1 / (units left in its stratum) over draws that could take it."""
         if known is not None:
             self.values[:, known] = known_values
-            self._is_seen[known] = True
+            self._sums, self._is_seen[known] = np.nansum(self.values, axis=1), True
         line = (nothing, regression)
         self._predictors: tuple[Predictor, ...] = (*line, interpolation, interpolated_regression) if ordered else line
         self._drawn = np.zeros(0, dtype=np.int64)
@@ -129,7 +147,7 @@ class LinearTotals:
         self._round: _Round | None = None
         self._round_before = 0
         self._pilot = min(_PILOT_MIN + scores.size // _PILOT_PART, _PILOT_MAX, (aim.horizon or 1 << 60) // 4)
-        self._step = np.zeros(0, dtype=np.int64)  # units whose bets are being made
+        self._predicted: Floats | None = None  # what :meth:`_predict` says while nothing more is seen
         self._statements: list[Statements] = []
         self._bets: list[Martingale] = []
 
@@ -142,12 +160,14 @@ class LinearTotals:
         self._bets.append(Martingale(delta, statements.count, is_sign=statements.is_sign))
         return len(self._statements) - 1
 
-    def add_pieces(self, low: Floats, high: Floats) -> None:
-        """More pieces, all zero in every unit seen so far (a group that was just met is shown by :meth:`set`)."""
+    def add_pieces(self, low: Floats, high: Floats, units: Indices, values: Floats) -> None:
+        """More pieces, zero in every unit seen so far except `units` (k,), where they are `values` (more, k)."""
         more = low.size
         self.low, self.high = np.append(self.low, low), np.append(self.high, high)
-        zeros = np.where(self._is_seen, 0.0, np.nan)[None].repeat(more, 0)
-        self.values = np.concatenate([self.values, zeros])
+        found = np.where(self._is_seen, 0.0, np.nan)[None].repeat(more, 0)
+        found[:, units] = values
+        self.values = np.concatenate([self.values, found])
+        self._sums, self._predicted = np.append(self._sums, values.sum(axis=1)), None
         self._errors = np.concatenate([self._errors, np.zeros((self._errors.shape[0], more, self.n))], axis=1)
         self._statements = [replace(s, weights=np.pad(s.weights, ((0, 0), (0, more)))) for s in self._statements]
 
@@ -175,7 +195,7 @@ class LinearTotals:
         rows = weights @ predictions[j]
         errors = weights @ self._errors[j]
         labels = self._labels[self._drawn]
-        known = float((weights @ self.values[:, ~left]).sum())
+        known = float(weights @ self._sums)
         centre = sum(
             float((left & (self._labels == h)).sum()) * float(errors[labels == h].mean())
             for h in range(int(self._labels.max()) + 1)
@@ -190,9 +210,9 @@ class LinearTotals:
         predictions = self._predict()
         chosen = self._decide(count, predictions, family, statement)
         whole, rows = self._statements[family], predictions[chosen]
-        low, centre, variance = guessed = self._guess(chosen, rows, whole)
-        width = self._half_width(whole, self._bets[family].log_ratio, self._outlook(whole, rows, *guessed))
-        deviation, reach = np.sqrt(variance[statement]), (centre - low)[statement]
+        guessed = self._guess(chosen, rows, whole)
+        width = self._half_width(whole, self._bets[family].log_ratio, self._outlook(whole, guessed))
+        deviation, reach = np.sqrt(guessed.variance[statement]), (guessed.centre - guessed.low)[statement]
         counts = neyman(self._left(), deviation, reach, float(width[statement]), count)
         units = [queue[:draws] for queue, draws in zip(self._queues, counts, strict=True)]
         self._round = _Round(units, predictions, chosen)
@@ -232,27 +252,27 @@ class LinearTotals:
         return list(map(list, zip(*(np.array_split(units, steps) for units in plan.units), strict=True)))
 
     def _take(self, plan: _Round, parts: list[Indices], values: Floats) -> None:
-        before, units = np.nansum(self.values, axis=1), np.concatenate(parts)
-        self._step = units
+        units = np.concatenate(parts)
         self.values[:, units], self._is_seen[units] = values, True
         for statements, bets in zip(self._statements, self._bets, strict=True):
-            self._bet(plan, parts, statements, bets, before)
+            self._bet(plan, parts, statements, bets)
+        self._sums, self._predicted = self._sums + values.sum(axis=1), None
         self._drawn = np.append(self._drawn, units)
         self._errors = np.concatenate([self._errors, values[None] - plan.predictions[:, :, units]], axis=2)
         for queue, part in zip(self._queues, parts, strict=True):
             self.hazard[queue[part.size :]] += (1 / (queue.size - np.arange(part.size))).sum()
         self._queues = [queue[part.size :] for queue, part in zip(self._queues, parts, strict=True)]
-        self._step = np.zeros(0, dtype=np.int64)
 
     def learn(self, units: Indices, values: Floats) -> None:
         """Units whose pieces (P, k) become known without a bet: nothing was bet on yet, or they were not drawn here."""
         self.values[:, units], self._is_seen[units] = values, True
+        self._sums, self._predicted = np.nansum(self.values, axis=1), None
         self._level = -1  # what is left is split anew
 
     def lower(self, family: int) -> Floats:
         """(C,) lower bounds of a family's totals now."""
         statements, left = self._statements[family], int((~self.seen).sum())
-        certain = statements.weights @ np.nansum(self.values, axis=1) + left * statements.low + statements.constant
+        certain = statements.weights @ self._sums + left * statements.low + statements.constant
         return np.asarray(np.maximum(self._bets[family].low, certain))
 
     def forecast(self, family: int) -> float:
@@ -262,14 +282,12 @@ class LinearTotals:
 
     # -- one round ------------------------------------------------------------------------------------------
 
-    def _bet(
-        self, plan: _Round, parts: list[Indices], statements: Statements, bets: Martingale, before: Floats
-    ) -> None:
+    def _bet(self, plan: _Round, parts: list[Indices], statements: Statements, bets: Martingale) -> None:
         predictions = plan.predictions[plan.chosen]
         if self.n < self._pilot:
             return  # guesses that rest on less cost more than they win, and the sides are told apart by these
-        low, centre, variance = guessed = self._guess(plan.chosen, predictions, statements)
-        outlook = self._outlook(statements, predictions, *guessed)
+        guessed = self._guess(plan.chosen, predictions, statements)
+        outlook = self._outlook(statements, guessed)
         if not statements.is_sign and not bets.has_bet:
             delta = float(np.exp(-bets.log_ratio).sum())
             bets.split(split(self._asked(outlook, bets.log_ratio), outlook, delta))
@@ -279,8 +297,9 @@ class LinearTotals:
             if queue.size:
                 residuals = statements.weights @ (self.values[:, units] - predictions[:, units])
                 predicted = statements.weights @ predictions[:, queue].sum(axis=1)
-                groups.append(Group(queue.size, predicted, residuals, low[:, h], centre[:, h], variance[:, h]))
-        bets.round(statements.weights @ before + statements.constant, groups, width)
+                moments = (part[:, h] for part in (guessed.low, guessed.centre, guessed.variance))
+                groups.append(Group(queue.size, predicted, residuals, *moments))
+        bets.round(statements.weights @ self._sums + statements.constant, groups, width)
 
     def _decide(self, count: int, predictions: Floats, family: int, statement: int) -> int:
         """Split or merge the strata when it is worth it, and say which predictor serves best."""
@@ -294,7 +313,7 @@ class LinearTotals:
             pays = finer.min() < self._worth(strata, family, statement) * takes.min()
             level, labels, takes = (level, strata, finer) if pays else (0, labels, takes)
         if level != self._level:
-            self._level, self._labels = level, labels
+            self._level, self._labels, self._predicted = level, labels, None
             left = self._rng.permutation(np.flatnonzero(~self.seen))
             self._queues = [left[labels[left] == stratum] for stratum in range(labels.max() + 1)]
         return int(np.argmin(takes))
@@ -313,16 +332,21 @@ class LinearTotals:
         if statements.is_sign:
             statements, log_ratio = statements.only(statement), log_ratio[statement : statement + 1]
         queues = [np.flatnonzero(~self._is_seen & (labels == h)) for h in range(labels.max() + 1)]
-        takes = []
-        for j, rows in enumerate(predictions):
-            guessed = self._guess(j, rows, statements, (labels, queues), self.n // 2)
-            takes.append(self._draws(statements, log_ratio, self._outlook(statements, rows, *guessed, queues)))
-        return np.append(takes[0], np.array(takes[1:]) / _BETTER)
+        guessed = self._moments(self._errors, predictions, statements, (labels, queues), self.n // 2)
+        outlook = self._outlook(statements, guessed)
+        each = map(Outlook, outlook.value, outlook.variance, outlook.reach)
+        takes = np.array([self._draws(statements, log_ratio, one) for one in each])
+        return np.append(takes[0], takes[1:] / _BETTER)
 
     def _left(self) -> Indices:
         return np.array([queue.size for queue in self._queues], dtype=np.int64)
 
     def _predict(self) -> Floats:
+        if self._predicted is None:
+            self._predicted = self._predictions()
+        return self._predicted
+
+    def _predictions(self) -> Floats:
         """(2 predictors - 1, P, N) predictions inside the range of each piece, then all that learn once more with their
         highest and lowest levelled: what is less extreme is less far from what a value can be."""
         index, low, high = np.flatnonzero(self.seen), self.low[:, None], self.high[:, None]
@@ -341,70 +365,67 @@ class LinearTotals:
         least, most = np.quantile(known, _LEVELLED, axis=1)[..., None]
         return np.concatenate([rows, np.clip(rows[1:], least, most)])
 
-    def _guess(
+    def _guess(self, predictor: int, rows: Floats, statements: Statements) -> _Guessed:
+        """What is expected where one predictor says `rows` (P, N); one that learns is judged by what it does lately."""
+        start = self.n // 2 if predictor else 0
+        return self._moments(self._errors[predictor], rows, statements, (self._labels, self._queues), start)
+
+    def _moments(
         self,
-        predictor: int,
+        errors: Floats,
         rows: Floats,
         statements: Statements,
-        strata: tuple[Indices, list[Indices]] | None = None,
-        start: int | None = None,
-    ) -> tuple[Floats, Floats, Floats]:
-        """(C, H) least value, mean and variance of a predictor's residuals, from errors on units it had not seen.
+        strata: tuple[Indices, list[Indices]],
+        start: int,
+    ) -> _Guessed:
+        """From `errors` (…, P, n) on units that the predictions `rows` (…, P, N) had not seen.
 
         Args:
-            rows: (P, N) what it predicts.
-            strata: the stratum of each unit, and the units left of each stratum; those drawn from if not given.
-            start: of the draws that count; a predictor that learns is judged by what it does lately.
+            strata: the stratum of each unit, and the units left of each stratum.
+            start: of the draws that count.
         """
-        labels, queues = strata or (self._labels, self._queues)
-        if start is None:
-            start = self.n // 2 if predictor else 0
-        errors, mine = self._errors[predictor], labels[self._drawn]
-        member = (mine[None] == np.arange(len(queues))[:, None]).astype(np.float64)  # (H, n)
-        weighted = statements.weights @ errors  # (C, n)
-        least, most = self._ends(rows, statements, queues)
+        labels, queues = strata
+        member = (labels[self._drawn][None] == np.arange(len(queues))[:, None]).astype(np.float64)  # (H, n)
+        weighted = statements.weights @ errors  # (…, C, n)
+        least, most, predicted = self._ends(rows, statements, queues)
         low, high = statements.low[:, None] - most, statements.high[:, None] - least
 
         def since(first: int) -> tuple[Floats, Floats]:
-            told, part = member[:, first:], weighted[:, first:]
+            told, part = member[:, first:], weighted[..., first:]
             return guesses(told.sum(axis=1), part @ told.T, part**2 @ told.T, low, high)
 
         centre, variance = since(start)
-        return low, centre, np.maximum(variance, _NEVER_BELOW * since(0)[1]) if start else variance
+        variance = np.maximum(variance, _NEVER_BELOW * since(0)[1]) if start else variance
+        left = np.array([queue.size for queue in queues], dtype=np.float64)
+        return _Guessed(low, centre, variance, predicted, left)
 
-    def _ends(self, predictions: Floats, statements: Statements, queues: list[Indices]) -> tuple[Floats, Floats]:
-        """(C, H) least and largest prediction of a stratum's units that are left."""
-        least, most = np.zeros((2, statements.count, len(queues)))
+    def _ends(
+        self, predictions: Floats, statements: Statements, queues: list[Indices]
+    ) -> tuple[Floats, Floats, Floats]:
+        """(…, C, H) least and largest prediction of a stratum's units that are left, (…, P) the sum of all."""
+        least, most = np.zeros((2, *predictions.shape[:-2], statements.count, len(queues)))
+        total = np.zeros(predictions.shape[:-1])
         for h, queue in enumerate(queues):
             if not queue.size:
                 continue
-            part = predictions[:, queue]
+            part = predictions[..., queue]
+            total += part.sum(axis=-1)
             if statements.count * queue.size <= _EXACT_ENDS_MAX:
                 rows = statements.weights @ part
-                least[:, h], most[:, h] = rows.min(axis=1), rows.max(axis=1)
+                least[..., h], most[..., h] = rows.min(axis=-1), rows.max(axis=-1)
             else:
                 up, down = np.maximum(statements.weights, 0), np.minimum(statements.weights, 0)
-                least[:, h] = up @ part.min(axis=1) + down @ part.max(axis=1)
-                most[:, h] = up @ part.max(axis=1) + down @ part.min(axis=1)
-        return least, most
+                small, large = part.min(axis=-1), part.max(axis=-1)
+                least[..., h], most[..., h] = small @ up.T + large @ down.T, large @ up.T + small @ down.T
+        return least, most, total
 
-    def _outlook(
-        self,
-        statements: Statements,
-        rows: Floats,
-        low: Floats,
-        centre: Floats,
-        variance: Floats,
-        queues: list[Indices] | None = None,
-    ) -> Outlook:
-        """What the statements are expected to give, from guesses (C, H) of the residuals of what `rows` predict."""
-        queues = self._queues if queues is None else queues
-        left = np.array([queue.size for queue in queues], dtype=np.float64)
-        share = left / max(float(left.sum()), 1.0)
-        unseen = np.concatenate([*queues, np.zeros(0, dtype=np.int64)])
-        total = statements.weights @ (self._before() + rows[:, unseen].sum(axis=1)) + centre @ left
+    def _outlook(self, statements: Statements, guessed: _Guessed) -> Outlook:
+        """What the statements are expected to give."""
+        share = guessed.left / max(float(guessed.left.sum()), 1.0)
+        total = (self._sums + guessed.predicted) @ statements.weights.T + guessed.centre @ guessed.left
         value = (total + statements.constant) / self.scores.size
-        return Outlook(value, (np.sqrt(variance) @ share) ** 2, (centre - low) @ share)
+        reach = (guessed.centre - guessed.low) @ share
+        return Outlook(value, (np.sqrt(guessed.variance) @ share) ** 2, reach)
 
     def _half_width(self, statements: Statements, log_ratio: Floats, outlook: Outlook) -> Floats:
         """(C,) of the totals: what the stakes aim at."""
@@ -427,9 +448,3 @@ class LinearTotals:
         value, variance = outlook.value[:1], outlook.variance[:1]
         seen, size = np.array([float(self.n)]), float(self.scores.size)
         return float(self._aim.half_width(value, variance, seen, size, float(log_ratio.mean()))[0])
-
-    def _before(self) -> Floats:
-        """(P,) sums of the pieces that were known before the current step."""
-        values = self.values
-        total = np.nansum(values, axis=1)
-        return np.asarray(total - values[:, self._step].sum(axis=1) if self._step.size else total)

@@ -94,11 +94,12 @@ class Bets:
 
     def gains(self, candidates: Floats) -> Floats:
         """(C, k) what each bet adds to the logarithm of the capital against the candidates (C,)."""
-        v, tight = candidates[:, None], self.is_tight
-        gains = np.asarray(self.at - self.stake * v)
+        tight = self.is_tight
+        if tight.all():
+            return _tight(self.at, self.floor, self.stake, candidates)
+        gains = np.asarray(self.at - self.stake * candidates[:, None])
         if tight.any():
-            stake = np.minimum(self.stake[:, tight], CAP / np.maximum(v - self.floor[:, tight], 1e-300))
-            gains[:, tight] = np.log1p(stake * (self.at[:, tight] - v))
+            gains[:, tight] = _tight(self.at[:, tight], self.floor[:, tight], self.stake[:, tight], candidates)
         return gains
 
     def rejected(self, log_ratio: Floats, start: Floats) -> Floats:
@@ -111,35 +112,49 @@ class Bets:
         is_open = stakes > 0
         centre = np.where(self.is_tight, self.at * self.stake, self.at).sum(axis=1) / np.maximum(stakes, 1e-300)
 
-        def is_rejected(v: Floats) -> npt.NDArray[np.bool_]:
-            return np.asarray(np.cumsum(self.gains(v), axis=1).max(axis=1, initial=0.0) >= log_ratio)
+        def excess(v: Floats) -> Floats:
+            return np.asarray(np.cumsum(self.gains(v), axis=1).max(axis=1, initial=0.0) - log_ratio)
 
         low = high = np.where(np.isfinite(start), start, centre)
+        over = under = excess(low)
         step = log_ratio / np.maximum(stakes, 1e-300)
-        while (wrong := is_open & ~is_rejected(low)).any():
+        while (wrong := is_open & (over < 0)).any():
             low, step = np.where(wrong, low - step, low), 2 * step
+            over = excess(low)
         step = log_ratio / np.maximum(stakes, 1e-300)
-        while (wrong := is_open & is_rejected(high)).any():
+        while (wrong := is_open & (under >= 0)).any():
             high, step = np.where(wrong, high + step, high), 2 * step
+            under = excess(high)
         # Closer than numbers themselves lie no bracket comes, however near its end is to the centre.
+        turn = 0
         while (is_open & (high - low > np.maximum(1e-3 * np.abs(centre - low), 4 * np.spacing(np.abs(high))))).any():
-            middle = (low + high) / 2
-            is_low = is_rejected(middle)
-            low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+            turn += 1
+            share = over / np.maximum(over - under, 1e-300) if turn % 3 else 0.5  # regula falsi, every third a halving
+            middle = low + (high - low) * np.clip(share, 0.01, 0.99)
+            gap = excess(middle)
+            is_low = gap >= 0
+            low, over = np.where(is_low, middle, low), np.where(is_low, gap, over)
+            high, under = np.where(is_low, high, middle), np.where(is_low, under, gap)
         return np.where(is_open, low, start)
+
+
+def _tight(at: Floats, floor: Floats, stake: Floats, candidates: Floats) -> Floats:
+    v = candidates[:, None]
+    return np.log1p(np.minimum(stake, CAP / np.maximum(v - floor, 1e-300)) * (at - v))
 
 
 class Martingale:
     """Lower bounds on C totals after any number of rounds; each alone fails with probability <= `delta`.
 
     `is_sign`: all that is asked is whether a total is shown not to lie below zero; `low` is 0 where it is, else -inf.
+    `is_wary`: what varies is taken to come from few values as low as can be, so that each of them costs less capital.
     """
 
-    def __init__(self, delta: float, statements: int, *, is_sign: bool = False) -> None:
+    def __init__(self, delta: float, statements: int, *, is_sign: bool = False, is_wary: bool = False) -> None:
         self.log_ratio = np.full(statements, math.log(1 / delta))
         """(C,) the logarithm of the capital that rejects."""
         self.has_bet = False
-        self._is_sign, self._low = is_sign, np.full(statements, -math.inf)
+        self._is_sign, self._is_wary, self._low = is_sign, is_wary, np.full(statements, -math.inf)
         self._bets, self._is_looked = Bets.none(statements), True
         self._wealth = np.zeros((statements, 1))
 
@@ -173,7 +188,11 @@ class Martingale:
         steps = 1 if len(chancy) < len(groups) else min(group.draws for group in chancy)
         is_alone = len(groups) == 1
 
-        self._take(alone(known, chancy[0], half_width) if is_alone else together(known, chancy, half_width, steps))
+        self._take(
+            alone(known, chancy[0], half_width)
+            if is_alone
+            else together(known, chancy, half_width, steps, is_wary=self._is_wary)
+        )
 
     def _take(self, bets: Bets) -> None:
         if self._is_sign:
@@ -195,13 +214,18 @@ def alone(known: Floats, group: Group, half_width: Floats) -> Bets:
     )
 
 
-def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int) -> Bets:
-    """Bets on several groups, in steps each of which stakes the same on all of them."""
+def together(known: Floats, groups: Sequence[Group], half_width: Floats, steps: int, *, is_wary: bool = False) -> Bets:
+    """Bets on several groups, in steps each of which stakes the same on all of them.
+
+    The stake that grows capital most is distance / variance where values spread evenly, and distance / (variance +
+    distance * reach) where they are of two kinds, most alike and few as far below as they can be (`is_wary`).
+    """
     slices = [_Slices(group, steps) for group in groups]
     profile = np.mean([part.information / part.information.sum() for part in slices], axis=0)
     noise = sum(group.variance / part.information.sum() for group, part in zip(groups, slices, strict=True))
     limit = np.min([part.stake_max(profile) for part in slices], axis=0)
-    stakes = np.minimum(half_width / np.maximum(noise, 1e-300), limit)[:, None] * profile
+    spread = noise + half_width * CAP / limit if is_wary else noise
+    stakes = np.minimum(half_width / np.maximum(spread, 1e-300), limit)[:, None] * profile
     gains = known[:, None] * stakes + sum(part.gains(stakes) for part in slices)
     return Bets(gains, np.zeros_like(gains), stakes, np.zeros(steps, dtype=bool))
 

@@ -45,6 +45,11 @@ class StudentTotals:
     def complete(self) -> bool:
         return self.n == self._population
 
+    @property
+    def looked(self) -> int:
+        """Units drawn at the last look; 0 before there was one."""
+        return self._next // 2 if self.look else 0
+
     def draw(self, count: int) -> Indices:
         """The next units: up to the next look."""
         return self._order[self.n : self.n + min(count, self._next - self.n)]

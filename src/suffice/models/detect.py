@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,14 +14,20 @@ from suffice.models.batch_model import BatchModel
 from suffice.models.detection_columns import DETECTION_COLUMNS
 from suffice.models.found_boxes import FoundBoxes, settle
 from suffice.models.gfl_head import read_gfl_head
-from suffice.models.onnx_session import OnnxSession, concurrency, normalise, shared_session
+from suffice.models.nanodet_side import SIDE, SIDE_MAX, SIDE_MIN, at_side, checked_side
+from suffice.models.onnx_session import OnnxSession, concurrency, normalise
 from suffice.models.options import Option, read_options
 from suffice.models.protocol import IMAGE, Column, Image, Model, Row, Signature
 from suffice.models.weights import weights_version
 
 CODE_REVISION = 1
-OPTIONS = {"min_score": Option(0.5, 0.0, 1.0), "max_objects": Option(100, 1, 1000)}
-SIDE = 416
+OPTIONS = {
+    "min_score": Option(0.5, 0.0, 1.0),
+    "max_objects": Option(100, 1, 1000),
+    "side": Option(SIDE, SIDE_MIN, SIDE_MAX),
+}
+ROUGH = {"side": 192, "min_score": 0.3}
+"""A quarter of the time, and what it counts goes with what the full size counts."""
 STRIDES = (8, 16, 32)
 MEAN_BGR = (103.53, 116.28, 123.675)
 STD_BGR = (57.375, 57.12, 58.395)
@@ -39,27 +45,34 @@ def detect(**options: Any) -> Model:
     """Things in a picture: a row each, best score first, its box in pixels of the picture.
 
     Options: ``min_score`` (0 to 1): leave out what is less certain; ``max_objects``: keep the best so many. The
-    smaller that is, the fewer pictures an approximate count has to look at.
+    smaller that is, the fewer pictures an approximate count has to look at; ``side``: pixels of the square that the
+    net sees, a multiple of 32; time goes with its square.
     """
     values = read_options("detect", OPTIONS, options)
-    path = asset_path("nanodet_g_416.onnx")
+    path, side = asset_path("nanodet_g_416.onnx"), checked_side(values["side"])
     signature = Signature(
         name="detect",
         version=weights_version(CODE_REVISION, path),
         inputs=(Column("image", IMAGE),),
         outputs=DETECTION_COLUMNS,
         returns="rows",
-        options=values,
+        options={name: value for name, value in values.items() if name != "side" or side != SIDE},
         concurrency=concurrency(),
-        cost_s=0.037,
+        cost_s=0.037 * (side / SIDE) ** 2,
         rows_max=int(values["max_objects"]),
         ranges={"score": (values["min_score"] - 1e-6, 1.0), "object_id": (0, values["max_objects"] - 1)},
+        rough=ROUGH if side > ROUGH["side"] else {},
     )
     return BatchModel(
         signature,
-        prepare=lambda image: squeeze(image, SIDE, SIDE),
-        predict=partial(_predict, shared_session(path), values["min_score"], int(values["max_objects"])),
+        prepare=lambda image: squeeze(image, side, side),
+        predict=partial(_predict, _session(side), side, values["min_score"], int(values["max_objects"])),
     )
+
+
+@lru_cache(maxsize=4)
+def _session(side: int) -> OnnxSession:
+    return OnnxSession(asset_path("nanodet_g_416.onnx"), change=at_side(side))
 
 
 def squeeze(image: Image, width: int, height: int) -> Prepared:
@@ -70,14 +83,16 @@ def squeeze(image: Image, width: int, height: int) -> Prepared:
     return Prepared(np.ascontiguousarray(small.transpose(2, 0, 1)[::-1]), (image.shape[1], image.shape[0]))
 
 
-def _predict(session: OnnxSession, min_score: float, max_objects: int, batch: Sequence[Prepared]) -> list[list[Row]]:
+def _predict(
+    session: OnnxSession, side: int, min_score: float, max_objects: int, batch: Sequence[Prepared]
+) -> list[list[Row]]:
     rows = []
     for part in session.parts(batch):
         outputs = session.run({"image": normalise([item.planes for item in part], MEAN_BGR, STD_BGR)})
         for index, item in enumerate(part):
             ours = {name: value[index] for name, value in outputs.items()}
-            found = read_gfl_head(ours, SIDE, STRIDES, min_score)
-            rows.append(labelled_rows(settle(found, (SIDE, SIDE), item.picture_wh, IOU_MAX), labels())[:max_objects])
+            found = settle(read_gfl_head(ours, side, STRIDES, min_score), (side, side), item.picture_wh, IOU_MAX)
+            rows.append(labelled_rows(found, labels())[:max_objects])
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,18 +19,37 @@ Item = TypeVar("Item")
 Tensor = npt.NDArray[Any]
 
 
+@dataclass(frozen=True, eq=False)
+class GraphChange:
+    """A graph is loaded with other bytes in one place, and with other constants.
+
+    Attributes:
+        old: what stands in the file, exactly once; `new`: as many bytes in its place.
+        constants: names of initializers and what they are instead.
+    """
+
+    old: bytes
+    new: bytes
+    constants: tuple[tuple[str, Tensor], ...]
+
+    def of(self, graph: bytes) -> bytes:
+        assert graph.count(self.old) == 1 and len(self.old) == len(self.new)
+        return graph.replace(self.old, self.new)
+
+
 class OnnxSession:
     """Runs the graph in file `path`.
 
     Args:
         path: the ``.onnx`` file.
         threads: cores one :meth:`run` may use; by default :func:`intra_op_threads`.
+        change: what the graph is loaded with instead.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path, threads: int | None = None, change: GraphChange | None = None) -> None:
         self.path = path
         self.threads = threads or intra_op_threads()
-        self._session: Lazy[Any] = Lazy(lambda: _load(self.path, self.threads))
+        self._session: Lazy[Any] = Lazy(lambda: _load(self.path, self.threads, change))
 
     def run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """All outputs by name; raises :class:`ModelError` when the graph cannot load or run."""
@@ -82,7 +102,7 @@ def providers() -> list[str]:
     return [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in present]
 
 
-def _load(path: Path, threads: int) -> Any:
+def _load(path: Path, threads: int, change: GraphChange | None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -91,10 +111,18 @@ def _load(path: Path, threads: int) -> Any:
     options.log_severity_level = 3
     # Idle workers must not spin on cores that decoding and other sessions need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    constants = [(name, onnxruntime.OrtValue.ortvalue_from_numpy(value)) for name, value in _constants(change)]
+    for name, value in constants:
+        options.add_initializer(name, value)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers())
+        graph = change.of(path.read_bytes()) if change else str(path)
+        return onnxruntime.InferenceSession(graph, options, providers=providers())
     except Exception as error:
         raise ModelError(f"cannot load {path}: {first_line(error)}") from error
+
+
+def _constants(change: GraphChange | None) -> tuple[tuple[str, Tensor], ...]:
+    return change.constants if change else ()
 
 
 def first_line(error: BaseException) -> str:

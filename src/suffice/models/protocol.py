@@ -51,6 +51,8 @@ class Signature:
         rows_max: the most rows an input can give, None when the model does not say. Held to by
             :func:`~suffice.models.check.check_rows`; approximate answers with a finite-sample guarantee need it.
         ranges: output column to the (least, largest) value it can have, for numbers; held to in the same way.
+        rough: options with which the model says much the same for a fraction of the cost: a score for approximate
+            answers (``PROXY auto``). Empty when there is no such way.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Signature:
     price: float = 0.0
     rows_max: int | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    rough: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable

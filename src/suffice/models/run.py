@@ -25,6 +25,7 @@ from suffice.models.check import check_rows
 from suffice.models.protocol import IMAGE, Model, Row, Signature
 
 QUEUE_BATCHES = 4
+END_SECONDS = 2.0
 
 Arguments = tuple[Any, ...]
 Locate = Callable[[str], Located]
@@ -76,7 +77,7 @@ def run_model(
     try:
         yield from run.results()
     finally:
-        run.stop.set()
+        run.end()
 
 
 class _Run:
@@ -96,13 +97,21 @@ class _Run:
         self.stop = threading.Event()
         self.prepared: queue.Queue[Any] = queue.Queue(QUEUE_BATCHES)
         self.finished: queue.Queue[Any] = queue.Queue()
+        self.threads: list[threading.Thread] = []
         self.workers = max(1, min(workers or worker_count(self.signature), len(inputs)))
         self.batch_size = max(1, self.signature.batch_size // self.workers)
 
+    def end(self) -> None:
+        """Stop, and wait a moment: a process that exits while a net still computes is aborted by it."""
+        self.stop.set()
+        until = time.monotonic() + END_SECONDS
+        for thread in self.threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
     def results(self) -> Iterator[list[Outcome]]:
-        threads = [threading.Thread(target=self._guard(self._prepare_all), daemon=True)]
-        threads += [threading.Thread(target=self._guard(self._predict_all), daemon=True) for _ in range(self.workers)]
-        for thread in threads:
+        work = [self._prepare_all, *[self._predict_all] * self.workers]
+        self.threads = [threading.Thread(target=self._guard(each), daemon=True) for each in work]
+        for thread in self.threads:
             thread.start()
         succeeded, running = self.has_worked, self.workers
         while running:

@@ -70,6 +70,9 @@ def test_auto_tries_what_ships_and_says_what_each_would_cost(tmp_path: Path) -> 
         result = con.sql(question, seed=1)
         tried = {one["proxy"] for one in result.guarantee.details["proxies_tried"]}
         assert {"similarity(image, 'person')", "nearest(embed(image))", '"frame_index"'} <= tried
+        rough = "(SELECT count(*) FROM detect(image, side => 192, min_score => 0.3) WHERE label = 'person')"
+        assert rough in tried and any(one.startswith("difference(image, ") for one in tried)
+        assert result.work.model_calls["detect as proxy"].done >= 16 and result.work.model_calls["difference"].done
         assert result.work.model_calls["detect"].done <= 64 and result.guarantee.details["pilot"] == 16
         ((low, high),) = result.guarantee.intervals["n"]
         ((truth,),) = con.sql(question.split(" BUDGET")[0]).fetchall()

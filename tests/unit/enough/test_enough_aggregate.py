@@ -319,3 +319,36 @@ def test_a_model_that_breaks_its_word_is_found_out() -> None:
 
 def test_no_bound_error_is_not_an_error_of_the_user() -> None:
     assert not issubclass(NoBoundError, suffice.errors.SufficeError)
+
+
+def test_a_sample_that_ends_in_a_full_scan_counts_each_result_once() -> None:
+    con, detector = town(240)
+    con.sql("SELECT count(*) FROM objects WHERE frame < 40")
+    result = con.sql("SELECT count(*) AS n FROM objects WITHIN 0.1%", seed=1)
+    work = result.work.model_calls["things"]
+    assert result.guarantee.tier == "exact" and (work.done, work.cached, work.skipped) == (200, 40, 0)
+    assert detector.paid == 240
+    again = con.sql("SELECT count(*) AS n FROM objects WITHIN 0.1%", seed=1).work.model_calls["things"]
+    assert (again.done, again.cached) == (0, 240)
+
+
+def test_what_a_budget_could_not_reach_is_not_called_within() -> None:
+    con, _ = town(240)
+    short = con.sql("SELECT count(*) AS n FROM objects WITHIN 1% BUDGET 40 CALLS", seed=1)
+    assert str(short.guarantee).startswith("wider than 1% at 95%")
+    partials = [
+        str(partial.guarantee) for partial in con.stream("SELECT count(*) AS n FROM objects WITHIN 20%", seed=1)
+    ]
+    assert partials[0].startswith("wider than 20%") and partials[-1].startswith("within 20%")
+    nothing = con.sql("SELECT avg(score) AS n FROM objects WHERE label = 'bus' BUDGET 60 CALLS", seed=1)
+    assert nothing.fetchall() == [(None,)] and "n unknown: no row was met" in str(nothing.guarantee)
+
+
+def test_a_proxy_that_is_none_is_named_and_an_empty_table_is_said() -> None:
+    con, detector = town(240)
+    with pytest.raises(UsageError, match=r"PROXY nothing_here: it is no number of each unit: .*nothing_here"):
+        con.sql("SELECT count(*) AS n FROM objects WITHIN 5% PROXY nothing_here")
+    con.sql("CREATE TABLE none AS SELECT i AS frame FROM range(0) r(i)")
+    with pytest.raises(UsageError, match="the table has no rows"):
+        con.sql("SELECT count(*) FROM none f, things(f.frame) WITHIN 5%")
+    assert detector.paid == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from enough_town import CAP, people, town
@@ -10,8 +12,9 @@ from function_model import FunctionModel
 import suffice
 from suffice.errors import UsageError
 from suffice.estimate.variance_left import effective_count, left_by_likeness, left_by_line
+from suffice.models.protocol import Column, Signature
 from suffice.sql.statement import parse_one
-from suffice.sql.units.cheap_scores import cheap_scores
+from suffice.sql.units.cheap_scores import cheap_scores, rough_count
 
 
 def priced(size: int = 1200) -> tuple[suffice.Connection, FunctionModel]:
@@ -119,6 +122,21 @@ def test_words_of_the_statement_are_what_is_looked_for() -> None:
         'array_cosine_similarity(embed("a__image"), embed("b__image"))'
     ]
     assert cheap_scores(tree, ["text"], [], ["embed_text"]) == ["nearest(embed_text(text))"]
+    (moved,) = cheap_scores(tree, ["image", "frame_index"], [], ["difference"])
+    assert moved.startswith("difference(image, regexp_replace(image, ")
+
+
+def test_a_model_counts_roughly_what_the_statement_counts() -> None:
+    rough = {"side": 192, "min_score": 0.3}
+    outputs = (Column("label", "VARCHAR"), Column("score", "DOUBLE"))
+    model = Signature("detect", "1", (Column("image", "IMAGE"),), outputs, "rows", {}, rough=rough)
+    tree = parse_one("SELECT count(*) FROM f WHERE o.label IN ('bus', 'tram') AND o.score = f.time_s AND day = 'May'")
+    assert rough_count(tree, "detect", model) == (
+        "(SELECT count(*) FROM detect(image, side => 192, min_score => 0.3) WHERE label IN ('bus', 'tram'))"
+    )
+    assert rough_count(parse_one("SELECT 1"), "d", model).endswith("min_score => 0.3))")
+    assert rough_count(tree, "detect", replace(model, rough={})) == ""
+    assert rough_count(tree, "same", replace(model, inputs=model.inputs * 2)) == ""
 
 
 def test_what_a_score_leaves_is_judged_on_units_it_has_not_seen() -> None:

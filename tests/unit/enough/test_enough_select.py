@@ -122,3 +122,15 @@ STREAMED = [
 def test_every_form_streams_and_ends_with_its_answer(statement: str) -> None:
     *_, last = town()[0].stream(statement, seed=3)
     assert sorted(last.fetchall()) == sorted(town()[0].sql(statement, seed=3).fetchall())
+
+
+def test_a_budget_is_never_passed_in_silence() -> None:
+    """Rows in doubt must all be asked: where the budget does not reach, that is said, and what was paid is kept."""
+    con, detector = town(900)
+    asked = f"SELECT f.frame {CROWDED} RECALL 85% PRECISION 85% PROXY (f.frame * 7919 % 101)"
+    with pytest.raises(UsageError, match=r"BUDGET 120 CALLS: after \d+ calls, which are kept, \d+ units are in doubt"):
+        con.sql(f"{asked} BUDGET 120 CALLS", seed=1)
+    paid = detector.paid
+    assert 0 < paid <= 120
+    con.sql(asked, seed=1)
+    assert detector.paid <= 900

@@ -20,7 +20,7 @@ class FakeSession:
 
 @pytest.mark.parametrize(("provider", "sizes"), [("CPUExecutionProvider", [1, 1, 1]), ("CUDAExecutionProvider", [3])])
 def test_parts(provider: str, sizes: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_session, "_load", lambda path, threads: FakeSession(provider))
+    monkeypatch.setattr(onnx_session, "_load", lambda path, threads, change: FakeSession(provider))
     session = OnnxSession(Path("net.onnx"))
     assert [len(part) for part in session.parts(["a", "b", "c"])] == sizes
     assert list(session.parts([])) == []
@@ -29,7 +29,7 @@ def test_parts(provider: str, sizes: list[int], monkeypatch: pytest.MonkeyPatch)
 def test_loads_once_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[tuple[str, int]] = []
 
-    def load(path: Path, threads: int) -> FakeSession:
+    def load(path: Path, threads: int, change: None) -> FakeSession:
         loaded.append((path.name, threads))
         return FakeSession("CPUExecutionProvider")
 
