@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.store.database import quote
 from suffice.tables.joined_columns import catalogued_joins
 from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
@@ -49,6 +50,9 @@ class Cost:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 
 
+_TABLES = "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
+
+
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
     each = seconds_per_value(reader)
@@ -60,19 +64,18 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
-    rows: dict[str, int] = {}
-    for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
-        if name in tables:
-            rows[name] = max(int(size or 0), rows.get(name, 0))
-    if tables != rows.keys():
+    stored = [found for found in reader.rows(_TABLES) if found[2].lower() in tables]
+    if tables != {name.lower() for *_, name, _ in stored}:
         return
+    rows = dict.fromkeys(tables, 0)
+    for *_, name, size in stored:
+        rows[name.lower()] = max(int(size or 0), rows[name.lower()])
     each = seconds_per_value(reader)
     all_rows = sum(rows.values())
     Cost(all_rows, all_rows * (1 + len(columns)) * each, 0.0, True).require_worth_sampling(None)  # at most
     named = dict.fromkeys(rows, 1)
-    for name, column in reader.rows("SELECT lower(table_name), lower(column_name) FROM duckdb_columns()"):
-        if name in named and column in columns:
-            named[name] += 1
+    for *place, name, _ in stored:
+        named[name.lower()] += sum(c.lower() in columns for c in reader.columns(".".join(map(quote, [*place, name]))))
     values = [size * named[name] for name, size in rows.items()]
     is_joined_before = has_key_copies(reader) or bool(catalogued_joins(reader, None))
     whole = 0 if is_joined_before else sum(values) - max(values, default=0)
