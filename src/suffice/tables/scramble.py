@@ -122,17 +122,17 @@ def _selected(copy: str, group: int, runs: Sequence[Run], columns: Sequence[str]
     names = "".join(f"{quote(c)}, " for c in columns)
     certain, drawn = ([run for run in runs if (run[0] == CERTAIN) == is_certain] for is_certain in (True, False))
     selects = [
-        f"SELECT {names}{part_sql(piece, column, each)} AS {PART}, {SID} AS {UNIT} FROM {copy}"
-        f" WHERE {column} >= {piece[0][1] // each} AND {column} < {piece[-1][2] // each}"
-        for column, each, piece in [(SID, 1, certain), *_pieces(drawn, group)]
-        if piece
+        f"SELECT {names}{part_sql(piece, column, each)} AS {PART}, {SID} AS {UNIT} FROM {copy} WHERE {where}"
+        for column, each, piece in [*_pieces(certain, group), *_pieces(drawn, group)]
+        if (where := _where(column, piece, group))
     ]
     return f"({' UNION ALL '.join(selects)})"
 
 
 def _pieces(runs: Sequence[Run], group: int) -> Iterator[tuple[str, int, list[Run]]]:
-    """(column, rows that it counts as one, runs): whole groups of rows are found by the number of the group, for which
-    nothing has to be read."""
+    """(column, rows that it counts as one, runs): of whole groups not even the numbers of their rows are read."""
+    if not runs:
+        return
     first, end = runs[0][1], runs[-1][2]
     whole, rest = -(-first // group) * group, end // group * group
     if group == 1 or whole >= rest or any(e % group for _, _, e in runs if whole < e < rest):
@@ -141,6 +141,16 @@ def _pieces(runs: Sequence[Run], group: int) -> Iterator[tuple[str, int, list[Ru
         yield SID, 1, _within(runs, first, whole)
         yield GROUP, group, _within(runs, whole, rest)
         yield SID, 1, _within(runs, rest, end)
+
+
+def _where(column: str, runs: Sequence[Run], group: int) -> str:
+    """The condition for runs that follow each other; empty for none."""
+    if not runs:
+        return ""
+    first, end = runs[0][1], runs[-1][2]
+    groups = f"{GROUP} >= {first // group} AND {GROUP} <= {(end - 1) // group}" if group > 1 else ""
+    rows = f"{SID} >= {first} AND {SID} < {end}" if column == SID else ""
+    return " AND ".join(filter(None, (groups, rows)))
 
 
 def _within(runs: Sequence[Run], first: int, end: int) -> list[Run]:

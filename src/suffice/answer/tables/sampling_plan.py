@@ -82,11 +82,12 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
     asked_of_tables = over_base_tables(written_out(original, reader, decompose), reader)
     statement, tables = asked_of_tables.statement, asked_of_tables.tables
-    if _is_row_count(decompose(statement), statement, tables):
+    if _is_row_count(plain := decompose(statement), statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
     drawing = draw_from(asked_of_tables, reader)
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
-    query = decompose(centred(statement, ranges))
+    about_middle = centred(statement, ranges)
+    query = plain if about_middle is statement else decompose(about_middle)
     query.pieces = [without_null_tests(piece, _never_null(drawing)) for piece in query.pieces]
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
