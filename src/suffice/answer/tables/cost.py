@@ -65,9 +65,9 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
     stored = [found for found in reader.rows(_TABLES) if found[2].lower() in tables]
-    if tables != {name.lower() for *_, name, _ in stored}:
+    rows = {name.lower(): 0 for *_, name, _ in stored}
+    if not tables - rows.keys() <= {cte.alias.lower() for cte in tree.find_all(exp.CTE)}:
         return
-    rows = dict.fromkeys(tables, 0)
     for *_, name, size in stored:
         rows[name.lower()] = max(int(size or 0), rows[name.lower()])
     each = seconds_per_value(reader)
