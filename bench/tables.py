@@ -385,7 +385,8 @@ def measure_all(asked: argparse.Namespace) -> None:
         kept["progressive" + suffix] = progressive(path, SUMS["Q6"])
         target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shown = {name: kept[name + suffix]["queries"] for name in ("sums", "list") if name + suffix in kept}
-    plot(shown, kept.get("progressive" + suffix, []), HERE.parent / "docs" / "images" / "tables.jpg")
+    if shown:
+        plot(shown, kept.get("progressive" + suffix, []), HERE.parent / "docs" / "images" / "tables.jpg")
 
 
 def statements_of(name: str) -> tuple[str, dict[str, str]]:
