@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.store.database import quote
+from suffice.tables.file_state import State
 from suffice.tables.joined_columns import catalogued_joins
 from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
@@ -53,6 +55,21 @@ class Cost:
 _TABLES = "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
 
 
+_KNOWN: dict[tuple[str, State], list[tuple[Any, ...]]] = {}
+"""What it gave for the last state of a file; a temporary table made since costs only time."""
+
+
+def _stored(reader: Reader) -> list[tuple[Any, ...]]:
+    """(database, schema, name, rows) of all tables."""
+    if reader.state is None:
+        return reader.rows(_TABLES)
+    key = reader.database.target, reader.state
+    if key not in _KNOWN:
+        _KNOWN.clear()
+        _KNOWN[key] = reader.rows(_TABLES)
+    return _KNOWN[key]
+
+
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
     each = seconds_per_value(reader)
@@ -64,7 +81,7 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
-    stored = [found for found in reader.rows(_TABLES) if found[2].lower() in tables]
+    stored = [found for found in _stored(reader) if found[2].lower() in tables]
     rows = {name.lower(): 0 for *_, name, _ in stored}
     if not tables - rows.keys() <= {cte.alias.lower() for cte in tree.find_all(exp.CTE)}:
         return
