@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlglot import exp
 
-from suffice.answer.tables.asked import Asked, asked_of
+from suffice.answer.tables.asked import Asked, asked_of, require_own_names
 from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
 from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.decompose import Decomposed, decompose
@@ -93,6 +93,7 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
+    require_own_names(names, asked.values)
     fractions = list(_fractions(asked.formulas))
     is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
