@@ -150,7 +150,6 @@ def measure(con: suffice.Connection, sql: str, runs: int) -> dict[str, Any]:
         "tiers": dict(Counter(a.guarantee.tier for a in answers)),
         "why_exact": next((a.guarantee.method for a in answers if a.guarantee.tier == "exact"), None),
         "rate": median(a.guarantee.sampled / a.guarantee.population for a in sampled) if sampled else 1.0,
-        "rows_sampled": median(a.guarantee.sampled for a in sampled) if sampled else None,
         "missed": sum(not con.audit(a).held for a in sampled[:runs]),
         "runs": runs,
         "first_cpu_ms": 1e3 * min(first),
@@ -221,7 +220,7 @@ def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
     found = {}
     for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
         runs = [in_new_process(path, statement, always) for _ in range(3)]
-        found |= {f"{name}_{what}": median(run[what] for run in runs) for what in ("ms", "bytes")}
+        found |= {f"{name}_{what}": median(run[what] for run in runs) for what in runs[0]}
     finding = "SELECT count(*) FROM suffice.scramble_lineitem WHERE __group = 1"
     found["finding_bytes"] = in_new_process(path, finding, always=False)["bytes"]
     return found
@@ -245,8 +244,12 @@ def ask(path: Path, sql: str, always: bool) -> None:
         con.sample_always = always
         con.sql("SELECT count(*) FROM nation WITHIN 5%")
         before, started = read_so_far(), time.perf_counter()
-        con.sql(sql, seed=1).fetchall()
-        print(json.dumps({"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}))
+        result = con.sql(sql, seed=1)
+        result.fetchall()
+        found = {"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}
+        if (guarantee := result.guarantee) is not None:
+            found |= {"rows": guarantee.sampled, "of": guarantee.population}
+        print(json.dumps(found))
 
 
 def pilotdb(checkout: str, python: str, path: Path, asked: dict[str, str], runs: int) -> dict[str, Any]:
@@ -455,14 +458,14 @@ def cold_line(one: dict[str, Any]) -> str:
 
 def bytes_over_rate(one: dict[str, Any]) -> float:
     """Bytes against the exact query's over rows read against its rows."""
-    return float(one["cold"]["ours_bytes"] / one["cold"]["exact_bytes"] / one["rate"])
+    found = one["cold"]
+    return float(found["ours_bytes"] / found["exact_bytes"] / (found["ours_rows"] / found["ours_of"]))
 
 
 def bytes_over_least(one: dict[str, Any]) -> float:
     """Bytes against the least in DuckDB's format: whole row groups, and what it reads to find any."""
     found = one["cold"]
-    groups = math.ceil(one["rows_sampled"] / ROWS_PER_GROUP) * ROWS_PER_GROUP
-    share = groups / (one["rows_sampled"] / one["rate"])
+    share = math.ceil(found["ours_rows"] / ROWS_PER_GROUP) * ROWS_PER_GROUP / found["ours_of"]
     return float(found["ours_bytes"] / (found["finding_bytes"] + share * found["exact_bytes"]))
 
 
