@@ -9,7 +9,7 @@ from typing import Any
 
 from suffice.diffusion.pocket.caption import caption
 from suffice.diffusion.pocket.clip import clip
-from suffice.diffusion.pocket.latents import encode, is_stale, read
+from suffice.diffusion.pocket.latents import encode, from_disk, is_stale, read
 from suffice.diffusion.pocket.scene import Scene
 
 COUNT, SEED, _AT_ONCE = 2400, 51, 10
@@ -52,5 +52,5 @@ def load_clips(
     if is_stale(path):
         torch.save(make(folder, count, seed, drawn), path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
-    kept = torch.load(path, weights_only=True, mmap=True)
+    kept = from_disk(path)
     return ClipLatents(kept["clean"], kept["states"], kept["nothing"].float())

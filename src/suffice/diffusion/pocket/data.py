@@ -18,8 +18,9 @@ def scenes(count: int, seed: int, mix: Any = MIX) -> list[Scene]:
 
 
 def as_pixels(drawn: list[Scene]) -> Any:
-    """Return the scenes as a half-precision tensor [n, 3, 64, 64] in [-1, 1]."""
+    """Return the scenes as a half-precision tensor [n, 3, 64, 64] in [-1, 1], on torch's default device."""
     import torch
 
     stack = np.stack([draw(one) for one in drawn])
-    return torch.from_numpy(stack).permute(0, 3, 1, 2).contiguous().half() / 127.5 - 1
+    seen = torch.from_numpy(stack).to(torch.get_default_device())
+    return seen.permute(0, 3, 1, 2).contiguous().half() / 127.5 - 1

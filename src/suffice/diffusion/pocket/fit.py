@@ -1,6 +1,7 @@
 """One training loop for every stage: warm-up and cosine rate, running average, checkpoints, a kept curve.
 
-Step `n` draws from a generator seeded by (seed, n), so a resumed run sees what an unbroken one would.
+Step `n` draws from a generator seeded by (seed, n), so a resumed run sees what an unbroken one would. All of it runs
+on torch's default device; draws on a GPU are others than on a CPU.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ def _optimiser(plan: Plan, weights: list[Any]) -> Any:
 
     if plan.optimiser == "muon":
         return muon(weights, plan.rate, plan.decay)
-    return torch.optim.AdamW(weights, lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True)
+    on_gpu = weights[0].is_cuda
+    return torch.optim.AdamW(
+        weights, lr=plan.rate, weight_decay=plan.decay, betas=(0.9, 0.99), foreach=True, capturable=on_gpu
+    )
 
 
 def _save(path: Path, step: int, module: Any, average: Averaged, optimiser: Any, curve: list[Any]) -> None:
@@ -87,7 +91,7 @@ def _resume(path: Path, module: Any, average: Averaged, optimiser: Any) -> tuple
 
     if not path.exists():
         return 0, []
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location=torch.get_default_device())
     module.load_state_dict(state["weights"], strict=False)
     average.weights = state["average"]
     if len(state["optimiser"]["param_groups"]) == len(
@@ -115,6 +119,7 @@ def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Pat
     import torch
 
     folder.mkdir(parents=True, exist_ok=True)
+    device = torch.get_default_device()
     path = folder / f"{plan.name}.pt"
     weights = _trained(module)
     optimiser = _optimiser(plan, list(weights.values()))
@@ -124,15 +129,16 @@ def fit(plan: Plan, module: Any, loss_at: Callable[[int, Any], Any], folder: Pat
     for step in range(first, plan.steps):
         for group in optimiser.param_groups:
             group["lr"] = rate_at(plan, step)
-        loss = loss_at(step, torch.Generator().manual_seed(plan.seed * 1_000_003 + step))
+        loss = loss_at(step, torch.Generator(device).manual_seed(plan.seed * 1_000_003 + step))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
         optimiser.step()
         optimiser.zero_grad()
         average.follow(weights, step)
-        recent.append(float(loss.detach()))
+        recent.append(loss.detach())
         if (step + 1) % 25 == 0 or step + 1 == plan.steps:
-            curve.append([step + 1, round(sum(recent) / len(recent), 6), round(time.monotonic() - began, 1)])
+            mean = float(torch.stack(recent).mean())
+            curve.append([step + 1, round(mean, 6), round(time.monotonic() - began, 1)])
             _show(plan, step, curve[-1][1], began, first)
             recent = []
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:

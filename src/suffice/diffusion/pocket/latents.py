@@ -68,6 +68,14 @@ def is_stale(path: Path) -> bool:
     return any(one.exists() and one.stat().st_mtime > path.stat().st_mtime for one in encoders)
 
 
+def from_disk(path: Path) -> dict[str, Any]:
+    """Return what is kept in `path` on torch's default device: on a GPU in its memory, else mapped from the disk."""
+    import torch
+
+    kept: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+    return {name: tensor.to(torch.get_default_device()) for name, tensor in kept.items()}
+
+
 def load_latents(folder: Path) -> Latents:
     """Return the training latents, made on the first call and kept in `folder/latents.pt`."""
     import torch
@@ -75,5 +83,5 @@ def load_latents(folder: Path) -> Latents:
     path = folder / "latents.pt"
     if is_stale(path):
         torch.save(_make(folder), path)
-    kept = torch.load(path, weights_only=True, mmap=True)
+    kept = from_disk(path)
     return Latents(kept["clean"], kept["states"], kept["nothing"].float(), kept["singles"])

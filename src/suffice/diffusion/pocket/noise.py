@@ -19,7 +19,7 @@ def kept() -> Any:
 
 def signal_and_noise(timesteps: Any, like: Any) -> tuple[Any, Any]:
     """Return the factors of signal and of noise at `timesteps`, shaped to multiply `like`."""
-    share = kept()[timesteps].reshape(-1, *[1] * (like.ndim - 1))
+    share = kept().to(timesteps.device)[timesteps].reshape(-1, *[1] * (like.ndim - 1))
     return share.sqrt(), (1 - share).sqrt()
 
 
@@ -36,7 +36,7 @@ def v_error(
         timesteps = torch.randint(0, 1000, (len(clean),), generator=generator)
     signal, spread = signal_and_noise(timesteps, clean)
     drawn = torch.randn(clean.shape, generator=generator) if noise is None else noise
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(clean.device.type, torch.bfloat16):
         v = predict(signal * clean + spread * drawn, timesteps)
     return v.float() - (signal * drawn - spread * clean)
 

@@ -1,4 +1,4 @@
-"""Train the whole pocket family: `python -m suffice.diffusion.pocket.train [--stage NAME] [--longer TIMES]`.
+"""Train the whole pocket family: `python -m suffice.diffusion.pocket.train [--stage NAME] [--device cuda]`.
 
 Stages run in order, from fixed seeds. Each keeps a checkpoint in the work folder and goes on from there when run
 again; a finished one is passed over, unless it is asked to train longer. At the end the parts are written to the out
@@ -24,15 +24,20 @@ def _train(stage: str, work: Path, longer: float) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one stage, or all of them and then write the family."""
+    import torch
+
     parser = argparse.ArgumentParser(prog="python -m suffice.diffusion.pocket.train", description=__doc__)
     parser.add_argument("--stage", choices=STAGES)
     parser.add_argument("--work", type=Path, default=Path("out/pocket"), help="checkpoints and curves")
     parser.add_argument("--out", type=Path, default=Path("out/pocket/family"), help="the trained models")
     parser.add_argument("--longer", type=float, default=1.0, help="train each stage this many times as long")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: minutes instead of hours")
     chosen = parser.parse_args(arguments)
+    torch.set_default_device(chosen.device)
     for stage in [chosen.stage] if chosen.stage else STAGES:
         _train(stage, chosen.work, chosen.longer)
     if not chosen.stage:
+        torch.set_default_device("cpu")
         from suffice.diffusion.pocket.assemble import assemble
 
         assemble(chosen.work, chosen.out)

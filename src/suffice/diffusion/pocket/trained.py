@@ -12,7 +12,8 @@ def averaged(folder: Path, stage: str) -> dict[str, Any]:
     """Return the averaged weights of a stage's checkpoint."""
     import torch
 
-    weights: dict[str, Any] = torch.load(folder / f"{stage}.pt", weights_only=True)["average"]
+    kept = torch.load(folder / f"{stage}.pt", weights_only=True, map_location=torch.get_default_device())
+    weights: dict[str, Any] = kept["average"]
     return weights
 
 

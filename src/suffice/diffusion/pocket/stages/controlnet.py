@@ -22,7 +22,7 @@ def hints(told: list[Scene]) -> Any:
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.stack([as_hint(draw(one)) for one in told]))
+    return torch.from_numpy(np.stack([as_hint(draw(one)) for one in told])).to(torch.get_default_device())
 
 
 def controlled(unet: Any, control: Any, noisy: Any, t: Any, states: Any, hint: Any, strength: float = 1.0) -> Any:

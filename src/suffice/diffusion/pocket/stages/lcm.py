@@ -48,7 +48,7 @@ def _teacher(model: Any, states: Any, nothing: Any) -> Any:
 
     def predict(noisy: Any, t: Any) -> tuple[Any, Any]:
         model.disable_adapters()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(states.device.type, torch.bfloat16):
             v = model(torch.cat([noisy] * 2), torch.cat([t] * 2), torch.cat([states, untold])).sample.float()
         model.enable_adapters()
         told, plain = v.chunk(2)
@@ -67,7 +67,7 @@ def _loss(model: Any, clean: Any, states: Any, nothing: Any, generator: Any) -> 
     noisy = signal * clean + noise * torch.randn(clean.shape, generator=generator)
 
     def jump(latent: Any, at: Any) -> Any:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(states.device.type, torch.bfloat16):
             v = model(latent, at, states).sample
         return _jump(v.float(), latent, at)
 

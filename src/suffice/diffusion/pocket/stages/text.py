@@ -82,15 +82,18 @@ def _loss(both: Any, tokenize: Any, seed: int) -> Any:
 
 def tokenizer(folder: Path) -> Any:
     """Return a function from captions to ids, int64 [n, 77], padded with the end token as CLIP's is."""
+    import torch
     from transformers import CLIPTokenizer
 
     from suffice.diffusion.pocket.vocabulary import write_tokenizer
 
     write_tokenizer(folder / "tokenizer")
     words = CLIPTokenizer.from_pretrained(folder / "tokenizer")
-    return lambda captions: (
-        words(captions, padding="max_length", max_length=configs.TOKENS, return_tensors="pt").input_ids
-    )
+
+    def tokenize(captions: list[str]) -> Any:
+        return torch.tensor(words(captions, padding="max_length", max_length=configs.TOKENS).input_ids)
+
+    return tokenize
 
 
 def train(folder: Path) -> Any:
