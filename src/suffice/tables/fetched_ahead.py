@@ -94,7 +94,7 @@ def _rows(reader: Reader, sql: str) -> list[tuple[int, int]]:
     import duckdb
 
     try:
-        return reader.rows(sql)  # type: ignore[return-value]
+        return reader.rows(sql)
     except duckdb.CatalogException:
         return []
 
