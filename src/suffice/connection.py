@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -405,10 +405,12 @@ class Connection:
             return None
         statement = parse(text, self._names())
         tree = statement.tree if isinstance(statement, Query) else None
-        tree = tree or parse_one(statement.sql if isinstance(statement, Explain) else text)
+        plain = statement.sql if isinstance(statement, Explain) else text
+        tree = tree or parse_one(plain)
         if not isinstance(tree, exp.Query):
             raise UsageError(f"a guarantee is for a SELECT, not for {tree.key.upper()}")
-        asked = Asked(text, target, self._bind(tree, work), statement if isinstance(statement, Explain) else None)
+        bound = replace(self._bind(tree, work), written=plain)
+        asked = Asked(text, target, bound, statement if isinstance(statement, Explain) else None)
         self._remembered.keep_asked(query, asked)
         return asked
 

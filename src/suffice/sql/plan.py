@@ -37,16 +37,17 @@ class BoundCall:
 
 @dataclass(frozen=True)
 class Bound:
-    """A statement whose names are known."""
+    """A statement whose names are known; `written` as it was, where that is at hand."""
 
     tree: exp.Expr
     calls: Mapping[int, BoundCall]
     media: Mapping[str, MediaTable]
+    written: str | None = None
 
     @cached_property
     def text(self) -> str:
-        """As SQL."""
-        return self.tree.sql("duckdb")
+        """As SQL; what DuckDB alone can answer stays as it was written."""
+        return self.written if self.written is not None and self.is_plain else self.tree.sql("duckdb")
 
     @property
     def is_plain(self) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from suffice.errors import SufficeError, UsageError, nearest
 from suffice.store.database import Database, literal, quote
 from suffice.tables.clickhouse_tables import copied
+from suffice.tables.fetched_ahead import forget_blocks, has_blocks, note_blocks
 from suffice.tables.fingerprint import fingerprint
-from suffice.tables.joined_columns import Joined, catalogue_joins, catalogued_joins, joined_sql, joins_of
+from suffice.tables.joined_columns import Joined, catalogue_joins, catalogued_joins, joined_sql, joins_of, table_sql
 from suffice.tables.key_scramble import (
     HASH,
     KeyCatalogued,
@@ -21,9 +22,10 @@ from suffice.tables.key_scramble import (
     key_catalogue_sql,
     key_copy_sql,
 )
-from suffice.tables.reader import Reader, in_transaction, plain_name
-from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql
-from suffice.tables.source import SID, Range
+from suffice.tables.pace import seconds_per_value
+from suffice.tables.reader import Reader, in_transaction, plain_name, snapshot
+from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql, layout_mark
+from suffice.tables.source import GROUP, ROWS_PER_GROUP, SID, Range
 
 _TAIL = 0.0005
 """Share of the rows at each end of a column that may be taken for outliers …"""
@@ -58,13 +60,32 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0, joins: Sequ
         raise UsageError("a scramble with joined columns is for DuckDB files and folders of Parquet")
     _require_kept(database)
     with _writing(database) as reader:
-        mark, known = fingerprint(reader, name_sql), catalogued(reader, name_sql)
+        mark, known = layout_mark(reader, name_sql), catalogued(reader, name_sql)
         before = catalogued_joins(reader, name_sql)
         wanted = joins_of(reader, name_sql, [one.written for one in before] if joins is None else joins)
         same = [replace(one, always_found=False) for one in before] == wanted
-        if known is not None and known.fingerprint == mark and same:
-            return Built(known, True)
-        return Built(_build(reader, name_sql, mark, seed, wanted), False)
+        is_fresh = known is not None and known.fingerprint == mark and same
+        made = known if known is not None and is_fresh else _build(reader, name_sql, mark, seed, wanted)
+    if not database.is_postgres and database.clickhouse is None:
+        _settle(database, made, [name_sql, *(table_sql(one.table) for one in wanted)], is_fresh)
+    return Built(made, is_fresh)
+
+
+def _settle(database: Database, known: Catalogued, tables: Sequence[str], was_fresh: bool) -> None:
+    """Find out what the next process would have to, and leave the file as it will find it."""
+    import duckdb
+
+    database.rows("CHECKPOINT")
+    with _writing(database) as reader:
+        if not (was_fresh and has_blocks(reader, known.name)):
+            note_blocks(reader, known.name, known.copy_sql)
+    with snapshot(database) as reader:
+        seconds_per_value(reader)
+    with suppress(duckdb.Error):  # somebody is writing: then nothing stays as it is
+        database.rows("CHECKPOINT")
+    with snapshot(database) as reader:
+        for table in tables:
+            fingerprint(reader, table)
 
 
 def build_key_scramble(database: Database, name_sql: str, key: str, seed: int = 0) -> Built:
@@ -105,7 +126,7 @@ def _build_by_key(reader: Reader, name_sql: str, key: str, mark: str, seed: int)
         f"SELECT coalesce(sum(n), 0)::BIGINT, count(*), coalesce(max(n), 0) FROM ({counted})"
     )
     ranges = _ranges(reader, name_sql, copy, 0)
-    known = KeyCatalogued(name, copy, mark, rows, 0, ranges, key.lower(), different, most, f"{kind} {mix}")
+    known = KeyCatalogued(name, copy, mark, rows, 0, ranges, (), key.lower(), different, most, f"{kind} {mix}")
     _catalogue_key(reader, known)
     return known
 
@@ -136,6 +157,7 @@ def drop_scramble(database: Database, name_sql: str) -> None:
                 _run(reader, f"DROP TABLE {one.copy_sql}")
         if catalogued_joins(reader, name_sql):
             catalogue_joins(reader, plain_name(name_sql), "", [])
+        forget_blocks(reader, plain_name(name_sql))
 
 
 def _require_kept(database: Database) -> None:
@@ -189,7 +211,9 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int, joins: Sequence[
         rows, certain = _counted(reader, name_sql, outliers)
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
-    known = Catalogued(name, copy, mark, rows, certain, _ranges(reader, copy if joins else name_sql, copy, certain))
+    ranges = _ranges(reader, copy if joins else name_sql, copy, certain)
+    never_null = [] if is_postgres or clickhouse is not None else _never_null(reader, copy)
+    known = Catalogued(name, copy, mark, rows, certain, ranges, never_null)
     _catalogue(reader, known, seed)
     if joins or catalogued_joins(reader, name_sql):
         catalogue_joins(reader, name, copy, joins)
@@ -203,9 +227,10 @@ def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
         " certain BIGINT, ranges VARCHAR, seed BIGINT)"
     )
     reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)}")
+    facts = {"ranges": dict(known.ranges), "never_null": list(known.never_null)}
     reader.rows(
         f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.fingerprint)},"
-        f" {known.rows}, {known.certain}, {literal(json.dumps(dict(known.ranges)))}, {seed})"
+        f" {known.rows}, {known.certain}, {literal(json.dumps(facts))}, {seed})"
     )
 
 
@@ -214,7 +239,8 @@ def _duckdb_copy(name_sql: str, copy: str, outliers: str, seed: int, joins: Sequ
     mixed = f"hash(hash(__number + {seed % 2**31}) + {seed % 2**31})"
     numbered = f"SELECT *, row_number() OVER () AS __number FROM {name_sql}"
     return (
-        f"CREATE TABLE {copy} AS SELECT * EXCLUDE (__number), row_number() OVER () - 1 AS {SID} FROM ("
+        f"CREATE TABLE {copy} AS SELECT * EXCLUDE (__number), row_number() OVER () - 1 AS {SID},"
+        f" {SID} // {ROWS_PER_GROUP} AS {GROUP} FROM ("
         f"SELECT * FROM ({joined_sql(name_sql, joins, numbered)})"
         f" ORDER BY ({outliers}) IS TRUE DESC, {mixed}, __number)"
     )
@@ -277,6 +303,13 @@ def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str,
     pairs = {c.lower(): tuple(found[2 * i : 2 * i + 2]) for i, c in enumerate(columns)}
     known = {c: (float(a), float(b)) for c, (a, b) in pairs.items() if a is not None}
     return {c: _rounded(*ends) for c, ends in known.items() if all(map(math.isfinite, ends))}
+
+
+def _never_null(reader: Reader, copy: str) -> list[str]:
+    """Columns of a DuckDB table whose statistics say so, in lower case."""
+    names = reader.columns(copy)
+    stats = reader.rows(f"SELECT {', '.join(f'stats({quote(name)})' for name in names)} FROM {copy} LIMIT 1")
+    return [n.lower() for row in stats for n, s in zip(names, row, strict=True) if "[Has Null: false" in str(s)]
 
 
 def _rounded(low: float, high: float) -> Range:

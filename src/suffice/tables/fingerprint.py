@@ -33,14 +33,14 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
 
 
 def _remembered(reader: Reader, name_sql: str, state: State) -> str:
-    target = reader.database.target
-    key = (target, name_sql, state)
+    target, name = reader.database.target, plain_name(name_sql)
+    key = (target, name, state)
     if key not in _KNOWN:
         started = time.perf_counter()
-        found = known_fingerprint(target, state, name_sql)
+        found = known_fingerprint(target, state, name)
         _KNOWN[key] = found or _duckdb(reader, name_sql)
         if found is None and time.perf_counter() - started > WORTH_KEEPING_S:
-            keep_fingerprint(target, state, name_sql, _KNOWN[key])
+            keep_fingerprint(target, state, name, _KNOWN[key])
     return _KNOWN[key]
 
 
@@ -63,7 +63,7 @@ def _duckdb(reader: Reader, name_sql: str) -> str:
     """Stored segments are never changed in place. Those only in memory have no address: they match nothing."""
     import duckdb
 
-    ((count,),) = reader.rows(f"SELECT count(*) FROM {name_sql}")
+    ((count,),) = reader.once(f"SELECT count(*) FROM {name_sql}")
     try:
         return _digest((count, reader.rows(_STORED.format(literal(name_sql)))))
     except duckdb.CatalogException:  # the pragma does not find a name with a quote in it: then the rows themselves

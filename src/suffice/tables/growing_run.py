@@ -37,11 +37,11 @@ class GrowingRun:
         self.columns = list(columns)
 
     def take(self, sizes: Sequence[int]) -> list[Run]:
-        """The next units, a part each of about `sizes`; the last part ends where a group does, if it is large."""
+        """The next units, a part each of about `sizes`; large ones, and the last of many, end where a group does."""
         found = []
         for part, size in enumerate(sizes):
             end = self._position + size
-            if part == len(sizes) - 1 and sum(sizes) >= self.group:
+            if size >= self.group or (part == len(sizes) - 1 and sum(sizes) >= self.group):
                 end = self._whole(end)
             found.append((part, self._position, end))
             self._position = end

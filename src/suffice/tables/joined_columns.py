@@ -44,11 +44,16 @@ class Joined:
     def written(self) -> str:
         """As a user writes it."""
         columns = ", ".join(map(quote, self.columns))
-        return f"{_name_sql(self.table)}({columns}) ON {quote(self.left)} = {quote(self.key)}"
+        return f"{table_sql(self.table)}({columns}) ON {quote(self.left)} = {quote(self.key)}"
 
     def kept(self, column: str) -> str:
         """The name of a column in the copy."""
         return f"{self.left}={self.table}.{column.lower()}"
+
+    @property
+    def kept_columns(self) -> list[str]:
+        """Names of all that it adds to the copy."""
+        return [*map(self.kept, self.columns), self.found]
 
     @property
     def found(self) -> str:
@@ -84,7 +89,7 @@ def joined_sql(name_sql: str, joins: Sequence[Joined], numbered: str) -> str:
         items += [f"{mine}.{quote(c)} AS {quote(joined.kept(c))}" for c in joined.columns]
         items.append(f"{mine}.{quote(joined.key)} IS NOT NULL AS {quote(joined.found)}")
         left = f"{place[joined.left_table]}.{quote(joined.left)}"
-        tables.append(f"LEFT JOIN {_name_sql(joined.table)} {mine} ON {left} = {mine}.{quote(joined.key)}")
+        tables.append(f"LEFT JOIN {table_sql(joined.table)} {mine} ON {left} = {mine}.{quote(joined.key)}")
     return f"SELECT {', '.join(items)} FROM {' '.join(tables)}"
 
 
@@ -109,7 +114,7 @@ def catalogued_joins(reader: Reader, name_sql: str | None) -> list[Joined]:
 
     where = "" if name_sql is None else f" WHERE name = {literal(plain_name(name_sql))}"
     try:
-        rows = reader.rows(f"SELECT joins FROM {_catalogue_sql(reader)}{where}")
+        rows = reader.once(f"SELECT joins FROM {_catalogue_sql(reader)}{where}")
     except duckdb.CatalogException:
         return []
     return [Joined(**{**one, "columns": tuple(one["columns"])}) for (told,) in rows for one in json.loads(told)]
@@ -120,7 +125,7 @@ def fresh_joins(reader: Reader, name_sql: str) -> list[Joined]:
     fresh = {plain_name(name_sql)}
     found = []
     for joined in catalogued_joins(reader, name_sql):
-        if joined.left_table in fresh and fingerprint(reader, _name_sql(joined.table)) == joined.fingerprint:
+        if joined.left_table in fresh and fingerprint(reader, table_sql(joined.table)) == joined.fingerprint:
             fresh.add(joined.table)
             found.append(joined)
     return found
@@ -130,7 +135,8 @@ def _catalogue_sql(reader: Reader) -> str:
     return f"{reader.database.schema}.scramble_joins"
 
 
-def _name_sql(plain: str) -> str:
+def table_sql(plain: str) -> str:
+    """The table of a catalogued name."""
     return ".".join(map(quote, plain.split(".")))
 
 

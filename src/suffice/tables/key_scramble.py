@@ -146,7 +146,9 @@ def catalogued_keys(reader: Reader, name_sql: str) -> list[KeyCatalogued]:
     except duckdb.CatalogException:
         return []
     return [
-        KeyCatalogued(name, key_copy_sql(reader, name, key), mark, rows, 0, json.loads(ranges), key, keys, most, mix)
+        KeyCatalogued(
+            name, key_copy_sql(reader, name, key), mark, rows, 0, json.loads(ranges), (), key, keys, most, mix
+        )
         for name, mark, rows, ranges, key, keys, most, mix in found
     ]
 

@@ -45,7 +45,7 @@ def rows_of(reader: Reader, name_sql: str) -> int:
     if reader.database.is_postgres:
         estimate = f"SELECT greatest(reltuples, 0)::bigint AS n FROM pg_class WHERE oid = {literal(name_sql)}::regclass"
         return int(reader.rows(reader.there(estimate))[0][0])
-    return int(reader.rows(f"SELECT count(*) FROM {name_sql}")[0][0])
+    return int(reader.once(f"SELECT count(*) FROM {name_sql}")[0][0])
 
 
 def view_sql(reader: Reader, table: exp.Table) -> exp.Select | None:

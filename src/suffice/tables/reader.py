@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from suffice.store.database import Database, literal
@@ -27,17 +28,41 @@ class Reader:
         state: of the target's file before the snapshot began, so that nothing learnt from the snapshot is ever taken
             for true of a later state; None where nothing tells.
         learns: whether large tables may be read to know more of them for the next time.
+        told: what :meth:`once` has read.
+        threads: of :meth:`beside`, which the end of the snapshot waits for.
     """
 
     database: Database
     cursor: duckdb.DuckDBPyConnection
     state: State | None = None
     learns: bool = True
+    told: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of DuckDB SQL. No parameters: to convert the first one, DuckDB's module imports for 250 ms."""
         with interruptible():
             return self.cursor.execute(sql).fetchall()
+
+    def once(self, sql: str) -> list[tuple[Any, ...]]:
+        """:meth:`rows` of what the snapshot does not change: the catalogue, or how many rows a table has."""
+        if sql not in self.told:
+            self.told[sql] = self.rows(sql)
+        return self.told[sql]
+
+    def beside(self, sql: str) -> None:
+        """Run `sql` in a thread while planning goes on, for what DuckDB then has in memory; no matter if it fails."""
+        import duckdb
+
+        cursor = self.database.connection.cursor()
+
+        def run() -> None:
+            with suppress(duckdb.Error):
+                cursor.execute(sql).fetchall()
+            cursor.close()
+
+        self.threads.append(threading.Thread(target=run, daemon=True))
+        self.threads[-1].start()
 
     def written(self, query: exp.Expr) -> str:
         """A query over stored tables, in the words of the database they are stored in."""
@@ -60,7 +85,7 @@ class Reader:
 
     def describe(self, sql: str) -> tuple[list[str], list[str]]:
         """(names, DuckDB types) of the columns of a query, without running it."""
-        rows = self.rows(f"DESCRIBE {sql}")
+        rows = self.once(f"DESCRIBE {sql}")
         return [r[0] for r in rows], [r[1] for r in rows]
 
     def columns(self, name_sql: str) -> list[str]:
@@ -73,12 +98,14 @@ def snapshot(database: Database) -> Iterator[Reader]:
     """A reader of one state of `database`, whatever others write meanwhile."""
     import duckdb
 
-    cursor = database.cursor()
+    cursor, reader = database.cursor(), None
     try:
         state = file_state(database.target)
         cursor.execute("BEGIN TRANSACTION")
-        yield Reader(database, cursor, state)
+        yield (reader := Reader(database, cursor, state))
     finally:
+        for thread in reader.threads if reader else []:
+            thread.join()
         with suppress(duckdb.Error):  # a failed transaction has ended
             cursor.execute("ROLLBACK")
         cursor.close()

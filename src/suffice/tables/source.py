@@ -18,6 +18,12 @@ SID = "__sid"
 CERTAIN = -1
 """Part of the rows that are always read and are no units."""
 
+GROUP = "__group"
+"""… and of one in DuckDB: which of its row groups the row is in; as one value a row group it takes no block."""
+
+ROWS_PER_GROUP = 122_880
+"""Of DuckDB's tables: a part of a row group's column takes as many bytes to read as all of it."""
+
 Range = tuple[float, float]
 
 

@@ -15,7 +15,7 @@ SUMS = (
 )
 INNER = (
     " (SELECT t.__part AS __part, t.k AS __k0, COALESCE(CAST(t.x AS {double}), CAST(0 AS {double})) AS __u0"
-    " FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0"
+    " FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0 ORDER BY __part, __k0"
 )
 GOLDEN = {
     "spark": SUMS + INNER.format(double="DOUBLE"),

@@ -22,18 +22,20 @@ def select(sql: str) -> exp.Select:
 GOLDEN = {
     "duckdb": "SELECT __part, __k0, COUNT(*) AS __m, SUM(__u0) AS __s0, MIN(__u0) AS __l0, MAX(__u0) AS __h0, "
     "SUM(__u0 * __u0) AS __q0_0 FROM (SELECT t.__part AS __part, t.k AS __k0, COALESCE(CAST(t.x AS DOUBLE), "
-    "CAST(0 AS DOUBLE)) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0",
+    "CAST(0 AS DOUBLE)) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0"
+    " ORDER BY __part, __k0",
     "postgres": "SELECT __part, __k0, COUNT(*) AS __m, SUM(__u0) AS __s0, MIN(__u0) AS __l0, MAX(__u0) AS __h0, "
     "SUM(__u0 * __u0) AS __q0_0 FROM (SELECT t.__part AS __part, t.k AS __k0, COALESCE(CAST(t.x AS DOUBLE "
     "PRECISION), CAST(0 AS DOUBLE PRECISION)) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units "
-    "GROUP BY __part, __k0",
+    "GROUP BY __part, __k0 ORDER BY __part, __k0",
     "clickhouse": "SELECT __part, __k0, COUNT(*) AS __m, SUM(__u0) AS __s0, MIN(__u0) AS __l0, MAX(__u0) AS __h0, "
     "SUM(__u0 * __u0) AS __q0_0 FROM (SELECT t.__part AS __part, t.k AS __k0, COALESCE(CAST(t.x AS "
     "Nullable(Float64)), CAST(0 AS Nullable(Float64))) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS "
-    "units GROUP BY __part, __k0",
+    "units GROUP BY __part, __k0 ORDER BY __part, __k0",
     "bigquery": "SELECT __part, __k0, COUNT(*) AS __m, SUM(__u0) AS __s0, MIN(__u0) AS __l0, MAX(__u0) AS __h0, "
     "SUM(__u0 * __u0) AS __q0_0 FROM (SELECT t.__part AS __part, t.k AS __k0, COALESCE(CAST(t.x AS FLOAT64), "
-    "CAST(0 AS FLOAT64)) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0",
+    "CAST(0 AS FLOAT64)) AS __u0 FROM __suffice_drawn_rows AS t WHERE t.d < 50) AS units GROUP BY __part, __k0"
+    " ORDER BY __part, __k0",
 }
 
 

@@ -78,6 +78,8 @@ EXACT = {
     "SELECT sum(x) FROM t WHERE x > (SELECT avg(x) FROM t AS u WHERE u.d = t.d)": "too many to read whole",
     "SELECT sum(x) FROM t WHERE EXISTS (SELECT 1 FROM dim WHERE random() < 2 AND dim.d = t.d)": "each time",
     "SELECT corr(x, x) AS c FROM t WHERE d = 5000": "more than",
+    'SELECT avg(x) AS "a b", sum(x) AS "a b" FROM t': "two columns are called 'a b'",
+    "SELECT k AS m, median(x) AS m FROM t GROUP BY k ORDER BY k": "two columns are called 'm'",
     "SELECT sum(x) FROM t UNION SELECT sum(d) FROM dim": "UNION",
     "SELECT sum(d) FROM dim UNION ALL SELECT max(x) FROM t": "no SELECT of UNION ALL",
     "SELECT sum(x) FROM t UNION ALL SELECT sum(d) FROM dim ORDER BY 1": "ORDER BY",

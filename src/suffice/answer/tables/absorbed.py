@@ -93,8 +93,7 @@ def _written(
     result.set("where", exp.Where(this=exp.and_(*(term.copy() for term in terms))) if terms else None)
     written = result.transform(replace)
     assert isinstance(written, exp.Select)
-    kept = [joined.kept(c) for joined in taken.values() for c in joined.columns]
-    kept += [joined.found for joined in taken.values()]
+    kept = [column for joined in taken.values() for column in joined.kept_columns]
     columns = {a: [*names, *(kept if a == alias else [])] for a, names in tables.columns.items()}
     return written, from_tables(written, lambda t: columns[table_alias(t).lower()])
 

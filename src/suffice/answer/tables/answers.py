@@ -145,7 +145,7 @@ def _sampled(asking: Asking) -> Iterator[Answer]:
 
                 yield union_answer(asking, tree, reader)
                 return
-            plan, _ = prepared(asking, reader)
+            plan = _planned(asking, reader)
             asking.work.spend("plan", time.perf_counter() - started)
             for looks, look, sql, order in rows_of_looks(asking, plan, reader):
                 yield answer_of(asking, looks, look, sql, order)
@@ -153,6 +153,16 @@ def _sampled(asking: Asking) -> Iterator[Answer]:
         raise NotSampledError(str(error)) from error
     except duckdb.Error as error:  # whatever is wrong with the statement, the exact one says it best
         raise NotSampledError(one_line(error)) from error
+
+
+def _planned(asking: Asking, reader: Reader) -> Plan:
+    """The plan; why there is none is remembered as well."""
+    try:
+        return prepared(asking, reader)[0]
+    except NotSampledError as reason:
+        if not asking.engine.sample_always and not reason.from_metadata:
+            remember(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence, reason)
+        raise
 
 
 def rows_of_looks(

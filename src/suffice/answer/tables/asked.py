@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -35,6 +35,13 @@ class Asked:
         """Each distinct formula once."""
         order = [] if self.order is None else [self.order]
         return list(dict.fromkeys([*self.values.values(), *self.differences, *order]))
+
+
+def require_own_names(names: Sequence[str], bounded: Collection[int]) -> None:
+    """Raise :class:`NotSampledError` where the interval of a column at one of `bounded` would name another as well."""
+    for position in bounded:
+        if names.count(names[position]) > 1:
+            raise NotSampledError(f"two columns are called {names[position]!r}")
 
 
 def asked_of(query: Decomposed, types: Sequence[str]) -> Asked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +41,21 @@ def composed(
         yield final.sql.replace(ESTIMATES, _constants(values)), [0]
         return
     table = _table(groups, shown, values)
-    reader.cursor.register(_NAME, table)
+    reader.cursor.register(_NAME, _once(table))
     order = [int(row[-1]) for row in reader.rows(final.numbered_sql.replace(ESTIMATES, _NAME))]
     reader.cursor.unregister(_NAME)
     with database.lock:
-        database.connection.register(_NAME, table)
+        database.connection.register(_NAME, _once(table))
     try:
         yield final.sql.replace(ESTIMATES, _NAME), order
     finally:
         with database.lock:
             database.connection.unregister(_NAME)
+
+
+def _once(table: pa.Table) -> Any:
+    """`table` to be read once: to register it as it is, DuckDB imports ``pyarrow.dataset`` for 20 ms."""
+    return table.__arrow_c_stream__()
 
 
 def _constants(values: Sequence[Floats]) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlglot import exp
 
 from suffice.answer.tables.drawing import Drawing
 from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.store.database import quote
+from suffice.tables.file_state import State
 from suffice.tables.joined_columns import catalogued_joins
 from suffice.tables.key_scramble import KeyScramble, has_key_copies
 from suffice.tables.pace import seconds_per_value
@@ -49,6 +52,24 @@ class Cost:
             raise NotSampledError(f"reading everything fits the budget: about {self.seconds:.2g} s")
 
 
+_TABLES = "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
+
+
+_KNOWN: dict[tuple[str, State], list[tuple[Any, ...]]] = {}
+"""What it gave for the last state of a file; a temporary table made since costs only time."""
+
+
+def _stored(reader: Reader) -> list[tuple[Any, ...]]:
+    """(database, schema, name, rows) of all tables."""
+    if reader.state is None:
+        return reader.rows(_TABLES)
+    key = reader.database.target, reader.state
+    if key not in _KNOWN:
+        _KNOWN.clear()
+        _KNOWN[key] = reader.rows(_TABLES)
+    return _KNOWN[key]
+
+
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:
     """Of `drawing`'s statement."""
     each = seconds_per_value(reader)
@@ -60,19 +81,18 @@ def require_large(reader: Reader, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` before any planning where all tables named are small; no view is looked into."""
     tables = {table.name.lower() for table in tree.find_all(exp.Table)}
     columns = {column.name.lower() for column in tree.find_all(exp.Column)}
-    rows: dict[str, int] = {}
-    for name, size in reader.rows("SELECT lower(table_name), estimated_size FROM duckdb_tables()"):
-        if name in tables:
-            rows[name] = max(int(size or 0), rows.get(name, 0))
-    if tables != rows.keys():
+    stored = [found for found in _stored(reader) if found[2].lower() in tables]
+    rows = {name.lower(): 0 for *_, name, _ in stored}
+    if not tables - rows.keys() <= {cte.alias.lower() for cte in tree.find_all(exp.CTE)}:
         return
+    for *_, name, size in stored:
+        rows[name.lower()] = max(int(size or 0), rows[name.lower()])
     each = seconds_per_value(reader)
     all_rows = sum(rows.values())
     Cost(all_rows, all_rows * (1 + len(columns)) * each, 0.0, True).require_worth_sampling(None)  # at most
     named = dict.fromkeys(rows, 1)
-    for name, column in reader.rows("SELECT lower(table_name), lower(column_name) FROM duckdb_columns()"):
-        if name in named and column in columns:
-            named[name] += 1
+    for *place, name, _ in stored:
+        named[name.lower()] += sum(c.lower() in columns for c in reader.columns(".".join(map(quote, [*place, name]))))
     values = [size * named[name] for name, size in rows.items()]
     is_joined_before = has_key_copies(reader) or bool(catalogued_joins(reader, None))
     whole = 0 if is_joined_before else sum(values) - max(values, default=0)

@@ -24,7 +24,7 @@ from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
-from suffice.tables.scramble import PILOT
+from suffice.tables.scramble import PILOT, Scramble
 from suffice.tables.source import Drawn
 
 Floats = npt.NDArray[np.float64]
@@ -149,8 +149,14 @@ class Looks:
             raise NotSampledError(f"the table is small ({source.rows:,} rows)")
         if source.rows_per_unit_max > 1:
             return [source.pilot_units // 4, source.pilot_units]
-        worth = min(_PILOT_OF_WHOLE * self.plan.drawing.rows_whole, _PILOT_MOST * source.units)
+        worth = max(_PILOT_OF_WHOLE * self.plan.drawing.rows_whole, self._rows_read_anyhow())
+        worth = min(worth, _PILOT_MOST * source.units)
         return [max(1, int(worth / sum(PILOT))) * size for size in PILOT]
+
+    def _rows_read_anyhow(self) -> int:
+        """Of a row group, where a condition leaves only some of its rows: fewer tell too little of what comes next."""
+        is_filtered = self.plan.drawing.statement.args.get("where") is not None
+        return self.plan.source.rows_per_group if is_filtered and isinstance(self.plan.source, Scramble) else 0
 
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()

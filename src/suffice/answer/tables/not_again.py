@@ -20,7 +20,7 @@ def remember(reader: Reader, statement: str, error: float | None, confidence: fl
     """Do not try again while the target's file stays as it is."""
     key = _key(reader, statement, error, confidence)
     if key[1] is not None and len(_KNOWN) < _MOST:
-        _KNOWN[key] = reason
+        _KNOWN.setdefault(key, reason)
 
 
 def _key(reader: Reader, statement: str, error: float | None, confidence: float) -> _Key:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlglot import exp
 
-from suffice.answer.tables.asked import rounding_of
+from suffice.answer.tables.asked import require_own_names, rounding_of
 from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
 from suffice.answer.tables.needs import value_ends
 from suffice.answer.tables.tally import Groups
@@ -72,6 +72,7 @@ def plan_quantiles(original: exp.Select, reader: Reader) -> QuantilePlan:
     names, types = reader.describe(original.sql("duckdb"))
     if other := next((types[i] for i in ranked if not _is_number(types[i])), None):
         raise NotSampledError(f"a quantile of {other} has no relative error")
+    require_own_names(names, ranked)
     return QuantilePlan(names, types, query, final_query(query, names, types), ranked, drawing)
 
 

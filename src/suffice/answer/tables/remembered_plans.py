@@ -23,7 +23,7 @@ def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan], so
     key = reader.database.target, reader.state, statement
     known = _KNOWN.get(key)
     if known is not None:
-        if isinstance(drawn := source(known), KeyScramble):  # type: ignore[arg-type]
+        if isinstance(drawn := source(known), Scramble | KeyScramble):  # type: ignore[arg-type]
             drawn.reader = reader
         return known  # type: ignore[return-value]
     made = plan()

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlglot import exp
 
-from suffice.answer.tables.asked import Asked, asked_of
+from suffice.answer.tables.asked import Asked, asked_of, require_own_names
 from suffice.answer.tables.drawing import Drawing, draw_from, over_base_tables, written_out
 from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.decompose import Decomposed, decompose
@@ -23,9 +23,8 @@ from suffice.sql.aggregate.never_null import without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.square_fits import square_fits
-from suffice.sql.aggregate.unit_query import Pair, own_rows, row_values, unit_query
+from suffice.sql.aggregate.unit_query import Pair, own_rows, row_values, unit_query, without_ends
 from suffice.sql.aggregate.value_range import ColumnRange, value_range
-from suffice.store.database import quote
 from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
@@ -83,33 +82,32 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     """Choose the table to draw from; raises :class:`NotSampledError` when the query has to run exactly."""
     asked_of_tables = over_base_tables(written_out(original, reader, decompose), reader)
     statement, tables = asked_of_tables.statement, asked_of_tables.tables
-    if _is_row_count(decompose(statement), statement, tables):
+    if _is_row_count(plain := decompose(statement), statement, tables):
         raise NotSampledError("the number of rows is in the catalogue", from_metadata=True)
     drawing = draw_from(asked_of_tables, reader)
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
-    query = decompose(centred(statement, ranges))
-    query.pieces = [without_null_tests(piece, _never_null(reader, drawing)) for piece in query.pieces]
+    about_middle = centred(statement, ranges)
+    query = plain if about_middle is statement else decompose(about_middle)
+    query.pieces = [without_null_tests(piece, _never_null(drawing)) for piece in query.pieces]
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
+    require_own_names(names, asked.values)
     fractions = list(_fractions(asked.formulas))
     is_here = not reader.database.is_postgres  # whose sum of REALs is a REAL
     pairs = _pairs(fractions)
     own = is_here and reader.database.clickhouse is None and most == 1
     exact = _own_squares(reader, statement, query, drawing, np.maximum(-low, high)) if own else ()
-    with_ends, without = (
-        reader.written(
-            unit_query(statement, query, drawing.table, pairs,
-                       rows_are_units=most == 1, own_types=is_here, own_squares=exact, ends=ends)
-        )
-        for ends in (True, False)
-    )  # fmt: skip
+    units = unit_query(
+        statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here, own_squares=exact
+    )
+    with_ends, endless = reader.written(units), reader.written(without_ends(units))
     is_joined = is_here and len(tables.tables) > 1
     drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
     final = final_query(query, names, types)
     low, high = most * low, most * high
-    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, without, drawn_sql)
+    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, endless, drawn_sql)
 
 
 def _own_squares(
@@ -138,18 +136,11 @@ def _is_row_count(query: Decomposed, statement: exp.Select, tables: FromTables) 
     return plain and all(p.value is None and p.condition is None for p in query.pieces)
 
 
-def _never_null(reader: Reader, drawing: Drawing) -> Callable[[exp.Column], bool]:
-    """Of columns of a scramble in DuckDB, whose statistics say so."""
+def _never_null(drawing: Drawing) -> Callable[[exp.Column], bool]:
+    """Of columns of a scramble whose statistics said so when it was made."""
     source, sampled = drawing.source, table_alias(drawing.table).lower()
-    is_here = isinstance(source, Scramble) and not reader.database.is_postgres and reader.database.clickhouse is None
-
-    def of(column: exp.Column) -> bool:
-        if not is_here or drawing.tables.owner(column) != sampled or not isinstance(source, Scramble):
-            return False
-        found = reader.rows(f"SELECT stats({quote(column.name)}) FROM {source.known.copy_sql} LIMIT 1")
-        return bool(found) and "[Has Null: false" in str(found[0][0])
-
-    return of
+    known = source.known.never_null if isinstance(source, Scramble) else ()
+    return lambda column: drawing.tables.owner(column) == sampled and column.name.lower() in known
 
 
 def _column_ranges(reader: Reader, tables: FromTables, sampled: str, source: Source) -> ColumnRange:

@@ -83,16 +83,13 @@ class Tally:
         self._products = np.zeros((pieces, pieces, 0))
 
     def read(self, table: pa.Table, units: Sequence[int]) -> list[Part]:
-        """The parts of one draw, the always-read rows first; groups get their numbers in the order of the parts."""
-        table = table.sort_by([(name, "ascending") for name in (PART, *self._key_names())])
+        """The parts of one draw, which `table` has one after the other, the always-read rows first; groups get their
+        numbers in the order of the rows."""
         part = numbers_of(table, PART)
         group = self.groups.number(table)
         found = [self._part(table, np.flatnonzero(part == i), group, n) for i, n in enumerate(units)]
         certain = np.flatnonzero(part == CERTAIN)
         return ([self._part(table, certain, group, None)] if len(certain) else []) + found
-
-    def _key_names(self) -> list[str]:
-        return [f"__k{i}" for i in range(self.groups.keys)]
 
     def _part(self, table: pa.Table, rows: Ints, group: Ints, units: int | None) -> Part:
         shape, mine = (self.pieces, len(self.groups)), group[rows]

@@ -46,7 +46,7 @@ def union_answer(asking: Asking, tree: exp.Union, reader: Reader) -> Answer:
         raise NotSampledError("BUDGET without WITHIN over UNION ALL")
     selects = list(_selects(tree))
     share = replace(asking.target, confidence=1 - (1 - asking.confidence) / len(selects))
-    asked = [replace(asking, bound=replace(asking.bound, tree=one), target=share) for one in selects]
+    asked = [replace(asking, bound=replace(asking.bound, tree=one, written=None), target=share) for one in selects]
     plans = [_planned(one, reader) for one in asked]
     if all(isinstance(plan, NotSampledError) for plan in plans):
         raise next(plan for plan in plans if isinstance(plan, NotSampledError))

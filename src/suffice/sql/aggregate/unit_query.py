@@ -35,7 +35,6 @@ def unit_query(
     rows_are_units: bool,
     own_types: bool = False,
     own_squares: Collection[int] = (),
-    ends: bool = True,
 ) -> exp.Select:
     """`statement` with `table` (marked in its FROM) replaced by :data:`DRAWN_ROWS`, as sums over units.
 
@@ -46,16 +45,23 @@ def unit_query(
         own_types: add values up in their own types, as the statement itself does: several times faster for decimals
             in DuckDB, and exact.
         own_squares: pieces whose products with themselves no such type overflows.
-        ends: False leaves ``__l{i}`` and ``__h{i}`` out.
     """
     keys = [f"__k{i}" for i in range(len(query.keys))]
     inner = _units(statement, query, table, rows_are_units, own_types)
     items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m")]
-    items += _sums(query.pieces, pairs, rows_are_units, own_types, own_squares, ends)
+    items += _sums(query.pieces, pairs, rows_are_units, own_types, own_squares)
     units = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("units")))
     result = exp.Select(expressions=items, from_=exp.From(this=units))
     result.set("group", exp.Group(expressions=[exp.column(name) for name in (PART, *keys)]))
-    return result
+    return result.order_by(*(exp.column(name) for name in (PART, *keys)), copy=False)
+
+
+def without_ends(query: exp.Select) -> exp.Select:
+    """A :func:`unit_query` without ``__l{i}`` and ``__h{i}``; changes `query`."""
+    return query.select(*(item for item in query.expressions if item.alias[:3] not in _ENDS), append=False, copy=False)
+
+
+_ENDS = ("__l", "__h")
 
 
 def _sums(
@@ -64,7 +70,6 @@ def _sums(
     rows_are_units: bool,
     own_types: bool,
     own_squares: Collection[int],
-    ends: bool,
 ) -> Iterator[exp.Expr]:
     counts = {i for i, piece in enumerate(pieces) if rows_are_units and own_types and piece.value is None}
     ones = {i for i in counts if pieces[i].condition is None}
@@ -86,9 +91,8 @@ def _sums(
     for i in range(len(pieces)):
         total = double(exp.Count(this=exp.Star())) if i in ones else end(exp.Sum, i)
         yield exp.alias_(total, f"__s{i}")
-        if ends:
-            yield exp.alias_(end(exp.Min, i), f"__l{i}")
-            yield exp.alias_(end(exp.Max, i), f"__h{i}")
+        yield exp.alias_(end(exp.Min, i), f"__l{i}")
+        yield exp.alias_(end(exp.Max, i), f"__h{i}")
     yield from (exp.alias_(product(i, j), f"__q{i}_{j}") for i, j in sorted(pairs))
 
 
