@@ -1,7 +1,7 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22, TPC-DS's 99 and the star schema's 13 queries, and
 plain sums over lineitem.
 
-    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|cold] [--folder out]
+    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold] [--folder out]
     python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
     python tables.py --scale 10 --parquet DIR    # … or read from `tpchgen-cli -s 10 --format=parquet`, which is faster
 
@@ -67,9 +67,20 @@ Scrambled = tuple[str, dict[str, Any]]
 JOINS = ["orders(o_orderpriority, o_orderdate) ON l_orderkey = o_orderkey", "part(p_type) ON l_partkey = p_partkey"]
 SCRAMBLES: dict[str, tuple[Scrambled, ...]] = {
     "tpch": (("lineitem", {"joins": JOINS}),),
+    "hostile": (("t", {}),),
     "ssb": (("lineorder", {"joins": star_schema.JOINS}),),
     "tpcds": (("store_sales", {}), ("catalog_sales", {}), ("web_sales", {})),
 }
+U, V = "((hash(range) % 1000003 + 0.5) / 1000003.0)", "((hash(range + 7) % 1000003 + 0.5) / 1000003.0)"
+HOSTILE = {
+    "uniform": U,
+    "spikes": f"CASE WHEN hash(range + 3) % 3000 = 0 THEN 1000.0 ELSE 1 + {U} END",
+    "pareto": f"pow({U}, -1 / 1.5)",
+    "lognormal": f"exp(1.5 * sqrt(-2 * ln({U})) * cos(2 * pi() * {V}))",
+    "blocks": f"CASE WHEN hash(range // 2048) % 300 = 0 THEN 1000.0 ELSE 1 + {U} END",
+}
+"""Columns of 20 million rows at scale 1, each summed up."""
+
 LIST = (1, 5, 6, 7, 8, 9, 12, 14, 19)
 """PilotDB's TPC-H queries."""
 
@@ -87,7 +98,7 @@ def make(kind: str, scale: float, folder: Path, parquet: Path | None = None) -> 
         half = path.with_suffix(".half")
         with duckdb.connect(str(half)) as con:
             con.execute(f"SET memory_limit = '{MEMORY}'")
-            if kind != "ssb":
+            if kind in ("tpch", "tpcds"):
                 con.execute(f"LOAD '{extension(kind)}'")
             if parquet is not None and kind == "tpch":
                 for file in sorted(parquet.glob("*.parquet")):
@@ -95,6 +106,9 @@ def make(kind: str, scale: float, folder: Path, parquet: Path | None = None) -> 
             elif kind == "ssb":
                 for statement in star_schema.tables(scale):
                     con.execute(statement)
+            elif kind == "hostile":
+                columns = ", ".join(f"{sql} AS {name}" for name, sql in HOSTILE.items())
+                con.execute(f"CREATE TABLE t AS SELECT {columns} FROM range({int(2e7 * scale)})")
             elif kind == "tpcds":
                 con.execute(f"CALL dsdgen(sf = {scale:g}, overwrite = true)")
             else:
@@ -120,6 +134,8 @@ def make_tpch(con: duckdb.DuckDBPyConnection, scale: float) -> None:
 def queries(kind: str) -> dict[str, str]:
     if kind == "ssb":
         return star_schema.QUERIES
+    if kind == "hostile":
+        return {name: f"SELECT sum({name}) AS s FROM t" for name in HOSTILE}
     with duckdb.connect() as con:
         con.execute(f"LOAD '{extension(kind)}'")
         rows = con.execute(f"SELECT query_nr, query FROM {kind}_queries() ORDER BY 1").fetchall()
@@ -374,7 +390,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "cold"))
+    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold"))
     parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
     parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
@@ -393,7 +409,7 @@ def measure_all(asked: argparse.Namespace) -> None:
     suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
     target = HERE / "results" / "tables.json"
     kept = json.loads(target.read_text()) if target.exists() else {}
-    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "cold"]:
+    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold"]:
         if name == "cold":
             add_cold(kept, suffix, asked)
         else:
@@ -404,13 +420,13 @@ def measure_all(asked: argparse.Namespace) -> None:
         kept["progressive" + suffix] = progressive(path, SUMS["Q6"])
         target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shown = {name: kept[name + suffix]["queries"] for name in ("sums", "list") if name + suffix in kept}
-    if shown:
+    if shown and asked.only in (None, "sums", "list"):
         plot(shown, kept.get("progressive" + suffix, []), HERE.parent / "docs" / "images" / "tables.jpg")
 
 
 def statements_of(name: str) -> tuple[str, dict[str, str]]:
     """(data, questions by name)."""
-    kind = name if name in ("tpcds", "ssb") else "tpch"
+    kind = name if name in ("tpcds", "ssb", "hostile") else "tpch"
     if name == "sums":
         return kind, SUMS
     found = queries(kind)
@@ -421,9 +437,15 @@ def part(name: str, asked: argparse.Namespace, before: dict[str, Any]) -> dict[s
     """Measure one set of questions; what PilotDB made of them stays where it is not asked again."""
     kind, statements = statements_of(name)
     path = make(kind, asked.scale, asked.folder, asked.parquet)
-    results = run(path, statements, asked.runs, SCRAMBLES[kind][: 1 if name == "sums" else None], always=name == "sums")
+    results = run(
+        path,
+        statements,
+        asked.runs,
+        SCRAMBLES[kind][: 1 if name == "sums" else None],
+        always=name in ("sums", "hostile"),
+    )
     peer = {query: one["pilotdb"] for query, one in before.get("queries", {}).items() if "pilotdb" in one}
-    if asked.pilotdb and name in ("sums", "list", "ssb"):
+    if asked.pilotdb and name in ("sums", "list", "ssb", "hostile"):
         peer = pilotdb(*asked.pilotdb, path, statements, asked.runs)
     for query, found in peer.items():
         results[query]["pilotdb"] = found
