@@ -91,11 +91,16 @@ def test_a_folding_process_killed_at_any_moment_changes_nothing(tmp_path):
         update = StoredUpdate(client + 1, 0.5, delta_of(client))
         assert store.add_upload("t", 0, Token(str(client), "t", 0, 0).update_id, update) == "accepted"
     store.close_round("t", 0)
+    fold = ("suffice.federated.checkin.leaf", tmp_path / "s", "t", 0, 40, 0)
+    began = time.monotonic()
+    with process(*fold, 0) as leaf:
+        leaf.wait(60)
+    whole_s = time.monotonic() - began
     chance, killed = random.Random(0), 0
     for place in [*range(6), *range(6)]:
-        with process("suffice.federated.checkin.leaf", tmp_path / "s", "t", 0, 40, 0, place) as leaf:
+        with process(*fold, place) as leaf:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                leaf.wait(chance.uniform(0.0, 0.4))
+                leaf.wait(chance.uniform(0.0, whole_s))
             killed += leaf.poll() is None
     assert killed >= 2
     assert advance(store, "t", fold_in_processes(tmp_path / "s", "t", 2), time.time())
