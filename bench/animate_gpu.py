@@ -141,6 +141,11 @@ def keep(found: dict[str, Any], path: Path) -> None:
 def print_table(found: dict[str, Any]) -> None:
     for row in found["rows"]:
         print(f"{row['who']:<16}{row['frames']:>4} frames {row['seconds']:>8.2f} s {row['peak_gib']:>7.2f} GiB")
+    told = {(row["who"], row["frames"]): row for row in found["rows"]}
+    for frames in LENGTHS:
+        one, two = told["ours", frames], told["diffusers", frames]
+        time_ratio, peak_ratio = (one[key] / two[key] for key in ("seconds", "peak_gib"))
+        print(f"ours / diffusers, {frames} frames: {time_ratio:.2f} of the time, {peak_ratio:.2f} of the peak")
     print(f"latents differ by {found['largest_difference_of_a_latent']:.1e} of {found['largest_latent']:.1f}")
 
 
