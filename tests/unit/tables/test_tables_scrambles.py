@@ -134,3 +134,13 @@ def test_small_tables_in_a_cte_are_told_before_any_planning(tmp_path: Path, monk
 def test_what_is_exact_runs_as_it_was_written(con: suffice.Connection) -> None:
     result = con.sql("SELECT max(x) AS m, 7 // 2 AS three FROM t -- the greatest\n WITHIN 5%")
     assert result.fetchall() == [(999, 3)]
+
+
+def test_answers_to_one_statement_draw_each_for_itself(con: suffice.Connection) -> None:
+    asked = "SELECT sum(x) AS s FROM t WHERE k < 3 WITHIN 1%"
+    alone = [answer.guarantee.intervals for answer in con.stream(asked, seed=1)]
+    beside = con.stream(asked, seed=1)
+    found = [next(beside).guarantee.intervals]
+    con.sql(asked, seed=2)  # while the other waits
+    found += [answer.guarantee.intervals for answer in beside]
+    assert found == alone and len(alone) > 1

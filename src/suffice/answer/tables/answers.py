@@ -109,7 +109,7 @@ def prepared(asking: Asking, reader: Reader) -> tuple[Plan, Cost]:
     planned: Callable[[exp.Select, Reader], Plan] = plan_quantiles if has_quantiles(tree) else plan_sampling
     if not asking.engine.sample_always:
         require_new(reader, asking.bound.text, asking.target.error_relative_max, asking.confidence)
-    plan = remembered_plan(reader, asking.bound.text, lambda: planned(tree, reader), lambda made: made.source)
+    plan = remembered_plan(reader, asking.bound.text, lambda: planned(tree, reader))
     cost = exact_cost(reader, plan.drawing)
     if not asking.engine.sample_always:
         cost.require_worth_sampling(asking.target.budget_s)

@@ -54,7 +54,6 @@ class Cost:
 
 _TABLES = "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
 
-
 _KNOWN: dict[tuple[str, State], list[tuple[Any, ...]]] = {}
 """What it gave for the last state of a file; a temporary table made since costs only time."""
 
@@ -64,10 +63,12 @@ def _stored(reader: Reader) -> list[tuple[Any, ...]]:
     if reader.state is None:
         return reader.rows(_TABLES)
     key = reader.database.target, reader.state
-    if key not in _KNOWN:
+    found = _KNOWN.get(key)
+    if found is None:
+        found = reader.rows(_TABLES)
         _KNOWN.clear()
-        _KNOWN[key] = reader.rows(_TABLES)
-    return _KNOWN[key]
+        _KNOWN[key] = found
+    return found
 
 
 def exact_cost(reader: Reader, drawing: Drawing) -> Cost:

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from suffice.tables.key_scramble import KeyScramble
 from suffice.tables.reader import Reader
 from suffice.tables.scramble import Scramble
 
-Plan = TypeVar("Plan")
+if TYPE_CHECKING:
+    from suffice.answer.tables.quantile_looks import QuantilePlan
+    from suffice.answer.tables.sampling_plan import SamplingPlan
+    from suffice.tables.source import Source
 
-_KNOWN: dict[tuple[str, object, str], object] = {}
+    Plan = SamplingPlan | QuantilePlan
+
+_KNOWN: dict[tuple[str, object, str], Plan] = {}
 _MOST = 200
 
 
-def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan], source: Callable[[Plan], object]) -> Plan:
-    """``plan()``, or what it gave for this `statement` before: only over a scramble, which has no state between
-    answers."""
+def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan]) -> Plan:
+    """``plan()``, or what it gave for this `statement` before, over a scramble."""
     if reader.state is None:
         return plan()
     key = reader.database.target, reader.state, statement
     known = _KNOWN.get(key)
-    if known is not None:
-        if isinstance(drawn := source(known), Scramble | KeyScramble):  # type: ignore[arg-type]
-            drawn.reader = reader
-        return known  # type: ignore[return-value]
-    made = plan()
-    if isinstance(source(made), Scramble | KeyScramble):
+    if known is None:
+        known = plan()
+        if not isinstance(known.source, Scramble | KeyScramble):
+            return known
         while len(_KNOWN) >= _MOST:
             _KNOWN.pop(next(iter(_KNOWN)))
-        _KNOWN[key] = made
-    return made
+        _KNOWN[key] = known
+    return replace(known, drawing=replace(known.drawing, source=_own(known.source, reader)))
+
+
+def _own(source: Source, reader: Reader) -> Source:
+    """The source for one answer: two that shared a run would each miss rows, or see some twice."""
+    assert isinstance(source, Scramble | KeyScramble)
+    return replace(source, reader=reader) if source.reader is not None else replace(source)
