@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.synchronize import Event
 from typing import Any
 
 _THREADS = "OMP_NUM_THREADS"
@@ -22,10 +23,16 @@ def process_pool(processes: int, begin: Callable[..., object], *given: Any) -> I
     They leave Ctrl-C to the process that started them and end with it, however it ends. What was not begun when the
     block is left never is.
     """
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (begin, given))
+    context = multiprocessing.get_context("spawn")
+    all_started = context.Event()
+    pool = ProcessPoolExecutor(processes, context, _begin, (all_started, begin, given))
     try:
-        with _one_thread():
-            pool.submit(int)  # starts all of them
+        try:
+            with _one_thread():
+                for _ in range(processes):
+                    pool.submit(int)  # starts one, as long as none of those before is idle
+        finally:
+            all_started.set()
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
@@ -45,9 +52,10 @@ def _one_thread() -> Iterator[None]:
             os.environ[_THREADS] = before
 
 
-def _begin(begin: Callable[..., object], given: tuple[Any, ...]) -> None:
+def _begin(all_started: Event, begin: Callable[..., object], given: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    all_started.wait()
     begin(*given)
 
 

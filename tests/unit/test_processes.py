@@ -24,16 +24,18 @@ if __name__ == "__main__":
 """
 
 
-def state():
-    return os.environ["OMP_NUM_THREADS"], signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+def state(_):
+    time.sleep(0.3)  # long enough for every process to take one
+    return os.getpid(), os.environ.get("OMP_NUM_THREADS"), signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
-def test_a_process_is_born_with_one_thread_and_ours_stays_as_it_was(monkeypatch):
+def test_all_processes_are_born_with_one_thread_and_ours_stays_as_it_was(monkeypatch):
     for before in ("3", None):
         monkeypatch.setenv("OMP_NUM_THREADS", before) if before else monkeypatch.delenv("OMP_NUM_THREADS")
-        with process_pool(1, int) as pool:
+        with process_pool(3, int) as pool:
             assert os.environ.get("OMP_NUM_THREADS") == before
-            assert pool.submit(state).result() == ("1", True)
+            found = set(pool.map(state, range(9)))
+        assert len(found) == 3 and {one[1:] for one in found} == {("1", True)}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
