@@ -1,7 +1,7 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22, TPC-DS's 99 and the star schema's 13 queries, and
 plain sums over lineitem.
 
-    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold] [--folder out]
+    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold|first] [--folder out]
     python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
     python tables.py --scale 10 --parquet DIR    # … or read from `tpchgen-cli -s 10 --format=parquet`, which is faster
 
@@ -10,10 +10,10 @@ scale 1 ("sums_10"). Both sides run in this process over one connection, turn by
 are compared (wall seconds are written down too, as medians): statements never asked before, with nothing known of their
 tables beyond whether they changed, and asked again. Quick statements are asked more often than --runs, and those that
 come out above 1.1 once more. "cold" asks what was sampled by "sums" and "list" in new processes that find nothing of
-the file in the page cache, medians of three; bytes are what the process asked the file system for. Every sampled
-answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
-queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
-in ../docs/images/tables.jpg (matplotlib).
+the file in the page cache, medians of three; bytes are what the process asked the file system for. "first" times the
+first interval of a stream. Every sampled answer is audited. The plain sums are sampled whatever it costs, to see how
+much must be read; "list" are the TPC-H queries that PilotDB was measured on, with --pilotdb its own code beside ours.
+Writes results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
 
     python tables.py --scale 10 --only list --pilotdb CHECKOUT PYTHON     # see peers/pilotdb_peer.py
 """
@@ -354,6 +354,29 @@ def progressive(path: Path, sql: str) -> list[dict[str, float]]:
     return looks
 
 
+def first_intervals(path: Path) -> dict[str, float]:
+    """Median milliseconds to the first interval of a stream: Q6 as it was never asked, and asked again."""
+
+    def first_ms(quantity: int, seed: int) -> float:
+        sql, started = SUMS["Q6"].replace("l_quantity < 24", f"l_quantity < {quantity}"), time.perf_counter()
+        stream = con.stream(f"{sql} WITHIN 5%", seed=seed)
+        assert next(stream).guarantee.intervals
+        taken = 1e3 * (time.perf_counter() - started)
+        stream.close()
+        return taken
+
+    with suffice.connect(path, progress=False) as con:
+        con.sample_always = True
+        process = first_ms(24, 0)
+        found = {
+            "first of all, with nothing of the file kept": process,
+            "never asked": median(first_ms(quantity, 0) for quantity in range(15, 24)),
+            "asked again": median(first_ms(24, seed) for seed in range(1, 10)),
+        }
+    print(json.dumps(found))
+    return found
+
+
 def plot(results: dict[str, dict[str, Any]], looks: list[dict[str, float]], target: Path) -> None:
     import matplotlib
 
@@ -390,7 +413,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold"))
+    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"))
     parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
     parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
@@ -409,9 +432,11 @@ def measure_all(asked: argparse.Namespace) -> None:
     suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
     target = HERE / "results" / "tables.json"
     kept = json.loads(target.read_text()) if target.exists() else {}
-    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold"]:
+    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"]:
         if name == "cold":
             add_cold(kept, suffix, asked)
+        elif name == "first":
+            kept["first_interval_ms" + suffix] = first_intervals(make("tpch", asked.scale, asked.folder, asked.parquet))
         else:
             kept[name + suffix] = part(name, asked, kept.get(name + suffix, {}))
         target.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
