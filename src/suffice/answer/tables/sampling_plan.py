@@ -162,6 +162,9 @@ def _piece_ranges(query: Decomposed, statement: exp.Select, column_range: Column
     unknown = next((p for p, r in zip(query.pieces, ranges, strict=True) if r is None), None)
     if unknown is not None and unknown.value is not None:
         raise NotSampledError(f"nothing is known of the range of {unknown.value.sql('duckdb')[:60]}")
+    nothing = next((p for p, r in zip(query.pieces, ranges, strict=True) if p.value is not None and r == (0, 0)), None)
+    if nothing is not None and nothing.value is not None:  # no sample tells SUMs of nothing, NULL, from SUMs of 0
+        raise NotSampledError(f"{nothing.value.sql('duckdb')[:60]} is 0 or NULL in all rows")
     ends = np.array([r for r in ranges if r is not None], np.float64).reshape(-1, 2)
     slack = _SLACK * np.abs(ends).max(axis=1, initial=0.0)
     low, high = ends[:, 0], ends[:, 1]
