@@ -38,13 +38,15 @@ def audit(
 
 def _saved(con: Connection, path: Path) -> Audit:
     from suffice.answer.audit import audit as compare
+    from suffice.answer.audit import whole
     from suffice.sql.target import split_target
 
     answer = _read(path)
     text, _ = split_target(answer["query"])
     guarantee = answer["guarantee"]
     error = guarantee["target"].get("error_relative_max")
-    return compare(answer["columns"], answer["rows"], guarantee["intervals"], con.sql(text).fetchall(), error)
+    exact, columns, rows = con.sql(whole(text)).fetchall(), answer["columns"], answer["rows"]
+    return compare(columns, rows, guarantee["intervals"], exact, error, is_cut=whole(text) != text)
 
 
 def _read(path: Path) -> dict[str, Any]:

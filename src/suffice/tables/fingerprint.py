@@ -90,7 +90,7 @@ _POSTGRES = """
     SELECT id::bigint AS id, pg_relation_filenode(id)::bigint AS file, pg_relation_size(id) AS size, n_tup_ins,
         n_tup_upd, n_tup_del, row_security_active(id) AS secured,
         CASE WHEN relkind = 'f' THEN gen_random_uuid()::text END AS far,
-        (SELECT string_agg(attname::text, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = id AND attnum > 0) AS n
+        (SELECT string_agg(attname::text, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = id AND attnum > 0) n
     FROM tree JOIN pg_class ON oid = id LEFT JOIN pg_stat_all_tables ON relid = id ORDER BY id
 """
 """File, size, counters of written rows, and what decides which rows and columns the asker sees. Foreign tables keep no

@@ -47,6 +47,8 @@ MEANT = [
     "SELECT sum(x) AS s FROM other.u",
     "SELECT sum(x) AS s FROM u",
     "SELECT count(*) AS n FROM t PIVOT (count(*) FOR part IN (1, 2))",
+    "SELECT k, sum(x) + sum(d) FILTER (WHERE k <> 2) AS s FROM t GROUP BY k ORDER BY k",
+    "SELECT k, count(*) AS n FROM t GROUP BY k HAVING sum(CASE WHEN k <> 2 THEN x END) < 1e12 ORDER BY k",
     "SELECT sum(NULL::DOUBLE) AS s, count(*) AS n FROM t WHERE d < 50",
 ]
 
@@ -142,6 +144,15 @@ def test_a_statement_that_samples_by_itself_is_run_as_it_is(con: suffice.Connect
     assert result.guarantee is not None and result.guarantee.tier == "exact"
     ((whole,),) = con.sql("SELECT sum(x) AS s FROM t").fetchall()
     assert 0.4 < float(result.fetchall()[0][0]) / float(whole) < 0.6
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_an_audit_of_any_two_groups_knows_all_groups(con: suffice.Connection, sampled: bool) -> None:
+    value = "sum(x)" if sampled else "max(x)"
+    result = con.sql(f"SELECT k, {value} AS s FROM t GROUP BY k LIMIT 2 WITHIN 20%", seed=1)
+    assert result.guarantee is not None and (result.guarantee.tier == "finite-sample") == sampled
+    audit = con.audit(result)
+    assert audit.held and not audit.rows_missing and len(audit.checked) == (2 if sampled else 0)
 
 
 def test_an_exact_answer_is_not_wrong_by_the_order_of_its_sums() -> None:

@@ -19,7 +19,7 @@ from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
 from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_name_sql
 from suffice.sql.aggregate.narrowed import narrowed
-from suffice.sql.aggregate.never_null import without_null_tests
+from suffice.sql.aggregate.never_null import may_be_null, without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.square_fits import square_fits
@@ -44,6 +44,7 @@ class SamplingPlan:
     drawing: what is drawn from.
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
+    nullable: pieces whose SUM may be NULL in a group that has rows.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
     endless_unit_sql: the same without the least and greatest units.
     drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
@@ -57,6 +58,7 @@ class SamplingPlan:
     fractions: list[Fraction]
     low: Floats
     high: Floats
+    nullable: frozenset[int]
     unit_sql: str
     endless_unit_sql: str
     drawn_sql: str | None
@@ -88,7 +90,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     about_middle = centred(statement, ranges)
     query = plain if about_middle is statement else decompose(about_middle)
-    query.pieces = [without_null_tests(piece, _never_null(drawing)) for piece in query.pieces]
+    never_null = _never_null(drawing)
+    query.pieces = [without_null_tests(piece, never_null) for piece in query.pieces]
+    nullable = frozenset(i for i, piece in enumerate(query.pieces) if may_be_null(piece, never_null))
     low, high = _piece_ranges(query, statement, ranges)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
@@ -106,8 +110,8 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     is_joined = is_here and len(tables.tables) > 1
     drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
     final = final_query(query, names, types)
-    low, high = most * low, most * high
-    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, endless, drawn_sql)
+    ends = most * low, most * high
+    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, nullable, with_ends, endless, drawn_sql)
 
 
 def _own_squares(
@@ -162,9 +166,6 @@ def _piece_ranges(query: Decomposed, statement: exp.Select, column_range: Column
     unknown = next((p for p, r in zip(query.pieces, ranges, strict=True) if r is None), None)
     if unknown is not None and unknown.value is not None:
         raise NotSampledError(f"nothing is known of the range of {unknown.value.sql('duckdb')[:60]}")
-    nothing = next((p for p, r in zip(query.pieces, ranges, strict=True) if p.value is not None and r == (0, 0)), None)
-    if nothing is not None and nothing.value is not None:  # no sample tells SUMs of nothing, NULL, from SUMs of 0
-        raise NotSampledError(f"{nothing.value.sql('duckdb')[:60]} is 0 or NULL in all rows")
     ends = np.array([r for r in ranges if r is not None], np.float64).reshape(-1, 2)
     slack = _SLACK * np.abs(ends).max(axis=1, initial=0.0)
     low, high = ends[:, 0], ends[:, 1]
