@@ -19,6 +19,7 @@ VIEWS = (
     "CREATE TABLE other.t AS SELECT x * 3 AS x, d, k FROM main.t",
     "CREATE VIEW other.u AS SELECT x * 2 AS x FROM t",  # reads other.t
     "CREATE TABLE u AS SELECT x FROM t",
+    "CREATE TABLE wrapped AS SELECT part, (x < 20 AND part = 5 OR x = 3 AND d = 3 AND part = 0)::INT::UINTEGER AS v FROM t",
 )
 
 
@@ -27,7 +28,7 @@ def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[suffice.Connection
     with database(tmp_path_factory.mktemp("meaning"), scrambled=False) as connection:
         for statement in VIEWS:
             connection.sql(statement)
-        for table in ("t", "u"):
+        for table in ("t", "u", "wrapped"):
             connection.scramble(table)
         yield connection
 
@@ -49,6 +50,7 @@ MEANT = [
     "SELECT count(*) AS n FROM t PIVOT (count(*) FOR part IN (1, 2))",
     "SELECT k, sum(x) + sum(d) FILTER (WHERE k <> 2) AS s FROM t GROUP BY k ORDER BY k",
     "SELECT k, count(*) AS n FROM t GROUP BY k HAVING sum(CASE WHEN k <> 2 THEN x END) < 1e12 ORDER BY k",
+    "SELECT sum(10::BIGINT + -v) AS s FROM wrapped WHERE part < 5",
     "SELECT sum(NULL::DOUBLE) AS s, count(*) AS n FROM t WHERE d < 50",
 ]
 

@@ -94,6 +94,7 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     query.pieces = [without_null_tests(piece, never_null) for piece in query.pieces]
     nullable = frozenset(i for i, piece in enumerate(query.pieces) if may_be_null(piece, never_null))
     low, high = _piece_ranges(query, statement, ranges)
+    _require_signed(reader, statement, query)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
@@ -170,6 +171,19 @@ def _piece_ranges(query: Decomposed, statement: exp.Select, column_range: Column
     slack = _SLACK * np.abs(ends).max(axis=1, initial=0.0)
     low, high = ends[:, 0], ends[:, 1]
     return np.where(low < 0, low - slack, 0.0), np.where(high > 0, high + slack, 0.0)  # signs survive rounding
+
+
+def _require_signed(reader: Reader, statement: exp.Select, query: Decomposed) -> None:
+    """Raise :class:`NotSampledError` where DuckDB wraps a negated number round, and none is where its range says."""
+    values = [piece.value for piece in query.pieces if piece.value is not None]
+    negated = [n.this for v in values for n in v.find_all(exp.Neg) if not isinstance(n.this, exp.Literal)]
+    if not negated:
+        return
+    clauses = {clause: statement.args[clause] for clause in ("from_", "joins") if statement.args.get(clause)}
+    rows = exp.Select(expressions=[n.copy() for n in negated], **clauses).copy()
+    for value, kind in zip(negated, reader.describe(rows.sql("duckdb"))[1], strict=True):
+        if kind.startswith("U"):
+            raise NotSampledError(f"-{value.sql('duckdb')[:60]} of a number without sign")
 
 
 def _piece_range(piece: Piece, column_range: ColumnRange, where: exp.Expr | None) -> Range | None:
