@@ -129,7 +129,8 @@ def _check(
     answered, true = row[position], exact[position]
     low, high = float(interval[0]), float(interval[1])
     error = None if true is None or answered is None or not float(true) else abs(float(answered) / float(true) - 1)
-    held = true is not None and low - _slack(low) <= float(true) <= high + _slack(high)
+    is_null = true is None and answered is None
+    held = is_null or (true is not None and low - _slack(low) <= float(true) <= high + _slack(high))
     return Checked(_key(row, keys), column, answered, low, high, true, error, held)
 
 

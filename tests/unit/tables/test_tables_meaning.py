@@ -19,7 +19,8 @@ VIEWS = (
     "CREATE TABLE other.t AS SELECT x * 3 AS x, d, k FROM main.t",
     "CREATE VIEW other.u AS SELECT x * 2 AS x FROM t",  # reads other.t
     "CREATE TABLE u AS SELECT x FROM t",
-    "CREATE TABLE wrapped AS SELECT part, (x < 20 AND part = 5 OR x = 3 AND d = 3 AND part = 0)::INT::UINTEGER AS v FROM t",
+    "CREATE TABLE wrapped AS SELECT part, (x < 20 AND part = 5 OR x = 3 AND d = 3 AND part = 0)::INT::UINTEGER AS v "
+    "FROM t",
 )
 
 
