@@ -68,7 +68,7 @@ def _show(found: Audit) -> None:
         table.add_column(name, justify="left" if name in ("row", "column") else "right", overflow="fold")
     for one in found.checked:
         error = "" if one.error_relative is None else f"{one.error_relative:.3%}"
-        numbers = (f"{float(x):,.5g}" for x in (one.answered, one.low, one.high, one.exact or 0))
+        numbers = ("NULL" if x is None else f"{float(x):,.5g}" for x in (one.answered, one.low, one.high, one.exact))
         table.add_row(", ".join(map(str, one.key)), one.column, *numbers, error, "yes" if one.held else "NO")
     console = Console()
     console.print(table)

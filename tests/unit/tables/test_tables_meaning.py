@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from math import isinf
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,18 @@ def test_an_audit_of_any_two_groups_knows_all_groups(con: suffice.Connection, sa
     assert result.guarantee is not None and (result.guarantee.tier == "finite-sample") == sampled
     audit = con.audit(result)
     assert audit.held and not audit.rows_missing and len(audit.checked) == (2 if sampled else 0)
+
+
+@pytest.mark.parametrize("by", ["", " GROUP BY k ORDER BY k"])
+def test_a_budget_gives_no_number_for_what_may_be_null(con: suffice.Connection, by: str) -> None:
+    sql = f"SELECT sum(d) FILTER (WHERE k > 9) AS s, sum(x) AS x FROM t{by}"
+    result = con.sql(f"{sql} BUDGET 1 SECONDS", seed=1)
+    assert result.guarantee is not None and result.guarantee.tier == "finite-sample"
+    assert {row[0] for row in result.fetchall()} == {None} and None not in {row[1] for row in result.fetchall()}
+    assert con.audit(result).held
+    saved = [[None if isinf(end) else end for end in ends] for ends in result.guarantee.intervals["s"]]
+    intervals = {"s": saved, "x": result.guarantee.intervals["x"]}
+    assert audit(result.columns, result.fetchall(), intervals, con.sql(sql).fetchall()).held
 
 
 def test_an_exact_answer_is_not_wrong_by_the_order_of_its_sums() -> None:

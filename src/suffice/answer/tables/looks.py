@@ -54,20 +54,23 @@ class Look:
     Attributes:
         shown: groups of the result; by the estimates where `decided` is False.
         intervals: of every asked formula, (low, high) [groups].
+        nulls: of every aggregate of the statement, groups in which it may be NULL.
         unseen_units_max: groups with rows in more units are not missing.
     """
 
     number: int
     needs: Needs
     intervals: Intervals
+    nulls: list[Bools]
     shown: Bools
     decided: bool
     unseen_units_max: int
 
     def estimates(self) -> list[Floats]:
-        """[groups] of each aggregate of the statement."""
-        aggregates = self.needs.plan.query.aggregates
-        return [formula.value_and_gradient(self.needs.totals)[0] for _, formula in aggregates]
+        """[groups] of each aggregate of the statement; not a number where nothing is known of it."""
+        formulas = [formula for _, formula in self.needs.plan.query.aggregates]
+        values = [formula.value_and_gradient(self.needs.totals)[0] for formula in formulas]
+        return [np.where(unknown, np.nan, value) for unknown, value in zip(self.nulls, values, strict=True)]
 
     def ends(self) -> dict[int, tuple[Floats, Floats]]:
         """By SELECT position: (low, high) [groups]."""
@@ -266,7 +269,8 @@ class Looks:
         unseen = self._unseen_units()
         shown = shown_groups(needs, intervals, unseen)
         decided = shown is not None and self.error is not None and is_within(needs, intervals, shown)
-        return Look(number, needs, intervals, needs.chosen if shown is None else shown, decided, unseen)
+        nulls = [self._may_be_null(formula) for _, formula in self.plan.query.aggregates]
+        return Look(number, needs, intervals, nulls, needs.chosen if shown is None else shown, decided, unseen)
 
     def _where_known(self, formula: Formula, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         """Its ends, but where no row drawn has added to a SUM: that may be NULL."""
