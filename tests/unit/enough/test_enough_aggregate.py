@@ -372,3 +372,18 @@ def test_the_lab_counts_rows_of_exact_answers_as_kept() -> None:
     con, _ = town(40)
     statement = "SELECT frame % 2 AS half, sum(score) AS s, avg(score) FILTER (WHERE label = 'none') AS a FROM objects"
     assert con.coverage(f"{statement} GROUP BY 1 WITHIN 1%", runs=3).observed == 1.0
+
+
+def test_groups_that_no_unit_told_of_yet_are_drawn_for() -> None:
+    """One unit in a hundred has a row at all: the pilot meets no group, and rounds go on without a bet."""
+    con, _ = town(800)
+    con.register(
+        "rare",
+        FunctionModel(
+            "rare", lambda i: [("owl",)] * (i % 99 == 0), ["INTEGER"], [("bird", "VARCHAR")], "rows", rows_max=1
+        ),
+    )
+    statement = "SELECT bird, count(*) AS n FROM frames_seen f, rare(f.frame) o GROUP BY bird"
+    for seed in range(4):
+        ((bird, n),) = con.sql(f"{statement} WITHIN 30% CONFIDENCE 80%", seed=seed).fetchall()
+        assert bird == "owl" and abs(n - 9) <= 0.3 * 9
