@@ -27,9 +27,9 @@ def exact_answer(
         model = work.of(name)
         model.cached = cached + max(model.cached - cached - done, 0)
     with engine.database.lock:
-        done = engine.database.connection.execute(sql)
-        kinds = [str(column[1]) for column in done.description]
-        rows = _whole(done.to_arrow_table(), kinds)
+        answered = engine.database.connection.execute(sql)
+        kinds = [str(column[1]) for column in answered.description]
+        rows = _whole(answered.to_arrow_table(), kinds)
     keys = _keys(bound, len(kinds))
     intervals = {name: _ends(rows.column(i).to_pylist()) for i, name in enumerate(rows.column_names) if i not in keys}
     return Answer(
