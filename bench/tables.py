@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import importlib.resources
 import json
-import math
 import os
 import subprocess
 import sys
@@ -40,7 +39,6 @@ import duckdb
 import suffice
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.tables import told
-from suffice.tables.source import ROWS_PER_GROUP
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 
@@ -232,30 +230,33 @@ def run(
 
 
 def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
-    """Wall milliseconds and bytes of one question each way, and the bytes that it takes to find a row group."""
+    """Wall milliseconds and bytes of one question each way."""
     found = {}
     for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
         runs = [in_new_process(path, statement, always) for _ in range(3)]
         found |= {f"{name}_{what}": median(run[what] for run in runs) for what in runs[0]}
-    finding = "SELECT count(*) FROM suffice.scramble_lineitem WHERE __group = 1"
-    found["finding_bytes"] = in_new_process(path, finding, always=False)["bytes"]
     return found
 
 
 def in_new_process(path: Path, statement: str, always: bool) -> dict[str, float]:
-    """Of a question; nothing of the file is in the page cache."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    """Of a question; nothing of the file, or of the heads beside it, is in the page cache."""
+    for each in (path, *Path(f"{path}.heads").glob("*")):
+        with each.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     command = [sys.executable, __file__, "--ask", str(path), statement, *(["--always"] if always else [])]
     return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
 def ask(path: Path, sql: str, always: bool) -> None:
-    """One question in this process; the connection, its first words and imports are not counted."""
+    """One question in this process; imports are not counted, and the file and its first words by themselves: as much
+    is read of it before any question, with a target or without."""
     import pandas  # noqa: F401  DuckDB imports it to look at a registered table
     import pyarrow.pandas_compat  # noqa: F401  and pyarrow this to make an array, where there is pandas
 
+    with suffice.connect(":memory:", progress=False) as con:
+        con.sql("SELECT count(*) FROM (SELECT 1) WITHIN 5%")
+    opening = read_so_far()
     with suffice.connect(path, progress=False) as con:
         con.sample_always = always
         con.sql("SELECT count(*) FROM nation WITHIN 5%")
@@ -263,6 +264,7 @@ def ask(path: Path, sql: str, always: bool) -> None:
         result = con.sql(sql, seed=1)
         result.fetchall()
         found = {"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}
+        found["opening_bytes"] = before - opening
         if (guarantee := result.guarantee) is not None:
             found |= {"rows": guarantee.sampled, "of": guarantee.population}
         print(json.dumps(found))
@@ -498,8 +500,8 @@ def cold_line(one: dict[str, Any]) -> str:
     return (
         f"{found['ours_ms']:7.1f} / {found['exact_ms']:7.1f} ms = {cold_speed_up(one):5.1f}x"
         f"  {found['ours_bytes'] / 1e6:6.2f} / {found['exact_bytes'] / 1e6:6.1f} MB"
-        f"  {bytes_over_rate(one):5.2f} x the rate, {bytes_over_least(one):5.2f} x the least"
-        f" ({found['finding_bytes'] / 1e6:.2f} MB to find it)"
+        f"  {bytes_over_rate(one):5.2f} x the rate (to open: {found['ours_opening_bytes'] / 1e6:.2f}"
+        f" / {found['exact_opening_bytes'] / 1e6:.2f} MB)"
     )
 
 
@@ -507,13 +509,6 @@ def bytes_over_rate(one: dict[str, Any]) -> float:
     """Bytes against the exact query's over rows read against its rows."""
     found = one["cold"]
     return float(found["ours_bytes"] / found["exact_bytes"] / (found["ours_rows"] / found["ours_of"]))
-
-
-def bytes_over_least(one: dict[str, Any]) -> float:
-    """Bytes against the least in DuckDB's format: whole row groups, and what it reads to find any."""
-    found = one["cold"]
-    share = math.ceil(found["ours_rows"] / ROWS_PER_GROUP) * ROWS_PER_GROUP / found["ours_of"]
-    return float(found["ours_bytes"] / (found["finding_bytes"] + share * found["exact_bytes"]))
 
 
 if __name__ == "__main__":

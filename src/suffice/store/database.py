@@ -135,6 +135,7 @@ class Database:
         connection: the DuckDB connection everything runs on, also when rows live in PostgreSQL.
         target: what the user asked for.
         schema: qualified, quoted name of the schema with the store's tables.
+        file: the DuckDB file that this schema is in; empty for none.
         lock: held by whoever uses the connection.
         writer: held by whoever adds to a call's results.
         lake: the tables in files, for a folder or an object store.
@@ -144,6 +145,7 @@ class Database:
     connection: duckdb.DuckDBPyConnection
     target: str
     schema: str
+    file: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
     writer: Writer = field(default_factory=ProcessWriter)
     clickhouse: ClickHouse | None = None
@@ -282,7 +284,8 @@ def _open_file(path: str) -> Database:
         raise SufficeError(f"cannot open {path}: the folder {Path(path).absolute().parent} does not exist")
     connection = _connect(path)
     (name,) = connection.execute("SELECT current_catalog()").fetchone() or ("memory",)
-    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", writer=_writer_of(path))
+    file = "" if path == ":memory:" else os.path.abspath(path)
+    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", file, writer=_writer_of(path))
 
 
 def _writer_of(path: str) -> ProcessWriter:
@@ -323,7 +326,7 @@ def _beside(connection: duckdb.DuckDBPyConnection, target: str, folder: Path) ->
     (folder / ".suffice").mkdir(exist_ok=True)
     store = folder / ".suffice" / "store.duckdb"
     _attach(connection, f"ATTACH {literal(str(store))} AS store", str(store))
-    return Database(connection, target, f"store.{STORE_SCHEMA}", writer=_writer_of(str(store)))
+    return Database(connection, target, f"store.{STORE_SCHEMA}", os.path.abspath(store), writer=_writer_of(str(store)))
 
 
 def _open_postgres(dsn: str) -> Database:

@@ -13,7 +13,7 @@ import suffice
 from suffice.tables import fetched_ahead, fingerprint
 from suffice.tables.fetched_ahead import has_blocks
 from suffice.tables.file_state import file_state
-from suffice.tables.kept_facts import known_fingerprint
+from suffice.tables.kept_facts import known_of_state
 from suffice.tables.reader import Reader, snapshot
 from suffice.tables.scramble import Scramble, fresh_scramble
 from suffice.tables.source import ROWS_PER_GROUP
@@ -93,7 +93,7 @@ def test_what_a_build_finds_out_the_next_process_knows(tmp_path: Path, monkeypat
         con.scramble("t")
     path = str(tmp_path / "t.duckdb")
     state = file_state(path)
-    assert state is not None and known_fingerprint(path, state, "t") is not None
+    assert state is not None and known_of_state(path, state, "fingerprint of t") is not None
 
 
 def test_dropped_with_its_blocks(tmp_path: Path) -> None:
