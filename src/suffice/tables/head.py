@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from suffice.store.database import literal, quote
+from suffice.store.database import heads_folder, literal, quote
 from suffice.tables.growing_run import GROUPS_LEAST
 from suffice.tables.reader import Reader
 from suffice.tables.source import GROUP, ROWS_PER_GROUP, SID
@@ -37,12 +37,18 @@ _OURS = re.compile(r"[0-9a-f]{32}(\.half)?")
 @dataclass(frozen=True)
 class Head:
     """Attributes:
-    path: of the file, which may be gone at any time.
+    file: the DuckDB file that the scramble is in.
+    stamp: which of the heads beside it is this one, if it is there.
     columns: that it holds, in lower case.
     """
 
-    path: str
+    file: str
+    stamp: str
     columns: Collection[str]
+
+    @property
+    def path(self) -> str:
+        return f"{heads_folder(self.file)}/{self.stamp}"
 
     def holds(self, columns: Collection[str]) -> bool:
         """Whether it is there, with all of `columns`."""
@@ -60,11 +66,6 @@ def head_rows(rows: int, certain: int) -> int:
     if groups < GROUPS_LEAST:
         return 0
     return (-(-certain // ROWS_PER_GROUP) + min(groups // _SHARE, _GROUPS_MOST)) * ROWS_PER_GROUP
-
-
-def folder_of(file: str) -> Path:
-    """Where the heads of the scrambles in a DuckDB file lie."""
-    return Path(f"{file}.heads")
 
 
 def head_columns(reader: Reader, copy: str) -> list[str]:
@@ -105,21 +106,21 @@ _FORMAT = (
 def finish(file: str, stamp: str) -> None:
     """Give a head its name, once the store names it."""
     with suppress(OSError):
-        _half(file, stamp).rename(folder_of(file) / stamp)
+        _half(file, stamp).rename(Head(file, stamp, ()).path)
 
 
 def remove_others(file: str, stamps: Collection[str]) -> None:
     """Heads, and what is left of interrupted builds, that no scramble in `file` has."""
     with suppress(OSError):
-        for found in folder_of(file).iterdir():
+        for found in Path(heads_folder(file)).iterdir():
             if _OURS.fullmatch(found.name) and found.name not in stamps:
                 found.unlink()
         if not stamps:
-            folder_of(file).rmdir()
+            os.rmdir(heads_folder(file))
 
 
 def _half(file: str, stamp: str) -> Path:
-    return folder_of(file) / f"{stamp}.half"
+    return Path(heads_folder(file)) / f"{stamp}.half"
 
 
 def _is_table(copy: str) -> str:

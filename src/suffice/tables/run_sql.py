@@ -29,21 +29,15 @@ class StoredRuns:
     def __call__(self, reader: Reader, runs: Sequence[Run], columns: Sequence[str]) -> str:
         """Runs as a subquery with some columns of the table."""
         head = self.head if self.head is not None and self.head.holds(columns) else None
-        is_small = head is not None and all(end <= self.head_rows for _, _, end in runs)
-        pieces = [_Piece(SID, each) for each in _following(runs)] if is_small else list(_pieces(runs))
-        fetch_ahead(reader, self.name, [*columns, SID], [n for each in pieces for n in each.whole_groups()])
-        return _union(self._select(piece, head, columns) for piece in pieces)
-
-    def _select(self, piece: _Piece, head: Head | None, columns: Sequence[str]) -> str:
-        if head is not None and piece.column == SID and piece.end <= self.head_rows:
-            return piece.select_sql(head.relation_sql, columns, piece.rows_sql())
-        return piece.select_sql(self.copy_sql, columns, piece.groups_sql(), *[piece.rows_sql()] * (piece.column == SID))
+        pieces = list(_pieces(runs, self.head_rows if head is not None else 0))
+        fetch_ahead(reader, self.name, [*columns, SID], [n for each in pieces if each.has_groups for n in each.groups])
+        place = head.relation_sql if head is not None else self.copy_sql
+        return _union(each.select_sql(self.copy_sql if each.has_groups else place, columns) for each in pieces)
 
 
 def numbered_runs(copy: str, reader: Reader, runs: Sequence[Run], columns: Sequence[str]) -> str:
     """Runs of a copy in PostgreSQL as a subquery."""
-    pieces = (_Piece(SID, each) for each in _following(runs))
-    return _union(piece.select_sql(copy, columns, piece.rows_sql()) for piece in pieces)
+    return _union(_Piece(SID, each, has_groups=False).select_sql(copy, columns) for each in _following(runs))
 
 
 def _union(selects: Iterable[str]) -> str:
@@ -52,10 +46,16 @@ def _union(selects: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Runs that follow each other, found by `column`: the number of the row, or of its row group."""
+    """Runs that follow each other.
+
+    Attributes:
+        column: by which they are found: the number of the row, or of its row group.
+        has_groups: whether they are read where rows have one.
+    """
 
     column: str
     runs: Sequence[Run]
+    has_groups: bool
 
     @property
     def first(self) -> int:
@@ -65,21 +65,17 @@ class _Piece:
     def end(self) -> int:
         return self.runs[-1][2]
 
-    def whole_groups(self) -> range:
-        if self.column == SID:
-            return range(0)
-        return range(self.first // ROWS_PER_GROUP, self.end // ROWS_PER_GROUP)
+    @property
+    def groups(self) -> range:
+        return range(self.first // ROWS_PER_GROUP, -(-self.end // ROWS_PER_GROUP))
 
-    def select_sql(self, table: str, columns: Sequence[str], *conditions: str) -> str:
+    def select_sql(self, table: str, columns: Sequence[str]) -> str:
         names = "".join(f"{quote(c)}, " for c in columns)
         part = part_sql(self.runs, self.column, ROWS_PER_GROUP if self.column == GROUP else 1)
-        return f"SELECT {names}{part} AS {PART}, {SID} AS {UNIT} FROM {table} WHERE {' AND '.join(conditions)}"
-
-    def rows_sql(self) -> str:
-        return f"{SID} >= {self.first} AND {SID} < {self.end}"
-
-    def groups_sql(self) -> str:
-        return f"{GROUP} >= {self.first // ROWS_PER_GROUP} AND {GROUP} <= {(self.end - 1) // ROWS_PER_GROUP}"
+        groups = f"{GROUP} >= {self.groups[0]} AND {GROUP} <= {self.groups[-1]}"
+        rows = f"{SID} >= {self.first} AND {SID} < {self.end}"
+        where = " AND ".join([groups] * self.has_groups + [rows] * (self.column == SID))
+        return f"SELECT {names}{part} AS {PART}, {SID} AS {UNIT} FROM {table} WHERE {where}"
 
 
 def _following(runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -93,16 +89,19 @@ def _following(runs: Sequence[Run]) -> Iterator[list[Run]]:
     yield found
 
 
-def _pieces(runs: Sequence[Run]) -> Iterator[_Piece]:
-    """Of whole groups not even the numbers of their rows are read."""
+def _pieces(runs: Sequence[Run], head_rows: int) -> Iterator[_Piece]:
+    """What lies in the head is read there, unless more is wanted: then whole groups are read where they are stored,
+    and of those not even the numbers of their rows."""
+    is_small = all(end <= head_rows for _, _, end in runs)
     for each in _following(runs):
         first, end = each[0][1], each[-1][2]
         whole, rest = -(-first // ROWS_PER_GROUP) * ROWS_PER_GROUP, end // ROWS_PER_GROUP * ROWS_PER_GROUP
-        if whole >= rest or any(e % ROWS_PER_GROUP for _, _, e in each if whole < e < rest):
-            yield _Piece(SID, each)
+        if is_small or whole >= rest or any(e % ROWS_PER_GROUP for _, _, e in each if whole < e < rest):
+            yield _Piece(SID, each, has_groups=end > head_rows)
         else:
-            split = ((SID, first, whole), (GROUP, whole, rest), (SID, rest, end))
-            yield from (_Piece(column, mine) for column, a, b in split if (mine := _within(each, a, b)))
+            for column, a, b in ((SID, first, whole), (GROUP, whole, rest), (SID, rest, end)):
+                if mine := _within(each, a, b):
+                    yield _Piece(column, mine, has_groups=column == GROUP or b > head_rows)
 
 
 def _within(runs: Sequence[Run], first: int, end: int) -> list[Run]:

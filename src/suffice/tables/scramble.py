@@ -19,7 +19,7 @@ from suffice.store.database import literal, quote
 from suffice.tables.clickhouse_tables import copy_name, runs_of
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.growing_run import GrowingRun, Run, sizes_of
-from suffice.tables.head import HEAD_GROUP, Head, folder_of, head_rows
+from suffice.tables.head import HEAD_GROUP, Head, head_rows
 from suffice.tables.reader import Reader, plain_name
 from suffice.tables.run_sql import StoredRuns, numbered_runs
 from suffice.tables.source import (
@@ -108,11 +108,6 @@ class Scramble:
         """See :class:`suffice.tables.source.Source`."""
         return sum(PILOT)
 
-    @property
-    def rows_read_together(self) -> int:
-        """By a first draw, however few it asks for."""
-        return HEAD_GROUP if self.head_rows else self.rows_per_group
-
     def column_range(self, column: str) -> Range | None:
         """See :meth:`suffice.tables.source.Source.column_range`."""
         return self.known.ranges.get(column.lower())
@@ -166,7 +161,7 @@ def catalogued(reader: Reader, name_sql: str) -> Catalogued | None:
     facts = json.loads(told) if mark.startswith(f"{_LAYOUT} ") else {"ranges": {}, "never_null": []}
     ranges = {column: (low, high) for column, (low, high) in facts["ranges"].items()}
     stamp, columns = facts.get("head", (None, ()))
-    head = Head(str(folder_of(reader.database.file) / stamp), columns) if stamp else None
+    head = Head(reader.database.file, stamp, columns) if stamp else None
     return Catalogued(
         name, copy_sql(reader, name), mark, int(rows), int(certain), ranges, facts["never_null"], head=head
     )
@@ -181,7 +176,7 @@ def note_head(reader: Reader, name: str, stamp: str, columns: Sequence[str]) -> 
 
 def head_stamps(reader: Reader) -> list[str]:
     """Of all scrambles."""
-    found = reader.rows(f"SELECT ranges FROM {catalogue_sql(reader)}")
+    found = store_rows(reader, f"SELECT ranges FROM {catalogue_sql(reader)}")
     return [head[0] for (told,) in found if (head := json.loads(told).get("head"))]
 
 

@@ -156,7 +156,7 @@ class Looks:
     def _rows_read_anyhow(self) -> int:
         """Of a row group, where a condition leaves only some of its rows: fewer tell too little of what comes next."""
         is_filtered = self.plan.drawing.statement.args.get("where") is not None
-        return self.plan.source.rows_read_together if is_filtered and isinstance(self.plan.source, Scramble) else 0
+        return self.plan.source.rows_per_group if is_filtered and isinstance(self.plan.source, Scramble) else 0
 
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
