@@ -98,7 +98,7 @@ def write_half(reader: Reader, copy: str, rows: int, columns: Collection[str]) -
 
 
 _FORMAT = (
-    f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, ROW_GROUP_SIZE {HEAD_GROUP}, WRITE_BLOOM_FILTER false,"
+    f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION snappy, ROW_GROUP_SIZE {HEAD_GROUP}, WRITE_BLOOM_FILTER false,"
     " USE_TMP_FILE false"
 )
 

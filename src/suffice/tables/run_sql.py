@@ -1,4 +1,4 @@
-"""Runs of a scramble in DuckDB as SQL: whole row groups by their number alone, from the head what lies in it."""
+"""Runs of a scramble in DuckDB as SQL: from the head what lies in it; else whole row groups by their number alone."""
 
 from __future__ import annotations
 
@@ -28,16 +28,20 @@ class StoredRuns:
 
     def __call__(self, reader: Reader, runs: Sequence[Run], columns: Sequence[str]) -> str:
         """Runs as a subquery with some columns of the table."""
-        head = self.head if self.head is not None and self.head.holds(columns) else None
-        pieces = list(_pieces(runs, self.head_rows if head is not None else 0))
-        fetch_ahead(reader, self.name, [*columns, SID], [n for each in pieces if each.has_groups for n in each.groups])
-        place = head.relation_sql if head is not None else self.copy_sql
-        return _union(each.select_sql(self.copy_sql if each.has_groups else place, columns) for each in pieces)
+        if all(end <= self.head_rows for _, _, end in runs) and self.head is not None and self.head.holds(columns):
+            return _numbered(self.head.relation_sql, runs, columns)
+        pieces = list(_pieces(runs))
+        fetch_ahead(reader, self.name, [*columns, SID], [group for piece in pieces for group in piece.groups])
+        return _union(piece.select_sql(self.copy_sql, columns, piece.groups_sql) for piece in pieces)
 
 
 def numbered_runs(copy: str, reader: Reader, runs: Sequence[Run], columns: Sequence[str]) -> str:
     """Runs of a copy in PostgreSQL as a subquery."""
-    return _union(_Piece(SID, each, has_groups=False).select_sql(copy, columns) for each in _following(runs))
+    return _numbered(copy, runs, columns)
+
+
+def _numbered(table: str, runs: Sequence[Run], columns: Sequence[str]) -> str:
+    return _union(_Piece(SID, each).select_sql(table, columns) for each in _following(runs))
 
 
 def _union(selects: Iterable[str]) -> str:
@@ -46,16 +50,10 @@ def _union(selects: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Runs that follow each other.
-
-    Attributes:
-        column: by which they are found: the number of the row, or of its row group.
-        has_groups: whether they are read where rows have one.
-    """
+    """Runs that follow each other, found by `column`: the number of the row, or of its row group."""
 
     column: str
     runs: Sequence[Run]
-    has_groups: bool
 
     @property
     def first(self) -> int:
@@ -69,12 +67,15 @@ class _Piece:
     def groups(self) -> range:
         return range(self.first // ROWS_PER_GROUP, -(-self.end // ROWS_PER_GROUP))
 
-    def select_sql(self, table: str, columns: Sequence[str]) -> str:
+    @property
+    def groups_sql(self) -> str:
+        return f"{GROUP} >= {self.groups[0]} AND {GROUP} <= {self.groups[-1]}"
+
+    def select_sql(self, table: str, columns: Sequence[str], *conditions: str) -> str:
         names = "".join(f"{quote(c)}, " for c in columns)
         part = part_sql(self.runs, self.column, ROWS_PER_GROUP if self.column == GROUP else 1)
-        groups = f"{GROUP} >= {self.groups[0]} AND {GROUP} <= {self.groups[-1]}"
-        rows = f"{SID} >= {self.first} AND {SID} < {self.end}"
-        where = " AND ".join([groups] * self.has_groups + [rows] * (self.column == SID))
+        rows = [f"{SID} >= {self.first} AND {SID} < {self.end}"] * (self.column == SID)
+        where = " AND ".join([*conditions, *rows])
         return f"SELECT {names}{part} AS {PART}, {SID} AS {UNIT} FROM {table} WHERE {where}"
 
 
@@ -89,19 +90,16 @@ def _following(runs: Sequence[Run]) -> Iterator[list[Run]]:
     yield found
 
 
-def _pieces(runs: Sequence[Run], head_rows: int) -> Iterator[_Piece]:
-    """What lies in the head is read there, unless more is wanted: then whole groups are read where they are stored,
-    and of those not even the numbers of their rows."""
-    is_small = all(end <= head_rows for _, _, end in runs)
+def _pieces(runs: Sequence[Run]) -> Iterator[_Piece]:
+    """Of whole groups not even the numbers of their rows are read."""
     for each in _following(runs):
         first, end = each[0][1], each[-1][2]
         whole, rest = -(-first // ROWS_PER_GROUP) * ROWS_PER_GROUP, end // ROWS_PER_GROUP * ROWS_PER_GROUP
-        if is_small or whole >= rest or any(e % ROWS_PER_GROUP for _, _, e in each if whole < e < rest):
-            yield _Piece(SID, each, has_groups=end > head_rows)
+        if whole >= rest or any(e % ROWS_PER_GROUP for _, _, e in each if whole < e < rest):
+            yield _Piece(SID, each)
         else:
-            for column, a, b in ((SID, first, whole), (GROUP, whole, rest), (SID, rest, end)):
-                if mine := _within(each, a, b):
-                    yield _Piece(column, mine, has_groups=column == GROUP or b > head_rows)
+            split = ((SID, first, whole), (GROUP, whole, rest), (SID, rest, end))
+            yield from (_Piece(column, mine) for column, a, b in split if (mine := _within(each, a, b)))
 
 
 def _within(runs: Sequence[Run], first: int, end: int) -> list[Run]:
