@@ -1,7 +1,7 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22, TPC-DS's 99 and the star schema's 13 queries, and
 plain sums over lineitem.
 
-    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold|first] [--folder out]
+    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold|first|folder] [--folder out]
     python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
     python tables.py --scale 10 --parquet DIR    # … or read from `tpchgen-cli -s 10 --format=parquet`, which is faster
 
@@ -10,10 +10,11 @@ scale 1 ("sums_10"). Both sides run in this process over one connection, turn by
 are compared (wall seconds are written down too, as medians): statements never asked before, with nothing known of their
 tables beyond whether they changed, and asked again. Quick statements are asked more often than --runs, and those that
 come out above 1.1 once more. "cold" asks what was sampled by "sums" and "list" in new processes that find nothing of
-the file in the page cache, medians of three; bytes are what the process asked the file system for. "first" times the
-first interval of a stream. Every sampled answer is audited. The plain sums are sampled whatever it costs, to see how
-much must be read; "list" are the TPC-H queries that PilotDB was measured on, with --pilotdb its own code beside ours.
-Writes results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
+the file in the page cache, medians of three; bytes are what the process asked the file system for. "folder" does so
+with the plain sums over lineitem as a folder of Parquet. "first" times the first interval of a stream. Every sampled
+answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
+queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
+in ../docs/images/tables.jpg (matplotlib).
 
     python tables.py --scale 10 --only list --pilotdb CHECKOUT PYTHON     # see peers/pilotdb_peer.py
 """
@@ -79,6 +80,7 @@ HOSTILE = {
 }
 """Columns of 20 million rows at scale 1, each summed up."""
 
+PARTS = ("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first", "folder")
 LIST = (1, 5, 6, 7, 8, 9, 12, 14, 19)
 """PilotDB's TPC-H queries."""
 
@@ -239,8 +241,9 @@ def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
 
 
 def in_new_process(path: Path, statement: str, always: bool) -> dict[str, float]:
-    """Of a question; nothing of the file, or of the heads beside it, is in the page cache."""
-    for each in (path, *Path(f"{path}.heads").glob("*")):
+    """Of a question; nothing of the file or folder, or of the heads beside it, is in the page cache."""
+    files = path.rglob("*") if path.is_dir() else [path, *Path(f"{path}.heads").glob("*")]
+    for each in filter(Path.is_file, files):
         with each.open("rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -415,7 +418,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"))
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
     parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
@@ -434,9 +437,11 @@ def measure_all(asked: argparse.Namespace) -> None:
     suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
     target = HERE / "results" / "tables.json"
     kept = json.loads(target.read_text()) if target.exists() else {}
-    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"]:
+    for name in [asked.only] if asked.only else PARTS:
         if name == "cold":
             add_cold(kept, suffix, asked)
+        elif name == "folder":
+            kept[name + suffix] = folder(asked)
         elif name == "first":
             kept["first_interval_ms" + suffix] = first_intervals(make("tpch", asked.scale, asked.folder, asked.parquet))
         else:
@@ -493,6 +498,22 @@ def add_cold(kept: dict[str, Any], suffix: str, asked: argparse.Namespace) -> No
         kept[name + suffix]["summary"] = summary(results)
     together = [one for name in ("sums", "list") for one in kept[name + suffix]["queries"].values() if "cold" in one]
     print(f"cold, geometric mean of all: {geometric_mean(map(cold_speed_up, together)):.1f}x")
+
+
+def folder(asked: argparse.Namespace) -> dict[str, Any]:
+    """The plain sums over lineitem as a folder of Parquet, in new processes."""
+    path = asked.folder / f"parquet_{asked.scale:g}"
+    path.mkdir(exist_ok=True)
+    with duckdb.connect(str(make("tpch", asked.scale, asked.folder, asked.parquet)), read_only=True) as con:
+        for table in ("lineitem", "nation"):
+            con.execute(f"COPY {table} TO '{path / table}.parquet' (FORMAT parquet)")
+    with suffice.connect(path, progress=False) as con:
+        con.scramble("lineitem")
+    results = {}
+    for name, sql in SUMS.items():
+        results[name] = {"cold": cold(path, sql, always=True)}
+        print(f"{name:8} folder {cold_line(results[name])}", flush=True)
+    return results
 
 
 def cold_line(one: dict[str, Any]) -> str:
