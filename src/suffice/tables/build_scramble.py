@@ -32,7 +32,7 @@ from suffice.tables.scramble import (
     copy_sql,
     head_stamps,
     layout_mark,
-    note_head,
+    note,
 )
 from suffice.tables.source import GROUP, ROWS_PER_GROUP, SID, Range
 
@@ -88,6 +88,7 @@ def _settle(database: Database, known: Catalogued, tables: Sequence[str], was_fr
     with _writing(database) as reader:
         if not (was_fresh and has_blocks(reader, known.name)):
             note_blocks(reader, known.name, known.copy_sql)
+        note(reader, known.name, "never_null", _never_null(reader, known.copy_sql))
     _keep_head(database, known)
     with snapshot(database) as reader:
         seconds_per_value(reader)
@@ -106,7 +107,7 @@ def _keep_head(database: Database, known: Catalogued) -> None:
             with _writing(database) as reader:
                 columns = head_columns(reader, known.copy_sql)
                 if stamp := write_half(reader, known.copy_sql, rows, columns):
-                    note_head(reader, known.name, stamp, columns)
+                    note(reader, known.name, "head", [stamp, columns])
         if stamp:
             finish(database.file, stamp)
         with snapshot(database) as reader:
@@ -240,8 +241,7 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int, joins: Sequence[
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
     ranges = _ranges(reader, copy if joins else name_sql, copy, certain)
-    never_null = [] if is_postgres or clickhouse is not None else _never_null(reader, copy)
-    known = Catalogued(name, copy, mark, rows, certain, ranges, never_null)
+    known = Catalogued(name, copy, mark, rows, certain, ranges, ())
     _catalogue(reader, known, seed)
     if joins or catalogued_joins(reader, name_sql):
         catalogue_joins(reader, name, copy, joins)
@@ -255,7 +255,7 @@ def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
         " certain BIGINT, ranges VARCHAR, seed BIGINT)"
     )
     reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)}")
-    facts = {"ranges": dict(known.ranges), "never_null": list(known.never_null)}
+    facts = {"ranges": dict(known.ranges), "never_null": []}
     reader.rows(
         f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.fingerprint)},"
         f" {known.rows}, {known.certain}, {literal(json.dumps(facts))}, {seed})"
@@ -334,7 +334,7 @@ def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str,
 
 
 def _never_null(reader: Reader, copy: str) -> list[str]:
-    """Columns of a DuckDB table whose statistics say so, in lower case."""
+    """Columns of a DuckDB table whose statistics say so, in lower case; none before what made it is committed."""
     names = reader.columns(copy)
     stats = reader.rows(f"SELECT {', '.join(f'stats({quote(name)})' for name in names)} FROM {copy} LIMIT 1")
     return [n.lower() for row in stats for n, s in zip(names, row, strict=True) if "[Has Null: false" in str(s)]

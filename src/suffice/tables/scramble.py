@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -167,11 +168,13 @@ def catalogued(reader: Reader, name_sql: str) -> Catalogued | None:
     )
 
 
-def note_head(reader: Reader, name: str, stamp: str, columns: Sequence[str]) -> None:
-    """Write down which head the scramble of a table has."""
+def note(reader: Reader, name: str, what: str, value: Any) -> None:
+    """Write down what is found out of a scramble once it is made: its ``never_null``, its ``head``."""
     ((told,),) = reader.rows(f"SELECT ranges FROM {catalogue_sql(reader)} WHERE name = {literal(name)}")
-    facts = json.dumps({**json.loads(told), "head": [stamp, list(columns)]})
-    reader.rows(f"UPDATE {catalogue_sql(reader)} SET ranges = {literal(facts)} WHERE name = {literal(name)}")
+    facts = json.loads(told)
+    if facts.get(what) != value:
+        facts = json.dumps({**facts, what: value})
+        reader.rows(f"UPDATE {catalogue_sql(reader)} SET ranges = {literal(facts)} WHERE name = {literal(name)}")
 
 
 def head_stamps(reader: Reader) -> list[str]:

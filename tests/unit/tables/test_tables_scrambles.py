@@ -144,3 +144,8 @@ def test_answers_to_one_statement_draw_each_for_itself(con: suffice.Connection) 
     con.sql(asked, seed=2)  # while the other waits
     found += [answer.guarantee.intervals for answer in beside]
     assert found == alone and len(alone) > 1
+
+
+def test_columns_without_nulls_are_known(con: suffice.Connection, reader: Reader) -> None:
+    source = fresh_scramble(reader, "t")
+    assert source is not None and {"x", "k", "d", "part"} <= {*source.known.never_null}
