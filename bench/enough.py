@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -159,22 +160,25 @@ def explained(frames: list[list[tuple[str, float]]]) -> list[dict[str, Any]]:
 
 
 def wall() -> dict[str, Any]:
-    """Seconds of one question on the whole clip, sampled and full, each on a fresh store; frames are sought, not read
-    through, where that is less to decode."""
+    """Seconds of one question on the whole clip, sampled and full, each on a fresh store (medians of three); frames are
+    sought, not read through, where that is less to decode."""
     clip = repr(str(asset_path("pedestrians.mp4")))
     frames = f"frames({clip}) f, detect(f.image, max_objects => 20) o"
     ask = f"SELECT count(*) AS n FROM {frames} WHERE label = 'person'"
     found: dict[str, Any] = {"statement": "count of people in all 795 frames, WITHIN 5%"}
     with suffice.connect() as con:  # weights are loaded before either is timed
         con.sql(f"SELECT count(*) FROM frames({clip}) f, detect(f.image, max_objects => 20) o WHERE frame_index < 2")
-    for name, target in (("sampled", " WITHIN 5%"), ("sampled, nothing kept ahead", " WITHIN 5%"), ("full", "")):
+    ways = {"sampled": " WITHIN 5%", "sampled, nothing kept ahead": " WITHIN 5%", "full": ""}
+    timed: dict[str, list[float]] = {name: [] for name in ways}
+    for name in (*ways, "sampled", "full", "sampled", "full"):
         stats = DecodeStats()
         load.decode_frames = counted(stats)
         aggregate.AHEAD_UNITS = 0 if "nothing" in name else AHEAD_UNITS
         with tempfile.TemporaryDirectory() as folder, suffice.connect(Path(folder) / "s.suffice") as con:
             started = time.perf_counter()
-            work = con.sql(ask + target, seed=1).work
-            found[name] = {"seconds": time.perf_counter() - started, "calls": work.model_calls["detect"].done}
+            work = con.sql(ask + ways[name], seed=1).work
+            timed[name].append(time.perf_counter() - started)
+            found[name] = {"seconds": median(timed[name]), "calls": work.model_calls["detect"].done}
             found[name]["packets"] = len(stats.packet_pts)
     found["calls_ratio"] = found["sampled"]["calls"] / found["full"]["calls"]
     found["seconds_ratio"] = found["sampled"]["seconds"] / found["full"]["seconds"]

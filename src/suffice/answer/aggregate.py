@@ -8,7 +8,6 @@ the end of a budget, or when nothing is left.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +30,7 @@ from suffice.answer.likeness import Asked, asked_likeness, likeness
 from suffice.answer.panel import Panel, simplified
 from suffice.answer.proxy_scores import proxy_scores
 from suffice.answer.rounds import next_count
+from suffice.answer.sample_budget import SampleBudget
 from suffice.answer.truth import Truth, corrections, read_truth
 from suffice.answer.unit_sample import NONE, Contributions, UnitSample
 from suffice.answer.work import Work
@@ -50,7 +50,6 @@ NOT_EXPLAINED = "the statement could not be taken apart by unit"
 
 PILOT_UNITS = 24
 AHEAD_UNITS = 256
-BUDGET_CALLS_MIN = 16
 FULL_SCAN_SHARE = 0.95
 """A sample that will need more than this share of the units is not worth the seeking: all are looked at in order."""
 
@@ -116,22 +115,20 @@ class AggregateRun:
     """With labels: for each atom what the truth adds to the model's total."""
 
     def __post_init__(self) -> None:
-        self.started = time.perf_counter()
         self.sample = UnitSample(self.engine, self.query, self.work)
+        self.budget = SampleBudget(self.engine, self.target, self.sample, self.work)
         self.rng = np.random.default_rng(self.seed)
         self.confidence = self.target.confidence or CONFIDENCE
         self.columns = AnswerColumns.of(self.engine, self.bound, self.query)
-        self.dearest = 1.0
         self.known = np.zeros(self.sample.size, dtype=bool)
-        self.asked_units = 0
-        self.represented = self.proxy_calls = 0
+        self.represented = 0
         self.tried: list[Tried] = []
         self.is_explained: bool | None = None
 
     # -- the loop -------------------------------------------------------------------------------------------
 
     def answers(self) -> Iterator[Answer]:
-        self._check_budget()
+        self.budget.check()
         if not self.is_blind:
             self.known = self.sample.known()
         self.kept = int(self.known.sum()) - self.pilot
@@ -155,41 +152,36 @@ class AggregateRun:
             self._choose_proxy()
         if (asked := asked_likeness(self.target.proxy)) is not None:
             return self._by_likeness(asked)
-        query = self.query
-        media, before = query.plan.bound.media[query.relation], self.sample.calls_done
-        found = proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
-        self.proxy_calls += self.sample.calls_done - before
-        return found
+        query, media = self.query, self.query.plan.bound.media[self.query.relation]
+        with self.budget.on_proxy():
+            return proxy_scores(self.engine, media, query.key, query.alias, self.target, self.sample, self.work)
 
     def _choose_proxy(self) -> None:
         """Ask a few units and let what they give say which cheap score is worth its price."""
         left = np.flatnonzero(~self.known)
-        count = min(left.size, UNITS, self._affordable() // 4)
+        count = min(left.size, UNITS, self.budget.affordable() // 4)
         proxy, chosen = str(self.target.proxy), None
         check_written(self.engine, self.query, proxy, self.sample, self.work)
         if count >= UNITS // 2:
             units = np.sort(self.rng.choice(left, count, replace=False))
-            values = first_total(self.query, self._ask(units), units)
-            self.dearest = max(self.dearest, self._oracle_calls() / count)
-            self.known[units], self.pilot, self.asked_units = True, self.pilot + count, count
-            before = self.sample.calls_done
+            values = first_total(self.query, self._ask(units, count), units)
+            self.known[units], self.pilot = True, self.pilot + count
             saved = draws_saved(values, self.target, self.confidence, self.sample.size)
-            chosen, self.tried = choose_proxy(
-                self.engine, self.query, proxy, self.sample, self.work, units, values, saved
-            )
-            self.proxy_calls = self.sample.calls_done - before
+            with self.budget.on_proxy():
+                chosen, self.tried = choose_proxy(
+                    self.engine, self.query, proxy, self.sample, self.work, units, values, saved
+                )
         self.target = replace(self.target, proxy=chosen)
 
     def _by_likeness(self, asked: Asked) -> tuple[npt.NDArray[np.float64], str]:
         """Ask the representatives and let them, and all that is known, say what to expect of the rest."""
-        before = self.sample.calls_done
-        found = likeness(self.engine, self.query, asked, self.sample, self.work, self._affordable() // 4)
-        self.proxy_calls += self.sample.calls_done - before
+        most = self.budget.affordable() // 4
+        with self.budget.on_proxy():
+            found = likeness(self.engine, self.query, asked, self.sample, self.work, most)
         new = found.representatives[~self.known[found.representatives]]
-        self.known[new], self.represented, self.asked_units = True, new.size, self.asked_units + new.size
+        self.known[new], self.represented = True, new.size
         units = np.flatnonzero(self.known)
-        values = first_total(self.query, self._ask(units), units)
-        self.dearest = max(self.dearest, self._oracle_calls() / max(new.size, 1))
+        values = first_total(self.query, self._ask(units, new.size), units)
         return found.scores(units, values), found.name
 
     def _take_truth(self, table: str) -> None:
@@ -225,12 +217,12 @@ class AggregateRun:
         unmet = any(self._worst(panel) is not None for panel in self.panels)
         if self.truth is None and all(panel.complete for panel in self.panels):
             return self._exact("every unit was looked at")
-        if self.truth is not None and unmet and not self._has_budget():
+        if self.truth is not None and unmet and not self.budget.is_limited:
             raise UsageError(
                 f"TRUTH {self.truth.table}: {self.truth.units.size} labels leave more than the error asked even when"
                 " the model looks at everything: label more units, ask a wider WITHIN, or BUDGET for what there is"
             )
-        if unmet and not self._has_budget():
+        if unmet and not self.budget.is_limited:
             return self._exact("a sample would have needed nearly every unit")
         self.sample.close(self.known)
         return self._answer()
@@ -243,7 +235,7 @@ class AggregateRun:
     def _round(self, panels: list[Panel]) -> bool:
         """Ask some more units; False when the budget does not reach for them."""
         drawn = []
-        allowed = self._affordable()
+        allowed = self.budget.affordable()
         for panel in panels:
             worst = self._worst(panel)
             count = min(self._count(panel), allowed // len(panels))
@@ -253,18 +245,16 @@ class AggregateRun:
         total = sum(part.size for part in drawn)
         if total > allowed or not total:
             return False
-        before = self.sample.calls_done
         try:
             found = self._ask(
                 np.concatenate([p.units[d] for p, d in zip(panels, drawn, strict=True)]),
+                total,
                 np.concatenate([p.units[p.upcoming(AHEAD_UNITS // len(panels))] for p in panels]),
             )
         except BudgetReachedError:
             return False  # what this round cost tells of its values, so all of it is left out
         if not self._is_explained(found):
             return False
-        self.dearest = max(self.dearest, (self.sample.calls_done - before) / total)
-        self.asked_units += total
         for panel, part in zip(panels, drawn, strict=True):
             panel.observe(part, self._in_panel(panel, found))
         return True
@@ -275,16 +265,10 @@ class AggregateRun:
             self.is_explained = agrees(self.engine, self.query, found)
         return self.is_explained
 
-    def _ask(self, units: Indices, upcoming: Indices = NONE) -> Contributions:
-        """Ask units, and never beyond the budget."""
-        calls, usual = self.target.budget_calls, self.engine.budget
-        if calls is not None:
-            least = min(calls + self.proxy_calls, usual.max_calls if usual.max_calls is not None else 1 << 60)
-            self.engine.budget = replace(usual, max_calls=least)
-        try:
+    def _ask(self, units: Indices, new: int = 0, upcoming: Indices = NONE) -> Contributions:
+        """Ask units; of `new` of them nothing is known."""
+        with self.budget.on_units(new):
             return self.sample.ask(units, upcoming)
-        finally:
-            self.engine.budget = usual
 
     def _count(self, panel: Panel) -> int:
         errors = [self._error(panel, group) for group in range(len(panel.groups))]
@@ -327,7 +311,7 @@ class AggregateRun:
 
     def _is_hopeless(self, panels: list[Panel]) -> bool:
         """Whether a sample would need nearly all units anyway, told from what the intervals have reached so far."""
-        if self._has_budget() or self.truth is not None:
+        if self.budget.is_limited or self.truth is not None:
             return False
         if sum(panel.seen for panel in self.panels) > self.sample.size / 2:
             return False  # most is paid for: what is left costs a sample no more than the scan
@@ -349,35 +333,6 @@ class AggregateRun:
         told = panel.forecast(number) if number is not None else np.inf
         by_width = 1 / (1 / size + (1 / n - 1 / size) / max(worst, 1.0) ** 2) if np.isfinite(worst) else np.inf
         return float(min(panel.known.size + min(told, by_width), panel.size))
-
-    # -- budgets --------------------------------------------------------------------------------------------
-
-    def _oracle_calls(self) -> int:
-        """Calls the sample took; those of a proxy, which all units take, are no part of a budget."""
-        return self.sample.calls_done - self.proxy_calls
-
-    def _has_budget(self) -> bool:
-        return self.target.budget_calls is not None or self.target.budget_s is not None
-
-    def _check_budget(self) -> None:
-        calls, seconds = self.target.budget_calls, self.target.budget_s
-        if calls is not None and calls < BUDGET_CALLS_MIN:
-            raise UsageError(
-                f"BUDGET {calls} CALLS buys no interval worth printing: ask for at least {BUDGET_CALLS_MIN} CALLS"
-            )
-        if seconds is not None and not seconds > 0:
-            raise UsageError("BUDGET 0 SECONDS buys nothing: ask for more than 0 SECONDS")
-
-    def _affordable(self) -> int:
-        """Units that what is left of the budget pays for."""
-        most = self.sample.size
-        if self.target.budget_calls is not None:
-            most = min(most, int((self.target.budget_calls - self._oracle_calls()) / self.dearest))
-        if self.target.budget_s is not None:
-            left_s = self.target.budget_s - (time.perf_counter() - self.started)
-            each_s = sum(model.seconds for model in self.work.model_calls.values()) / max(self.asked_units, 1)
-            most = min(most, int(left_s / max(each_s, 1e-3)) if left_s > 0 else 0)
-        return most
 
     # -- panels ---------------------------------------------------------------------------------------------
 
@@ -426,10 +381,7 @@ class AggregateRun:
         if not chosen.size:
             chosen = first
         if chosen.size:
-            before = self.sample.calls_done
-            found = self._ask(chosen)
-            self.asked_units += chosen.size - first.size
-            self.dearest = max(self.dearest, (self.sample.calls_done - before) / max(chosen.size - first.size, 1))
+            found = self._ask(chosen, chosen.size - first.size)
             if not self._is_explained(found):
                 return False
             for panel in self.panels:
@@ -443,7 +395,7 @@ class AggregateRun:
         is_enough = int(self.known[panel.units].sum()) >= PILOT_UNITS and not panel.grows
         if not panel.needs_pilot or is_enough:
             return np.zeros(0, dtype=np.int64)
-        count = min(left.size, PILOT_UNITS, max(self._affordable() // (2 * len(self.panels)), 1))
+        count = min(left.size, PILOT_UNITS, max(self.budget.affordable() // (2 * len(self.panels)), 1))
         return panel.rng.choice(left, count, replace=False)
 
     def _in_panel(self, panel: Panel, found: Contributions) -> Contributions:

@@ -81,6 +81,6 @@ def _key(row: Mapping[str, Any], names: list[str]) -> Row:
 
 def _inside(value: Any, ends: tuple[float, float]) -> bool:
     if value is None:
-        return True
+        return False
     slack = 1e-9 * (1 + abs(float(value)))
     return bool(ends[0] - slack <= float(value) <= ends[1] + slack)

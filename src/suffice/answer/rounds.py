@@ -15,5 +15,5 @@ def next_count(n: int, error: float, size: int) -> int:
     if not n:
         return 2 * ROUND_MIN
     wanted = 1 / (1 / size + (1 / n - 1 / size) / error**2) if math.isfinite(error) else 3.0 * n
-    most = max(ROUND_MIN, min(n // 4, ROUND_FULL), n // 8)
+    most = max(ROUND_MIN, min(n // 2, ROUND_FULL), n // 8)
     return int(min(max(ROUND_MIN // 2, 0.5 * (wanted - n)), most))  # half of what is wanted, for widths err

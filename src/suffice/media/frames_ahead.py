@@ -68,16 +68,20 @@ class FileAhead:
             if i in self.kept:
                 yield i, self.kept[i]
         asked, room = set(rest), self.bytes_max - sum(picture.nbytes for picture in self.kept.values())
-        for i, picture in decode(sorted(asked | self._passed(rest, index))) if rest else ():
+        for i, picture in decode(sorted(asked | self._passed(rest, index, room))) if rest else ():
             if i in self.soon and not isinstance(picture, MediaError) and picture.nbytes <= room:
                 self.kept[i] = picture
                 room -= picture.nbytes
             if i in asked:
                 yield i, picture
 
-    def _passed(self, wanted: list[int], index: VideoIndex) -> set[int]:
-        """What comes soon and is decoded anyway on the way to `wanted`."""
+    def _passed(self, wanted: list[int], index: VideoIndex, room: int) -> set[int]:
+        """What comes soon and is met on the way to `wanted`; where there is room for it, on as long a way again, so
+        that nobody comes back for it."""
         soon = np.array([i for i in self.soon if i < len(index) and i not in self.kept], np.int64)
-        last = np.full(len(index), -1, np.int64)
-        np.maximum.at(last, index.key[wanted], index.packet[wanted])
-        return set(soon[index.packet[soon] <= last[index.key[soon]]].tolist())
+        far, key_packet = np.zeros(len(index), np.int64), index.key_packet[index.key]
+        np.maximum.at(far, index.key[wanted], 1 + index.packet[wanted] - key_packet[wanted])
+        way, longest = index.packet[soon] - key_packet[soon], far[index.key[soon]]
+        twice = soon[way < 2 * longest]
+        fits = 3 * index.width * index.height * twice.size <= room
+        return set((twice if fits else soon[way < longest]).tolist())

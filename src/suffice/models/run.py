@@ -99,7 +99,7 @@ class _Run:
         self.finished: queue.Queue[Any] = queue.Queue()
         self.threads: list[threading.Thread] = []
         self.workers = max(1, min(workers or worker_count(self.signature), len(inputs)))
-        self.batch_size = max(1, self.signature.batch_size // self.workers)
+        self.batch_size = even_batch(len(inputs), self.workers, max(1, self.signature.batch_size // self.workers))
 
     def end(self) -> None:
         """Stop, and wait a moment: a process that exits while a net still computes is aborted by it."""
@@ -207,6 +207,12 @@ class _Run:
 
 class _StoppedError(Exception):
     """The receiver went away; threads end without a word."""
+
+
+def even_batch(inputs: int, workers: int, most: int) -> int:
+    """How many inputs a batch has, at most `most`: workers have as many and end together."""
+    batches_each = max(-(-inputs // (workers * most)), 1)
+    return -(-inputs // (workers * batches_each))
 
 
 def worker_count(signature: Signature) -> int:

@@ -60,6 +60,7 @@ class ResultStore:
         self._database = database
         self._calls: dict[str, Call] = {}
         self._booked: dict[int, list[float]] = {}
+        self._arrow_types: dict[str, pa.DataType] = {}
 
     def call(self, signature: Signature) -> Call:
         """The call of this signature, created on first use."""
@@ -159,9 +160,11 @@ class ResultStore:
         return pa.table(arrays, names=[f"c{i}" for i in range(len(types))])
 
     def _arrow_type(self, sql: str) -> pa.DataType:
-        with self._database.lock:
-            empty = self._database.connection.execute(f"SELECT NULL::{sql} AS c LIMIT 0").to_arrow_table()
-        return empty.schema.field(0).type
+        if sql not in self._arrow_types:
+            with self._database.lock:
+                empty = self._database.connection.execute(f"SELECT NULL::{sql} AS c LIMIT 0").to_arrow_table()
+            self._arrow_types[sql] = empty.schema.field(0).type
+        return self._arrow_types[sql]
 
     def used(self, call: Call, *, done: int, cached: int, seconds: float, price: float) -> None:
         """Book what a query took from this call, and what it paid for; what only reads is written down later."""

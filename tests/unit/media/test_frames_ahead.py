@@ -61,3 +61,16 @@ def test_a_copy_in_another_process_expects_nothing_and_gets_what_is_wanted():
     assert ahead.files[FILE_HASH].kept and not copied.ahead.kept
     assert [place for place, _ in load_images([reference(20), reference(3)], lambda file_hash: copied)] == [1, 0]
     assert not copied.ahead.kept
+
+
+def test_what_comes_soon_is_read_on_to_as_far_again_as_the_decoder_went_where_there_is_room():
+    (key, *_), packet = np.unique(LOCATED.index.key), LOCATED.index.packet
+    group = [i for i in range(len(packet)) if LOCATED.index.key[i] == key]
+    wanted, way = group[10], packet - packet[key]
+    for bytes_max, reach in ((1 << 28, 2 * (way[wanted] + 1)), (way[wanted] * 576 * 768 * 3, way[wanted] + 1)):
+        ahead, stats = FramesAhead(bytes_max), DecodeStats()
+        ahead.expect(reference(i) for i in group)
+        list(load_images([reference(wanted)], ahead.locating(lambda _: LOCATED), stats=stats))
+        near = {i for i in group if way[i] < reach}
+        assert set(ahead.files[FILE_HASH].kept) <= near and len(stats.packet_pts) <= reach < len(group)
+        assert len(ahead.files[FILE_HASH].kept) == min(len(near), bytes_max // (576 * 768 * 3))
