@@ -30,7 +30,7 @@ def guarantee_of(run: AggregateRun, intervals: dict[str, list[Ends]], undecided:
     if run.truth is not None:
         details["truth"] = {"table": run.truth.table, "labelled": int(run.truth.units.size)}
     if undecided:
-        details["groups_not_decided_by_having"] = undecided
+        details["rows_by_estimates"] = undecided
     if any(panel.grows for panel in run.panels):
         details.update(_missed_groups(run))
     return Guarantee(

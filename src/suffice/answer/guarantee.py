@@ -56,8 +56,12 @@ class Guarantee:
         return (
             f"{asked or 'what the budget bought'} at {100 * self.confidence:g}%"
             f"{': ' if shown else ''}{', '.join(shown)}{more} ({self.tier}, {self.method});"
-            f" {self.sampled:,} of {self.population:,} looked at, seed {self.seed}"
+            f" {self.sampled:,} of {self.population:,} looked at, seed {self.seed}{self._open_rows()}"
         )
+
+    def _open_rows(self) -> str:
+        """Said where a budget, or a look on the way, ended it before it was clear which groups are in the answer."""
+        return "; HAVING or LIMIT went by estimates" if self.details.get("rows_by_estimates") else ""
 
     def _is_wider(self) -> bool:
         """Whether a budget, or a look on the way, ended it before it was as narrow as asked."""

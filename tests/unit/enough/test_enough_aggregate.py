@@ -172,7 +172,11 @@ def test_groups_of_a_model_without_ranges_are_never_lost() -> None:
 def test_having_keeps_the_groups_that_are_certain() -> None:
     con, _ = town()
     result = con.sql("SELECT label, count(*) AS n FROM objects GROUP BY label HAVING count(*) > 300 WITHIN 20%", seed=1)
-    assert [label for label, _ in result.fetchall()] == ["person"]
+    assert [label for label, _ in result.fetchall()] == ["person"] and "estimates" not in str(result.guarantee)
+    early = con.sql(
+        "SELECT label, count(*) AS n FROM objects GROUP BY label HAVING count(*) > 30 BUDGET 16 CALLS", seed=1
+    )
+    assert early.guarantee.details["rows_by_estimates"] and "HAVING or LIMIT went by estimates" in str(early.guarantee)
 
 
 def test_no_declared_range_is_labelled_asymptotic() -> None:

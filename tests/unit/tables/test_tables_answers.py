@@ -159,6 +159,15 @@ def test_a_stream_narrows_and_ends_as_sql_does(con: suffice.Connection) -> None:
     assert last is not None and last.details["decided"] and not answers[0].guarantee.details["decided"]  # type: ignore[union-attr]
 
 
+def test_a_look_on_the_way_says_where_having_went_by_estimates(con: suffice.Connection) -> None:
+    sums = con.sql("SELECT k, sum(x) AS s FROM t GROUP BY k ORDER BY k").fetchall()
+    statement = f"SELECT k, sum(x) AS s FROM t GROUP BY k HAVING sum(x) > {0.94 * float(sums[0][1])}"
+    first, *_, last = con.stream(f"{statement} WITHIN 10%", seed=6)
+    assert "HAVING or LIMIT went by estimates" in str(first.guarantee)
+    assert "estimates" not in str(last.guarantee)
+    assert sorted(k for k, _ in last.fetchall()) == [k for k, s in sums if s > 0.94 * float(sums[0][1])]
+
+
 def test_a_stream_can_be_left(con: suffice.Connection) -> None:
     stream = con.stream("SELECT sum(x) AS s FROM t WHERE d < 30 WITHIN 1%", seed=4)
     first = next(stream)

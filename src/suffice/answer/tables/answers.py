@@ -205,6 +205,8 @@ def answer_of(
     plan, source = looks.plan, looks.plan.source
     ends = {plan.names[i]: found for i, found in look.ends().items()}
     details = {"looks": look.number, "decided": look.decided, "drawn_from": source.method, "rows_total": source.rows}
+    if look.is_guess:
+        details["rows_by_estimates"] = True
     if plan.query.keys:
         details["groups_missing_rows_max"] = look.unseen_units_max * source.rows_per_unit_max
     guarantee = Guarantee(

@@ -52,7 +52,8 @@ class Look:
     """What is known after a draw.
 
     Attributes:
-        shown: groups of the result; by the estimates where `decided` is False.
+        shown: groups of the result.
+        is_guess: whether HAVING, or ORDER BY with LIMIT, went by the estimates to say which those are.
         intervals: of every asked formula, (low, high) [groups].
         nulls: of every aggregate of the statement, groups in which it may be NULL.
         unseen_units_max: groups with rows in more units are not missing.
@@ -63,6 +64,7 @@ class Look:
     intervals: Intervals
     nulls: list[Bools]
     shown: Bools
+    is_guess: bool
     decided: bool
     unseen_units_max: int
 
@@ -270,7 +272,8 @@ class Looks:
         shown = shown_groups(needs, intervals, unseen)
         decided = shown is not None and self.error is not None and is_within(needs, intervals, shown)
         nulls = [self._may_be_null(formula) for _, formula in self.plan.query.aggregates]
-        return Look(number, needs, intervals, nulls, needs.chosen if shown is None else shown, decided, unseen)
+        chosen = needs.chosen if shown is None else shown
+        return Look(number, needs, intervals, nulls, chosen, shown is None, decided, unseen)
 
     def _where_known(self, formula: Formula, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         """Its ends, but where no row drawn has added to a SUM: that may be NULL."""

@@ -92,6 +92,7 @@ class QuantileLook:
     found: dict[int, list[PartKnownQuantile]]
     decided: bool
     unseen_units_max: int
+    is_guess: bool = False
 
     def estimates(self) -> list[Floats]:
         """[groups] of each quantile of the statement."""
