@@ -6,6 +6,7 @@ were known, at the price of a look-up, and its intervals are held against the ex
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,6 @@ def _key(row: Mapping[str, Any], names: list[str]) -> Row:
 
 def _inside(value: Any, ends: tuple[float, float]) -> bool:
     if value is None:
-        return False
+        return math.isnan(ends[0])
     slack = 1e-9 * (1 + abs(float(value)))
     return bool(ends[0] - slack <= float(value) <= ends[1] + slack)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from suffice.answer.engine import Engine
 from suffice.answer.exact import answer_exactly
@@ -11,6 +12,9 @@ from suffice.answer.guarantee import Guarantee
 from suffice.answer.guaranteed import Answer
 from suffice.answer.work import Work
 from suffice.sql.plan import Bound
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def exact_answer(
@@ -23,8 +27,11 @@ def exact_answer(
         model = work.of(name)
         model.cached = cached + max(model.cached - cached - done, 0)
     with engine.database.lock:
-        rows = engine.database.connection.execute(sql).to_arrow_table()
-    intervals = {name: _ends(rows.column(i).to_pylist()) for i, name in enumerate(rows.column_names)}
+        answered = engine.database.connection.execute(sql)
+        kinds = [str(column[1]) for column in answered.description]
+        rows = _whole(answered.to_arrow_table(), kinds)
+    keys = _keys(bound, len(kinds))
+    intervals = {name: _ends(rows.column(i).to_pylist()) for i, name in enumerate(rows.column_names) if i not in keys}
     return Answer(
         rows,
         Guarantee(
@@ -39,6 +46,27 @@ def exact_answer(
             assumptions=(),
         ),
     )
+
+
+def _keys(bound: Bound, columns: int) -> set[int]:
+    """Columns that say which group a row is of."""
+    from sqlglot import exp
+
+    tree = bound.tree
+    if not isinstance(tree, exp.Select) or tree.args.get("group") is None or len(tree.expressions) != columns:
+        return set()
+    return {i for i, each in enumerate(tree.expressions) if each.find(exp.AggFunc, exp.AnonymousAggFunc) is None}
+
+
+def _whole(rows: pa.Table, kinds: Sequence[str]) -> pa.Table:
+    """Arrow has no HUGEINT, which a SUM of whole numbers is: as BIGINT where that holds it, else as DECIMAL(38, 0)."""
+    import pyarrow as pa
+
+    for i, kind in enumerate(kinds):
+        if kind.endswith("HUGEINT"):
+            with suppress(pa.ArrowInvalid):
+                rows = rows.set_column(i, rows.column_names[i], rows.column(i).cast(pa.int64()))
+    return rows
 
 
 def _ends(values: list[Any]) -> list[tuple[float, float]]:

@@ -31,6 +31,7 @@ from suffice.estimate.variance_left import effective_count
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
+_NONE: Indices = np.zeros(0, dtype=np.int64)
 _LEVELS_MAX = 7
 _SEEN_A_LEVEL, _DRAWS_A_LEVEL = 50, 8
 _WORTH = 0.9
@@ -221,7 +222,7 @@ class LinearTotals:
     def upcoming(self, count: int) -> Indices:
         """About `count` units that the next draws take, should they go on taking from all strata alike."""
         share = count / max(int(self._left().sum()), 1)
-        return np.concatenate([queue[: math.ceil(share * queue.size)] for queue in self._queues])
+        return np.concatenate([_NONE, *(queue[: math.ceil(share * queue.size)] for queue in self._queues)])
 
     def observe(self, values: Floats) -> None:
         """The pieces (P, k) of the units last drawn, in the same order."""

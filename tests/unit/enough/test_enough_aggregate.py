@@ -38,6 +38,8 @@ FORMS = [
     "SELECT count(*) AS n FROM (SELECT frame FROM objects WHERE label = 'person' GROUP BY frame HAVING count(*) >= 6)",
     "SELECT avg(n) AS n FROM (SELECT frame, count(*) AS n FROM objects GROUP BY frame) t",
     "SELECT count(label) / count(DISTINCT f.frame) AS n FROM frames_seen f LEFT JOIN things(f.frame) o ON score > 0.6",
+    "SELECT sum(score) AS s FROM frames_seen f, things(f.frame) o"
+    " LEFT JOIN (VALUES (0, 'a'), (1, NULL)) w(half, name) ON w.half = f.frame % 2 AND w.half > 0 WHERE name IS NULL",
     "SELECT count(*) AS n FROM frames_seen f WHERE mood(f.frame) = 'glad'",
     "SELECT sum(CASE WHEN label = 'car' THEN 2 ELSE 1 END) AS n FROM objects WHERE mood(frame) = 'glad'",
     "WITH o AS (SELECT * FROM objects) SELECT count(*) AS n FROM o WHERE score > 0.6",
@@ -352,3 +354,36 @@ def test_a_proxy_that_is_none_is_named_and_an_empty_table_is_said() -> None:
     with pytest.raises(UsageError, match="the table has no rows"):
         con.sql("SELECT count(*) FROM none f, things(f.frame) WITHIN 5%")
     assert detector.paid == 0
+
+
+def test_an_exact_answer_keeps_its_types_and_has_intervals_for_what_is_counted_only() -> None:
+    statement = "SELECT frame % 2 AS half, sum(frame) AS s, avg(score) FILTER (WHERE label = 'none') AS a FROM objects"
+    con, _ = town(40)
+    result = con.sql(f"{statement} GROUP BY 1 ORDER BY 1 WITHIN 1%", seed=1)
+    assert result.fetchall() == con.sql(f"{statement} GROUP BY 1 ORDER BY 1").fetchall()
+    assert all(type(value) is int for row in result.fetchall() for value in row[:2])
+    guarantee = result.guarantee
+    assert guarantee is not None and guarantee.tier == "exact" and set(guarantee.intervals) == {"s", "a"}
+    assert guarantee.intervals["s"] == [(float(row[1]),) * 2 for row in result.fetchall()]
+
+
+def test_the_lab_counts_rows_of_exact_answers_as_kept() -> None:
+    """Groups with numbers for names, and a value that is NULL in truth as in the answer."""
+    con, _ = town(40)
+    statement = "SELECT frame % 2 AS half, sum(score) AS s, avg(score) FILTER (WHERE label = 'none') AS a FROM objects"
+    assert con.coverage(f"{statement} GROUP BY 1 WITHIN 1%", runs=3).observed == 1.0
+
+
+def test_groups_that_no_unit_told_of_yet_are_drawn_for() -> None:
+    """One unit in a hundred has a row at all: the pilot meets no group, and rounds go on without a bet."""
+    con, _ = town(800)
+    con.register(
+        "rare",
+        FunctionModel(
+            "rare", lambda i: [("owl",)] * (i % 99 == 0), ["INTEGER"], [("bird", "VARCHAR")], "rows", rows_max=1
+        ),
+    )
+    statement = "SELECT bird, count(*) AS n FROM frames_seen f, rare(f.frame) o GROUP BY bird"
+    for seed in range(4):
+        ((bird, n),) = con.sql(f"{statement} WITHIN 30% CONFIDENCE 80%", seed=seed).fetchall()
+        assert bird == "owl" and abs(n - 9) <= 0.3 * 9

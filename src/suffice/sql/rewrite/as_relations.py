@@ -61,6 +61,8 @@ def as_relations(tree: exp.Expr, bound: Bound, describe: Describe) -> Relational
     calls = [table for table in tables if isinstance(table.this, exp.Anonymous)]
     for table in [*(table for table in tables if table not in calls), *reversed(calls)]:  # arguments before their call
         _relation(table, schema)
+    for select in tree.find_all(exp.Select):
+        _commas_as_joins(select)
     tree = qualify(
         tree,
         schema={name: dict(columns) for name, columns in schema.columns.items() if columns},
@@ -121,3 +123,13 @@ def _call_as_join(table: exp.Table) -> None:
         scope = table.find_ancestor(exp.Select)
         assert scope is not None
         scope.where(where, copy=False)
+
+
+def _commas_as_joins(select: exp.Select) -> None:
+    """``a, b LEFT JOIN c ON c.x = a.y`` is ``a CROSS JOIN b LEFT JOIN c ON …``, which DuckDB can run everywhere."""
+    joins = select.args.get("joins") or []
+    if any(join.side not in ("", "LEFT") or join.kind not in ("", "INNER", "CROSS", "OUTER") for join in joins):
+        return
+    for join in joins:
+        if not (join.side or join.kind or join.method or join.args.get("on") or join.args.get("using")):
+            join.set("kind", "CROSS")

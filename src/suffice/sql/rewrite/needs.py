@@ -24,6 +24,9 @@ VOLATILE = frozenset(
     | {"get_current_timestamp", "get_current_time", "transaction_timestamp"}
 )
 
+_INNER = "__inner"
+"""What the rows of a correlated scope are called beside those of the scope around it."""
+
 
 @dataclass(frozen=True)
 class Site:
@@ -117,6 +120,25 @@ def _row_arguments(scope: exp.Select, table: exp.Table) -> tuple[exp.Expr, ...]:
     return tuple(found[i] for i in range(len(found)))
 
 
+@dataclass(frozen=True)
+class _Inner:
+    """Rows of a correlated scope, and the columns in it that belong to scopes further out."""
+
+    select: exp.Select
+    outer: tuple[exp.Column, ...]
+
+    def join_to(self, select: exp.Select) -> None:
+        from sqlglot import exp
+
+        alias = exp.TableAlias(this=exp.to_identifier(_INNER))
+        body = exp.Subquery(this=self.select)
+        if select.args.get("from_"):
+            select.append("joins", exp.Join(this=exp.Lateral(this=body, alias=alias), kind="CROSS"))
+        else:
+            body.set("alias", alias)
+            select.set("from_", exp.From(this=body))
+
+
 class Needs:
     """Builds the need of a site, given which calls are known.
 
@@ -155,13 +177,17 @@ class Needs:
 
     # -- rows of a scope ------------------------------------------------------------------------------------
 
-    def _rows(self, scope: exp.Select, wanted: Sequence[exp.Expr], node: exp.Expr) -> exp.Select | None:
-        """``SELECT wanted`` over as few rows of `scope` as is known to be enough for `node`."""
+    def _rows(
+        self, scope: exp.Select, wanted: Sequence[exp.Expr], node: exp.Expr, inner: _Inner | None = None
+    ) -> exp.Select | None:
+        """``SELECT wanted`` over as few rows of `scope` as is known to be enough for `node`, those of `inner` beside
+        each."""
         from sqlglot import exp
 
         relations = relations_of(scope)
         names = {relation.alias for relation in relations}
-        required = {table for expression in wanted for table in _tables(expression)} & names
+        read = [*wanted, *(inner.outer if inner else ())]
+        required = {table for expression in read for table in _tables(expression)} & names
         conditions = self._conditions(scope, relations, required, node)
         kept = self._kept(scope, relations, required, conditions)
         if any(self._is_unknown_relation(relation, scope) for relation in relations if relation.alias in required):
@@ -171,12 +197,13 @@ class Needs:
         for relation in relations:
             if relation.alias in kept:
                 self._add(select, relation, scope, required)
+        if inner is not None:
+            inner.join_to(select)
         if conditions:
             select.where(*(c.copy() for c in conditions), copy=False)
-        outer = [
-            c for c in select.find_all(exp.Column) if c.table and c.table.lower() not in names and not _own(c, select)
-        ]
-        return self._in_outer(scope, select, outer) if outer else select
+        outer = [c for c in select.find_all(exp.Column) if c.table and not _own(c, select)]
+        outer = [c for c in outer if c.table.lower() not in names]
+        return self._in_outer(scope, _Inner(select, tuple(outer))) if outer else select
 
     def _conditions(
         self, scope: exp.Select, relations: list[Relation], required: set[str], node: exp.Expr
@@ -245,24 +272,15 @@ class Needs:
         else:
             select.append("joins", exp.Join(this=source, kind="CROSS"))
 
-    def _in_outer(self, scope: exp.Select, select: exp.Select, outer: list[exp.Column]) -> exp.Select | None:
+    def _in_outer(self, scope: exp.Select, inner: _Inner) -> exp.Select | None:
         """A correlated scope: its rows beside those of the scope around it."""
         from sqlglot import exp
 
-        holder = scope.parent
         around = scope.find_ancestor(exp.Select)
-        if around is None or holder is None:
-            return select
-        columns = [projection.alias_or_name for projection in select.expressions]
-        wanted = [exp.alias_(exp.column(c, table="__inner"), c) for c in columns]
-        anchors = [column.copy() for column in outer]
-        rows = self._rows(around, [*wanted, *anchors], scope)
-        if rows is None:
-            return None
-        rows.set("expressions", wanted)
-        lateral = exp.Lateral(this=exp.Subquery(this=select), alias=exp.TableAlias(this=exp.to_identifier("__inner")))
-        rows.append("joins", exp.Join(this=lateral, kind="CROSS"))
-        return rows
+        if around is None or scope.parent is None:
+            return inner.select
+        columns = [projection.alias_or_name for projection in inner.select.expressions]
+        return self._rows(around, [exp.alias_(exp.column(c, table=_INNER), c) for c in columns], scope, inner)
 
     # -- groups ---------------------------------------------------------------------------------------------
 
