@@ -20,7 +20,7 @@ from suffice.estimate.missed_groups import missed_group_units_max
 from suffice.estimate.quantity import BoundedRatio, BoundedTotal, Form, Share
 from suffice.estimate.relative import relative_half_width
 from suffice.estimate.student_totals import StudentRatio, StudentTotal, StudentTotals
-from suffice.sql.units.formula import Atom, Distinct, Extreme, Linear, Piece, Quantile, Quotient
+from suffice.sql.units.formula import Atom, Distinct, Extreme, Linear, Piece, Quantile, Quotient, sums_of
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -188,9 +188,15 @@ class Panel:
         return group * len(self.atoms) + atom
 
     def bounds(self, group: int) -> list[Ends]:
-        """The interval of each atom of a group."""
-        found = self.bounded if self.is_bounded else self.asymptotic
-        return [found[self.quantity(group, atom)].bounds() for atom in range(len(self.atoms))]
+        """The interval of each atom of a group; none of a SUM that no unit has added to, which may be NULL."""
+        found, totals = (self.bounded, self.totals) if self.is_bounded else (self.asymptotic, self.student)
+        values = totals.values[group * len(self.pieces) :]
+        return [
+            found[self.quantity(group, number)].bounds()
+            if all((values[piece, totals.seen] != 0).any() for piece in sums_of(atom))
+            else (-math.inf, math.inf)
+            for number, atom in enumerate(self.atoms)
+        ]
 
     def estimates(self, group: int) -> list[float]:
         found = self.bounded if self.is_bounded else self.asymptotic

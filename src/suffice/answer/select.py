@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.answer.asked import CONFIDENCE, asked_of, with_units
+from suffice.answer.audit import VOUCHED_BY
 from suffice.answer.auto_proxy import Tried, check_written, choose_proxy, is_auto
 from suffice.answer.engine import Engine
 from suffice.answer.exact_reason import exact_answer
@@ -59,8 +60,6 @@ BUDGET_SHARE, BUDGET_UNITS_MIN = 0.2, 400
 PILOT_SHARE = 0.25
 """Part of the budget that labels a pilot when the score is learned from it."""
 
-VOUCHED_BY = "vouched_by"
-
 
 def answer_select(engine: Engine, bound: Bound, target: Target, seed: int, work: Work) -> Iterator[Answer]:
     """The rows, with a column ``vouched_by`` ('oracle', 'proxy' or 'cache') that says who answers for each.
@@ -68,6 +67,11 @@ def answer_select(engine: Engine, bound: Bound, target: Target, seed: int, work:
     Raises:
         UsageError: the target does not fit; the message says what can be asked instead.
     """
+    if bound.tree.args.get("limit"):
+        raise UsageError(
+            "RECALL and PRECISION promise a share of all rows, of which LIMIT takes a few: leave one of them out"
+            " (LIMIT k PROXY … looks for k rows where the score is high)"
+        )
     plan = plan_sparsely(with_units(engine, bound), engine.describe)
     try:
         query = selection_query(plan, unit_looks(engine, plan.bound))
@@ -298,7 +302,7 @@ class _Selection:
             sampled=int(np.isfinite(self.labels).sum()),
             population=self.sample.size,
             seed=self.seed,
-            assumptions=certificate.assumptions,
+            assumptions=(*certificate.assumptions, "a unit counts once, however many rows it has"),
             details={
                 "proxy": self.proxy,
                 "proxy_calls": self.proxy_calls,

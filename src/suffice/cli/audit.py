@@ -38,13 +38,15 @@ def audit(
 
 def _saved(con: Connection, path: Path) -> Audit:
     from suffice.answer.audit import audit as compare
+    from suffice.answer.audit import whole
     from suffice.sql.target import split_target
 
     answer = _read(path)
     text, _ = split_target(answer["query"])
     guarantee = answer["guarantee"]
     error = guarantee["target"].get("error_relative_max")
-    return compare(answer["columns"], answer["rows"], guarantee["intervals"], con.sql(text).fetchall(), error)
+    exact, columns, rows = con.sql(whole(text)).fetchall(), answer["columns"], answer["rows"]
+    return compare(columns, rows, guarantee["intervals"], exact, error, is_cut=whole(text) != text)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _show(found: Audit) -> None:
         table.add_column(name, justify="left" if name in ("row", "column") else "right", overflow="fold")
     for one in found.checked:
         error = "" if one.error_relative is None else f"{one.error_relative:.3%}"
-        numbers = (f"{float(x):,.5g}" for x in (one.answered, one.low, one.high, one.exact or 0))
+        numbers = ("NULL" if x is None else f"{float(x):,.5g}" for x in (one.answered, one.low, one.high, one.exact))
         table.add_row(", ".join(map(str, one.key)), one.column, *numbers, error, "yes" if one.held else "NO")
     console = Console()
     console.print(table)

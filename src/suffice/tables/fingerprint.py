@@ -60,14 +60,15 @@ def _digest(state: object) -> str:
 
 
 def _duckdb(reader: Reader, name_sql: str) -> str:
-    """Stored segments are never changed in place. Those only in memory have no address: they match nothing."""
+    """Stored segments are never changed in place, not even when columns change names. Those only in memory have no
+    address: they match nothing."""
     import duckdb
 
-    ((count,),) = reader.once(f"SELECT count(*) FROM {name_sql}")
+    ((count,),), names = reader.once(f"SELECT count(*) FROM {name_sql}"), reader.columns(name_sql)
     try:
-        return _digest((count, reader.rows(_STORED.format(literal(name_sql)))))
+        return _digest((count, names, reader.rows(_STORED.format(literal(name_sql)))))
     except duckdb.CatalogException:  # the pragma does not find a name with a quote in it: then the rows themselves
-        return _digest(reader.rows(f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {name_sql} AS t"))
+        return _digest((names, reader.rows(f"SELECT count(*), sum(hash(t)::HUGEINT) FROM {name_sql} AS t")))
 
 
 _STORED = """
@@ -79,10 +80,18 @@ _STORED = """
 
 
 def _postgres(reader: Reader, name_sql: str) -> str:
-    """File, size and counters of written rows; the counters may lag behind a session that has just written."""
-    oid = f"{literal(name_sql)}::regclass"
-    state = (
-        f"SELECT pg_relation_filenode({oid})::bigint AS a, pg_relation_size({oid}) AS b, n_tup_ins, n_tup_upd,"
-        f" n_tup_del FROM pg_stat_all_tables WHERE relid = {oid}"
-    )
-    return _digest(reader.rows(reader.there(state)))
+    """Of a table, its partitions and heirs; the counters may lag behind a session that has just written."""
+    return _digest(reader.rows(reader.there(_POSTGRES.format(oid=f"{literal(name_sql)}::regclass"))))
+
+
+_POSTGRES = """
+    WITH RECURSIVE tree AS (
+        SELECT {oid}::oid AS id UNION ALL SELECT inhrelid FROM pg_inherits JOIN tree ON inhparent = id)
+    SELECT id::bigint AS id, pg_relation_filenode(id)::bigint AS file, pg_relation_size(id) AS size, n_tup_ins,
+        n_tup_upd, n_tup_del, row_security_active(id) AS secured,
+        CASE WHEN relkind = 'f' THEN gen_random_uuid()::text END AS far,
+        (SELECT string_agg(attname::text, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = id AND attnum > 0) n
+    FROM tree JOIN pg_class ON oid = id LEFT JOIN pg_stat_all_tables ON relid = id ORDER BY id
+"""
+"""File, size, counters of written rows, and what decides which rows and columns the asker sees. Foreign tables keep no
+counters: never twice the same."""

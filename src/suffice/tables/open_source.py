@@ -54,6 +54,8 @@ def view_sql(reader: Reader, table: exp.Table) -> exp.Select | None:
         return None
     text = _postgres_view(reader, table) if reader.database.is_postgres else _duckdb_view(reader, table)
     parsed = sqlglot.parse_one(text, dialect="postgres" if reader.database.is_postgres else "duckdb") if text else None
+    if isinstance(parsed, exp.Create) and not isinstance(parsed.this, exp.Table):  # CREATE VIEW v (names, …)
+        return None
     select = parsed.expression if isinstance(parsed, exp.Create) else parsed
     return select if isinstance(select, exp.Select) else None
 
@@ -67,7 +69,9 @@ def _duckdb_view(reader: Reader, table: exp.Table) -> str | None:
 
 _VIEWS = (
     "SELECT database_name, schema_name, sql FROM duckdb_views() WHERE lower(view_name) = lower({}) AND NOT internal"
+    " AND database_name = current_database() AND schema_name = current_schema()"
 )
+"""Elsewhere a view reads the tables of its own schema, and a table here may have its name."""
 
 
 def _postgres_view(reader: Reader, table: exp.Table) -> str | None:

@@ -94,6 +94,54 @@ def test_a_written_table_is_noticed(dsn: str) -> None:
         assert not con.scramble("moving").was_fresh
 
 
+UNSEEN = {
+    "a column that changes its name": (
+        "ALTER TABLE turned RENAME COLUMN x TO z",
+        "ALTER TABLE turned RENAME COLUMN y TO x",
+        "ALTER TABLE turned RENAME COLUMN z TO y",
+    ),
+    "rows of an heir": (
+        "CREATE TABLE heir () INHERITS (turned)",
+        "INSERT INTO heir SELECT 1000, 1 FROM generate_series(1, 9)",
+    ),
+    "rows of a partition": ("INSERT INTO turned SELECT 1000, 1 FROM generate_series(1, 50000)",),
+    "rows that the asker may not see": (
+        "ALTER TABLE turned ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE turned FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY few ON turned USING (x < 3)",
+        "CREATE ROLE asker LOGIN",
+        "GRANT ALL ON SCHEMA public, suffice TO asker",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public, suffice TO asker",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", UNSEEN)
+def test_what_the_table_itself_does_not_count_is_noticed(dsn: str, change: str) -> None:
+    import psycopg
+
+    parts = " PARTITION BY HASH (x)" if "partition" in change else ""
+    with psycopg.connect(dsn, autocommit=True) as server:
+        server.execute("DROP TABLE IF EXISTS heir, turned")
+        server.execute(f"CREATE TABLE turned (x int, y int){parts}")
+        if parts:
+            server.execute("CREATE TABLE turned_0 PARTITION OF turned FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
+        server.execute("INSERT INTO turned SELECT i % 10, 1000 + i % 10 FROM generate_series(1, 200000) i")
+        server.execute("ANALYZE turned")
+        server.execute("SELECT pg_stat_force_next_flush()")
+    sql = "SELECT sum(x) AS s FROM turned"
+    with opened(dsn) as con:
+        con.scramble("turned")
+        assert "finite-sample" in str(con.sql(f"{sql} WITHIN 10%", seed=1).guarantee)
+    with psycopg.connect(dsn, autocommit=True) as server:
+        for statement in (*UNSEEN[change], "SELECT pg_stat_force_next_flush()", "SELECT 1"):
+            server.execute(statement)
+    with opened(dsn.replace("tester@", "asker@") if "asker" in change else dsn) as con:
+        result = con.sql(f"{sql} WITHIN 10%", seed=1)
+        assert result.guarantee is not None and result.guarantee.tier == "exact", str(result.guarantee)
+        assert result.fetchall() == con.sql(sql).fetchall()
+
+
 def test_a_missing_permission_is_one_line(dsn: str) -> None:
     import psycopg
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from enough_town import people, town
 
+from suffice.answer.audit import audit as compare
 from suffice.answer.ranked_limit import ranked
 from suffice.errors import UsageError
 
@@ -134,3 +135,22 @@ def test_a_budget_is_never_passed_in_silence() -> None:
     assert 0 < paid <= 120
     con.sql(asked, seed=1)
     assert detector.paid <= 900
+
+
+@pytest.mark.parametrize("promise", ["RECALL 80%", "PRECISION 80%", "RECALL 80% PRECISION 80%"])
+def test_an_audit_measures_what_was_promised(promise: str) -> None:
+    con, _ = town(2400)
+    sql = f"SELECT frame FROM frames_seen WHERE mood(frame) = 'sad' {promise} PROXY -(frame % 3)"
+    result = con.sql(sql, seed=1)
+    audit = con.audit(result)
+    assert result.guarantee is not None and result.guarantee.tier == "finite-sample"
+    assert {one.column for one in audit.checked} == set(result.guarantee.intervals) and audit.held
+    shifted = [(frame + 1, who) for frame, who in result.fetchall()]
+    wrong = compare(result.columns, shifted, {"recall": [(0.8, 1)]}, [(0,)])
+    assert not wrong.held and wrong.checked[0].exact == 0
+
+
+def test_a_share_of_all_rows_has_no_limit() -> None:
+    con, _ = town()
+    with pytest.raises(UsageError, match="LIMIT"):
+        con.sql("SELECT frame FROM frames_seen WHERE mood(frame) = 'sad' LIMIT 5 RECALL 90% PROXY frame")

@@ -81,3 +81,13 @@ def test_a_name_with_a_quote_is_told_by_its_rows(file: Path) -> None:
         assert con.sql(ask, seed=1).guarantee.tier == "finite-sample"  # type: ignore[union-attr]
         con.sql(f'UPDATE {name} SET "a b" = 7 WHERE "a b" = 8')
         assert con.sql(ask, seed=1).guarantee.tier == "exact"  # type: ignore[union-attr]
+
+
+def test_columns_that_change_names_are_noticed(file: Path) -> None:
+    with suffice.connect(file, progress=False) as con:
+        con.sql("CREATE OR REPLACE TABLE t AS SELECT range AS x, -range AS y FROM range(1000)")
+    before = told(file)
+    with suffice.connect(file, progress=False) as con:
+        for old, new in (("x", "z"), ("y", "x"), ("z", "y")):
+            con.sql(f"ALTER TABLE t RENAME COLUMN {old} TO {new}")
+    assert told(file) != before

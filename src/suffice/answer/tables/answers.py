@@ -20,6 +20,7 @@ from suffice.answer.tables.not_again import remember, require_new
 from suffice.answer.tables.quantile_looks import QuantileLook, QuantileLooks, QuantilePlan, plan_quantiles
 from suffice.answer.tables.remembered_plans import remembered_plan
 from suffice.answer.tables.sampling_plan import SamplingPlan, plan_sampling
+from suffice.answer.tables.session import require_plain_session
 from suffice.answer.work import Work
 from suffice.errors import UsageError
 from suffice.sql.aggregate.not_sampled import NotSampledError
@@ -131,6 +132,7 @@ def require_samplable(asking: Asking) -> None:
             raise
     if in_transaction(database):
         raise NotSampledError("a transaction is open, whose changes no sample sees")
+    require_plain_session(database, asking.bound.tree)
 
 
 def _sampled(asking: Asking) -> Iterator[Answer]:

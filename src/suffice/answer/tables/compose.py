@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -59,13 +60,14 @@ def _once(table: pa.Table) -> Any:
 
 
 def _constants(values: Sequence[Floats]) -> str:
-    items = [f"'{_short(found[0])!r}'::DOUBLE AS __a{i}" for i, found in enumerate(values)]
+    known = ["NULL" if (value := _short(found[0])) is None else f"'{value!r}'" for found in values]
+    items = [f"{value}::DOUBLE AS __a{i}" for i, value in enumerate(known)]
     return f"(SELECT {', '.join(items) or f'0 AS {ROW}'}) AS estimates"
 
 
-def _short(value: float) -> float:
-    """Twelve digits: the last ones of sums differ from thread to thread."""
-    return float(f"{value:.12g}")
+def _short(value: float) -> float | None:
+    """Twelve digits: the last ones of sums differ from thread to thread. None for what is not known."""
+    return None if math.isnan(value) else float(f"{value:.12g}")
 
 
 def _table(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats]) -> pa.Table:
@@ -76,5 +78,5 @@ def _table(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats
     for i in range(groups.keys):
         columns[f"__k{i}"] = pa.array([keys[g][i] for g in rows], groups.types[i])
     for i, found in enumerate(values):
-        columns[f"__a{i}"] = pa.array([_short(value) for value in found[rows]])
+        columns[f"__a{i}"] = pa.array([_short(value) for value in found[rows]], pa.float64())
     return pa.table(columns)

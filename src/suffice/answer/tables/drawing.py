@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from suffice.answer.tables.absorbed import KEYS_SHARE_MIN, Absorbed, absorbed
+from suffice.answer.tables.session import require_own_tables
+from suffice.sql.aggregate.clear_names import require_clear_names
 from suffice.sql.aggregate.constant_subqueries import constant_subqueries
 from suffice.sql.aggregate.from_tables import FromTables, from_tables, links, table_alias, table_name_sql
 from suffice.sql.aggregate.inline import inline
@@ -53,18 +55,24 @@ class Drawing:
 
 def written_out(original: exp.Select, reader: Reader, require: Callable[[exp.Select], object]) -> exp.Select:
     """`original` over base tables; `require` raises :class:`NotSampledError` for what cannot be sampled anyhow."""
+    if original.find(exp.TableSample):
+        raise NotSampledError("the query samples on its own (TABLESAMPLE)")
     plain = inline_ctes(original.copy())
     assert isinstance(plain, exp.Select)
+
+    def written(statement: exp.Select) -> exp.Select:
+        return inline(statement, lambda t: view_sql(reader, t), lambda one: reader.describe(one.sql("duckdb"))[0])
+
     if plain.find(exp.Subquery):  # run subqueries only where all else can be sampled
-        require(inline(constant_subqueries(plain.copy(), lambda sql: ("0", "DOUBLE")), lambda t: view_sql(reader, t)))
-    constant = constant_subqueries(plain, lambda sql: _scalar(reader, sql))
-    return inline(constant, lambda t: view_sql(reader, t))
+        require(written(constant_subqueries(plain.copy(), lambda sql: ("0", "DOUBLE"))))
+    return written(constant_subqueries(plain, lambda sql: _scalar(reader, sql)))
 
 
 def over_base_tables(statement: exp.Select, reader: Reader) -> Absorbed:
     """The tables in FROM that have to be read; raises :class:`NotSampledError` when names in it are not clear."""
     tables = from_tables(statement, lambda t: reader.columns(table_name_sql(t, "duckdb")))
-    _require_clear_names(statement, tables)
+    require_own_tables(reader.database, statement)
+    require_clear_names(statement, {name.lower() for names in tables.columns.values() for name in names})
     return absorbed(statement, tables, reader)
 
 
@@ -143,20 +151,3 @@ def _source(table: exp.Table, reader: Reader) -> Source:
         return open_source(reader, table_name_sql(table, "duckdb"))
     except UnreadableLayoutError as error:
         raise NotSampledError(str(error)) from error
-
-
-def _require_clear_names(statement: exp.Select, tables: FromTables) -> None:
-    """A SELECT alias that is also a column would mean different things in different clauses."""
-    names = {n.lower() for names in tables.columns.values() for n in names}
-    for item in statement.expressions:
-        if not isinstance(item, exp.Alias) or item.alias.lower() not in names:
-            continue
-        if isinstance(item.this, exp.Column) and item.this.name.lower() == item.alias.lower():
-            continue
-        clauses = [statement.args.get(c) for c in ("group", "having", "where", "order")]
-        if any(_names(clause, item.alias) for clause in clauses if clause):
-            raise NotSampledError(f"{item.alias!r} is both a column and a name given in SELECT")
-
-
-def _names(clause: exp.Expr, name: str) -> bool:
-    return any(not c.table and c.name.lower() == name.lower() for c in clause.find_all(exp.Column))

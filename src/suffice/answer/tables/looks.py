@@ -21,6 +21,7 @@ from suffice.answer.tables.sampling_plan import SamplingPlan
 from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
+from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
@@ -53,20 +54,23 @@ class Look:
     Attributes:
         shown: groups of the result; by the estimates where `decided` is False.
         intervals: of every asked formula, (low, high) [groups].
+        nulls: of every aggregate of the statement, groups in which it may be NULL.
         unseen_units_max: groups with rows in more units are not missing.
     """
 
     number: int
     needs: Needs
     intervals: Intervals
+    nulls: list[Bools]
     shown: Bools
     decided: bool
     unseen_units_max: int
 
     def estimates(self) -> list[Floats]:
-        """[groups] of each aggregate of the statement."""
-        aggregates = self.needs.plan.query.aggregates
-        return [formula.value_and_gradient(self.needs.totals)[0] for _, formula in aggregates]
+        """[groups] of each aggregate of the statement; not a number where nothing is known of it."""
+        formulas = [formula for _, formula in self.needs.plan.query.aggregates]
+        values = [formula.value_and_gradient(self.needs.totals)[0] for formula in formulas]
+        return [np.where(unknown, np.nan, value) for unknown, value in zip(self.nulls, values, strict=True)]
 
     def ends(self) -> dict[int, tuple[Floats, Floats]]:
         """By SELECT position: (low, high) [groups]."""
@@ -158,6 +162,7 @@ class Looks:
         is_filtered = self.plan.drawing.statement.args.get("where") is not None
         return self.plan.source.rows_per_group if is_filtered and isinstance(self.plan.source, Scramble) else 0
 
+    @np.errstate(invalid="ignore")  # of what is undefined so far, here and below: such a claim says nothing
     def _draw(self, sizes: list[int]) -> None:
         plan, started = self.plan, time.perf_counter()
         drawn = plan.source.draw(sizes)
@@ -217,6 +222,8 @@ class Looks:
                 return []
         wanted = self._wanted()
         source, drawn = self.plan.source, self.tally.units
+        if look is not None and any(self._may_be_null(formula).any() for formula in self.plan.asked.formulas):
+            wanted = max(wanted, _GROWTH * drawn)  # a row that adds to it may come, or there is none
         most = int(source.share_max * source.units) - drawn
         if self.error is None:
             return self._split(min(int(room), most, int(_STREAMED_GROWTH * drawn))) if most > 0 else []
@@ -230,6 +237,7 @@ class Looks:
         size = int(min(max(wanted, drawn / _LEAST_GROWTH), growth * drawn, most))
         return self._split(size if self.deadline_s is None else min(size, int(room)))
 
+    @np.errstate(invalid="ignore")
     def _wanted(self) -> float:
         """More units until everything is decided, as far as can be told."""
         if self.error is None or not self.tally.groups_met():
@@ -249,6 +257,7 @@ class Looks:
     def _needs(self) -> Needs:
         return Needs(self.plan, self.claims.totals(), self.error)
 
+    @np.errstate(invalid="ignore")
     def _look(self, number: int) -> Look | None:
         """None when no group has been met."""
         if not self.tally.groups_met():
@@ -256,11 +265,22 @@ class Looks:
         needs = self._needs()
         low, high = self.claims.intervals(needs.half_widths())
         formulas = self.plan.asked.formulas
-        intervals = {f: formula_interval(f, self.plan.fractions, low, high) for f in formulas}
+        intervals = {f: self._where_known(f, *formula_interval(f, self.plan.fractions, low, high)) for f in formulas}
         unseen = self._unseen_units()
         shown = shown_groups(needs, intervals, unseen)
         decided = shown is not None and self.error is not None and is_within(needs, intervals, shown)
-        return Look(number, needs, intervals, needs.chosen if shown is None else shown, decided, unseen)
+        nulls = [self._may_be_null(formula) for _, formula in self.plan.query.aggregates]
+        return Look(number, needs, intervals, nulls, needs.chosen if shown is None else shown, decided, unseen)
+
+    def _where_known(self, formula: Formula, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """Its ends, but where no row drawn has added to a SUM: that may be NULL."""
+        unknown = self._may_be_null(formula)
+        return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+
+    def _may_be_null(self, formula: Formula) -> Bools:
+        """[groups]"""
+        sums = sorted(formula.sums() & self.plan.nullable)
+        return np.asarray((self.tally.known()[sums] == 0).any(axis=0))
 
     def _unseen_units(self) -> int:
         """Groups with rows in more units than this are not missing."""

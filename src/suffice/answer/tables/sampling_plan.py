@@ -19,7 +19,7 @@ from suffice.sql.aggregate.formula import Formula
 from suffice.sql.aggregate.fraction import Fraction, fraction_of
 from suffice.sql.aggregate.from_tables import FromTables, table_alias, table_name_sql
 from suffice.sql.aggregate.narrowed import narrowed
-from suffice.sql.aggregate.never_null import without_null_tests
+from suffice.sql.aggregate.never_null import may_be_null, without_null_tests
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.piece import Piece
 from suffice.sql.aggregate.square_fits import square_fits
@@ -44,6 +44,7 @@ class SamplingPlan:
     drawing: what is drawn from.
     fractions: what is bounded by itself; every asked formula is one of them or made of single pieces that are.
     low, high: [pieces] what one unit adds at least and at most, 0 included.
+    nullable: pieces whose SUM may be NULL in a group that has rows.
     unit_sql: of :func:`suffice.sql.aggregate.unit_query.unit_query`.
     endless_unit_sql: the same without the least and greatest units.
     drawn_sql: the drawn rows that its own conditions leave, where they are joined with other tables.
@@ -57,6 +58,7 @@ class SamplingPlan:
     fractions: list[Fraction]
     low: Floats
     high: Floats
+    nullable: frozenset[int]
     unit_sql: str
     endless_unit_sql: str
     drawn_sql: str | None
@@ -88,8 +90,11 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     about_middle = centred(statement, ranges)
     query = plain if about_middle is statement else decompose(about_middle)
-    query.pieces = [without_null_tests(piece, _never_null(drawing)) for piece in query.pieces]
+    never_null = _never_null(drawing)
+    query.pieces = [without_null_tests(piece, never_null) for piece in query.pieces]
+    nullable = frozenset(i for i, piece in enumerate(query.pieces) if may_be_null(piece, never_null))
     low, high = _piece_ranges(query, statement, ranges)
+    _require_signed(reader, statement, query)
     most = drawing.joined_rows_max * drawing.source.rows_per_unit_max
     names, types = reader.describe(original.sql("duckdb"))
     asked = asked_of(query, types)
@@ -106,8 +111,8 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     is_joined = is_here and len(tables.tables) > 1
     drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
     final = final_query(query, names, types)
-    low, high = most * low, most * high
-    return SamplingPlan(names, query, final, asked, drawing, fractions, low, high, with_ends, endless, drawn_sql)
+    ends = most * low, most * high
+    return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, nullable, with_ends, endless, drawn_sql)
 
 
 def _own_squares(
@@ -166,6 +171,19 @@ def _piece_ranges(query: Decomposed, statement: exp.Select, column_range: Column
     slack = _SLACK * np.abs(ends).max(axis=1, initial=0.0)
     low, high = ends[:, 0], ends[:, 1]
     return np.where(low < 0, low - slack, 0.0), np.where(high > 0, high + slack, 0.0)  # signs survive rounding
+
+
+def _require_signed(reader: Reader, statement: exp.Select, query: Decomposed) -> None:
+    """Raise :class:`NotSampledError` where DuckDB wraps a negated number round, and none is where its range says."""
+    values = [piece.value for piece in query.pieces if piece.value is not None]
+    negated = [n.this for v in values for n in v.find_all(exp.Neg) if not isinstance(n.this, exp.Literal)]
+    if not negated:
+        return
+    clauses = {clause: statement.args[clause] for clause in ("from_", "joins") if statement.args.get(clause)}
+    rows = exp.Select(expressions=[n.copy() for n in negated], **clauses).copy()
+    for value, kind in zip(negated, reader.describe(rows.sql("duckdb"))[1], strict=True):
+        if kind.startswith("U"):
+            raise NotSampledError(f"-{value.sql('duckdb')[:60]} of a number without sign")
 
 
 def _piece_range(piece: Piece, column_range: ColumnRange, where: exp.Expr | None) -> Range | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from suffice.sql.repeatable import is_repeatable
+
 Scalar = Callable[[str], tuple[Any, str] | None]
 """SQL of a subquery to (its value as text or None, its DuckDB type); None where it does not run alone."""
 
@@ -17,6 +19,8 @@ def constant_subqueries(statement: exp.Select, scalar: Scalar) -> exp.Select:
         condition = statement.args.get(clause)
         for subquery in list(condition.find_all(exp.Subquery)) if condition else []:
             if isinstance(subquery.parent, (exp.In, exp.Exists)) or subquery.find_ancestor(exp.Subquery):
+                continue
+            if not is_repeatable(subquery):  # the constant would be kept with the plan
                 continue
             found = scalar(subquery.this.sql("duckdb"))
             if found is None:

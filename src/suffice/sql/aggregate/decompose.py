@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -92,7 +92,7 @@ class Decomposed:
     def _moments(self, node: exp.Expr, value: exp.Expr, condition: exp.Expr | None) -> Formula:
         total = self._sum(value, condition)
         if isinstance(node, exp.Sum):
-            return total
+            return replace(total, is_sum=True)
         count = self._count(value, condition)
         if isinstance(node, exp.Avg):
             return total / count

@@ -19,12 +19,17 @@ Operator = Literal["+", "-", "*", "/", "sqrt"]
 
 @dataclass(frozen=True)
 class Formula:
-    """A constant (`operator` None, `piece` None), the total of a piece, or an operation on two formulas."""
+    """A constant (`operator` None, `piece` None), the total of a piece, or an operation on two formulas.
+
+    Attributes:
+        is_sum: whether a total is NULL, not 0, where no row adds to it.
+    """
 
     constant: float = 0.0
     piece: int | None = None
     operator: Operator | None = None
     operands: tuple[Formula, ...] = ()
+    is_sum: bool = False
 
     def __add__(self, other: Formula) -> Formula:
         return Formula(operator="+", operands=(self, other))
@@ -45,6 +50,11 @@ class Formula:
         """Indices of the totals it depends on."""
         own = frozenset() if self.piece is None else frozenset([self.piece])
         return own.union(*(o.pieces() for o in self.operands))
+
+    def sums(self) -> frozenset[int]:
+        """Indices of those without which it is NULL."""
+        own = frozenset([self.piece]) if self.is_sum and self.piece is not None else frozenset[int]()
+        return own.union(*(o.sums() for o in self.operands))
 
     def value_and_gradient(self, totals: Floats) -> tuple[Floats, Floats]:
         """From totals [pieces, groups]: (value [groups], gradient [pieces, groups]); not finite where undefined."""

@@ -45,14 +45,26 @@ def from_tables(statement: exp.Select, columns: Callable[[exp.Table], list[str]]
     for node, side in [(source.this, ""), *((j.this, _side(j)) for j in joins)]:
         if not isinstance(node, exp.Table) or not _is_stored(node) or node.args.get("joins"):
             raise NotSampledError(f"{node.sql()[:60]} is not a stored table")
-        if node.args.get("sample"):
-            raise NotSampledError("the query samples on its own (TABLESAMPLE)")
+        _require_as_it_lies(node)
         alias = table_alias(node).lower()
         if alias in tables:
             raise NotSampledError(f"{alias} appears twice in FROM")
         tables[alias] = node
         sampleable = {alias} if side == "RIGHT" else sampleable | ({alias} if side != "LEFT" else set())
     return FromTables(tables, {a: columns(t) for a, t in tables.items()}, frozenset(sampleable))
+
+
+def _require_as_it_lies(node: exp.Table) -> None:
+    """Its own rows under its own names; raises :class:`NotSampledError` otherwise."""
+    if node.args.get("sample"):
+        raise NotSampledError("the query samples on its own (TABLESAMPLE)")
+    if node.args.get("alias") and node.args["alias"].columns:
+        raise NotSampledError(f"{node.sql('duckdb')[:60]} gives columns other names")
+    if others := [clause for clause, value in node.args.items() if value and clause not in _PLAIN]:
+        raise NotSampledError(f"{others[0].upper()} of a table in FROM")
+
+
+_PLAIN = ("this", "db", "catalog", "alias", "joins")
 
 
 def table_alias(table: exp.Table) -> str:

@@ -21,6 +21,31 @@ def without_null_tests(piece: Piece, is_never_null: Callable[[exp.Column], bool]
     return Piece(None, exp.and_(*kept) if kept else None)
 
 
+def may_be_null(piece: Piece, is_never_null: Callable[[exp.Column], bool]) -> bool:
+    """Whether SUM of a piece may be NULL in a group that has rows."""
+    return piece.value is not None and (piece.condition is not None or not _is_value(piece.value, is_never_null))
+
+
+def _is_value(node: exp.Expr | None, is_never_null: Callable[[exp.Column], bool]) -> bool:
+    def of(*nodes: exp.Expr | None) -> bool:
+        return all(_is_value(one, is_never_null) for one in nodes)
+
+    match node:
+        case exp.Column():
+            return is_never_null(node)
+        case exp.Literal():
+            return True
+        case exp.Neg() | exp.Paren() | exp.Abs():
+            return of(node.this)
+        case exp.Add() | exp.Sub() | exp.Mul():
+            return of(node.this, node.expression)
+        case exp.Coalesce():
+            return any(map(of, [node.this, *node.expressions]))
+        case exp.Case():
+            return of(node.args.get("default"), *(branch.args["true"] for branch in node.args["ifs"]))
+    return type(node) is exp.Cast and of(node.this)
+
+
 def _always_holds(term: exp.Expr, is_never_null: Callable[[exp.Column], bool]) -> bool:
     test = term.this if isinstance(term, exp.Not) else None
     if not (isinstance(test, exp.Is) and isinstance(test.expression, exp.Null)):

@@ -8,7 +8,7 @@ arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
@@ -33,19 +33,25 @@ class Piece:
 
 @dataclass(frozen=True)
 class Linear:
-    """A constant plus pieces times factors."""
+    """A constant plus pieces times factors; NULL where no row adds to one of `sums`."""
 
     factors: dict[int, float]
     constant: float = 0.0
+    sums: frozenset[int] = frozenset()
 
     def plus(self, other: Linear, sign: float = 1.0) -> Linear:
         factors = dict(self.factors)
         for piece, factor in other.factors.items():
             factors[piece] = factors.get(piece, 0.0) + sign * factor
-        return Linear(factors, self.constant + sign * other.constant)
+        return Linear(factors, self.constant + sign * other.constant, self.sums | other.sums)
 
     def times(self, factor: float) -> Linear:
-        return Linear({piece: factor * value for piece, value in self.factors.items()}, factor * self.constant)
+        factors = {piece: factor * value for piece, value in self.factors.items()}
+        return Linear(factors, factor * self.constant, self.sums)
+
+    def or_zero(self) -> Linear:
+        """Where NULL is read as 0, or cannot be."""
+        return replace(self, sums=frozenset())
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,16 @@ class Distinct:
     def rows(self) -> Linear:
         """Rows that have one of the values."""
         return reduce(Linear.plus, self.values)
+
+
+def sums_of(atom: Atom) -> frozenset[int]:
+    """Pieces without rows in which the atom is NULL."""
+    match atom:
+        case Linear():
+            return atom.sums
+        case Quotient():
+            return atom.top.sums | atom.bottom.sums
+    return frozenset()
 
 
 Atom = Linear | Quotient | Quantile | Extreme | Distinct
@@ -212,7 +228,7 @@ class Formulas:
                 top, bottom = (exp.Filter(this=f, expression=node.expression.copy()) for f in (top, bottom))  # type: ignore[assignment]
             sums, rows = self._linear(top), self._linear(bottom)
             assert sums is not None and rows is not None
-            return Quotient(sums, rows, self.ranges.of(value, self.scope), self.rows_max)
+            return Quotient(sums.or_zero(), rows, self.ranges.of(value, self.scope), self.rows_max)
         if not isinstance(node, exp.Div):
             return None
         top_, bottom_ = self._linear(node.left.unnest()), self._linear(node.right.unnest())
@@ -272,7 +288,8 @@ class Formulas:
                 return self._linear(node.this)
             case exp.Coalesce() if isinstance(node.this, exp.AggFunc | exp.Filter) and len(node.expressions) == 1:
                 is_zero = isinstance(node.expressions[0], exp.Literal) and float(node.expressions[0].this) == 0
-                return self._linear(node.this) if is_zero else None
+                inner = self._linear(node.this)
+                return inner.or_zero() if is_zero and inner is not None else None
             case exp.Add() | exp.Sub():
                 left, right = self._linear(node.left), self._linear(node.right)
                 if left is None or right is None:
@@ -303,7 +320,8 @@ class Formulas:
             return self._distinct(node, inner)
         is_count = not isinstance(inner, exp.Sum)
         ends = (0.0, self.rows_max) if is_count else sum_range(self.ranges.of(inner.this, self.scope), self.rows_max)
-        return self.add(node, ends, is_count)
+        linear = self.add(node, ends, is_count)
+        return linear if is_count else replace(linear, sums=frozenset(linear.factors))
 
     def _distinct(self, node: exp.Expr, inner: exp.Expr) -> Linear | None:
         """COUNT(DISTINCT key of the unit) counts units; None for values that are all known beforehand."""

@@ -95,7 +95,7 @@ class ValueRange:
                 return self.rows(node.name.lower())
             declared = self.calls[number].model.signature.rows_max
             return math.inf if declared is None else float(declared)
-        body = node.this if isinstance(node, exp.Subquery) else None
+        body = _body(node)
         if not isinstance(body, exp.Select):
             return math.inf
         if self.is_one_row(body):
@@ -109,6 +109,8 @@ class ValueRange:
         low, high = self.of(node.this, scope)
         if node.to.is_type(*exp.DataType.INTEGER_TYPES):
             return (math.floor(low) if math.isfinite(low) else low), (math.ceil(high) if math.isfinite(high) else high)
+        if node.to.is_type("decimal"):
+            return low - 0.5, high + 0.5  # rounded to some digit after the point, or to whole numbers
         return (low, high) if node.to.is_type(*exp.DataType.NUMERIC_TYPES, "boolean") else ANY
 
     def _union(self, nodes: list[exp.Expr], scope: exp.Select) -> Ends:
@@ -152,16 +154,25 @@ class ValueRange:
     def _relation_column(self, node: exp.Expr, name: str) -> Ends:
         from sqlglot import exp
 
+        renamed = [c.name.lower() for c in node.args["alias"].columns] if node.args.get("alias") else []
         if isinstance(node, exp.Table):
             number = number_of(node.name, ROWS_PREFIX)
             if number is None:
-                return self.stored(node.name.lower(), name)
+                return ANY if renamed else self.stored(node.name.lower(), name)
             return _declared(self.calls[number].model.signature.ranges, name)
-        body = node.this if isinstance(node, exp.Subquery) else None
+        body = None if renamed else _body(node)
         if isinstance(body, exp.Select):
             inner = {p.alias_or_name.lower(): p.unalias() for p in body.expressions}.get(name)
             return self.of(inner, body) if inner is not None else ANY
         return ANY
+
+
+def _body(relation: exp.Expr) -> exp.Expr | None:
+    """The SELECT of a derived table, also of one that stands for a model whose columns FROM names anew."""
+    from sqlglot import exp
+
+    relation = relation.this if isinstance(relation, exp.Lateral) else relation
+    return relation.this if isinstance(relation, exp.Subquery) else None
 
 
 def sum_range(value: Ends, rows_max: float) -> Ends:

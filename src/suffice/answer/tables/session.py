@@ -1,0 +1,52 @@
+"""Whether a statement means the same on the snapshot's own connection, and to the arithmetic that bounds it."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from suffice.sql.aggregate.not_sampled import NotSampledError
+from suffice.store.database import Database
+
+_ALIKE = (
+    "search_path", "TimeZone", "ieee_floating_point_ops", "scalar_subquery_error_on_multiple_rows", "integer_division",
+)  # fmt: skip
+"""Settings of a session that change what a SELECT gives."""
+
+_ASKED = "SELECT current_database(), current_schema(), " + ", ".join(f"current_setting('{n}')::VARCHAR" for n in _ALIKE)
+_TEMPORARY = (
+    "SELECT lower(table_name) FROM duckdb_tables() WHERE temporary UNION ALL"
+    " SELECT lower(view_name) FROM duckdb_views() WHERE temporary AND NOT internal"
+)
+
+
+def require_plain_session(database: Database, tree: exp.Expr) -> None:
+    """Raise :class:`NotSampledError` where the user's connection would read `tree` in another way than a fresh one."""
+    mine = [str(found) for found in database.rows(_ASKED)[0]]
+    cursor = database.cursor()
+    try:
+        fresh = [str(found) for found in cursor.execute(_ASKED).fetchall()[0]]
+    finally:
+        cursor.close()
+    if mine[:2] != fresh[:2] or (mine[2] != fresh[2] and "," in mine[2]):
+        raise NotSampledError("USE or search_path has names mean other tables than where samples are drawn")
+    for name, here, there in zip(_ALIKE[1:], mine[3:], fresh[3:], strict=True):
+        if here != there:
+            raise NotSampledError(f"{name} is set in this session, which no sample sees")
+    if mine[-1] == "true":
+        raise NotSampledError("integer_division is set, and no bound is known of quotients that drop the fraction")
+    require_own_tables(database, tree)
+    named = {table.name.lower() for table in tree.find_all(exp.Table)}
+    for (temporary,) in database.rows(_TEMPORARY):
+        if temporary in named:
+            raise NotSampledError(f"{temporary} is a temporary table, which no sample sees")
+
+
+def require_own_tables(database: Database, tree: exp.Expr) -> None:
+    """Raise :class:`NotSampledError` for tables of attached databases: what is remembered of tables holds for as long
+    as the target's own file stays as it is."""
+    places = {part.lower() for table in tree.find_all(exp.Table) for part in (table.catalog, table.db) if part}
+    if not places:
+        return
+    for (attached,) in database.rows("SELECT lower(database_name) FROM duckdb_databases() WHERE NOT internal"):
+        if attached in places and (attached,) != database.rows("SELECT lower(current_database())")[0]:
+            raise NotSampledError(f"{attached} is an attached database, which may change unseen")
