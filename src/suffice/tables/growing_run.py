@@ -38,7 +38,7 @@ class GrowingRun:
         """Where `seed` says: in the head, all of which comes first, then in the rest, so as never to reach its end."""
         rng, end = np.random.default_rng(seed), self.first + self.units
         group = self.group if self.units >= GROUPS_LEAST * self.group else 1
-        last = max(0, int(self.units * (1 - self.share_max)) - self.pilot_units)
+        last = max(0, int(self.units * (1 - self.share_max)) - self.pilot_units - (group - 1))
         rest = _whole(max(self.first, self.head) + int(rng.integers(last + 1)), group, end)
         self._stretches = [(rest, end, group)]
         if self.head:

@@ -48,6 +48,14 @@ def test_a_run_takes_the_head_first_then_goes_on_where_the_seed_says() -> None:
     assert len({inside for inside, _ in places}) > 10 and len({beyond for _, beyond in places}) > 30
 
 
+@pytest.mark.parametrize("head", [0, 40_000])
+def test_all_that_may_be_drawn_is_there_wherever_a_run_begins(head: int) -> None:
+    for seed in range(200):
+        run = GrowingRun(150, 1_000_000, 0.3, 3000, group=10_000, head=head, head_group=2000)
+        run.start(seed, [])
+        assert sum(sizes_of([*run.take([3000]), *run.take([297_000])])) >= 300_000
+
+
 def test_units_of_a_part_in_several_stretches_are_added_up() -> None:
     assert sizes_of([(0, 10, 20), (1, 20, 25), (1, 0, 10), (2, 40, 50)]) == [10, 15, 10]
 
