@@ -1,7 +1,7 @@
 """Aggregates within 5% at 95% beside the exact query: TPC-H's 22, TPC-DS's 99 and the star schema's 13 queries, and
 plain sums over lineitem.
 
-    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold|first] [--folder out]
+    python tables.py [--scale 1] [--runs 3] [--only tpch|tpcds|sums|list|ssb|hostile|cold|first|folder] [--folder out]
     python tables.py --scale 10 --only sums      # data are made once, in steps that go on where they were stopped
     python tables.py --scale 10 --parquet DIR    # … or read from `tpchgen-cli -s 10 --format=parquet`, which is faster
 
@@ -10,10 +10,11 @@ scale 1 ("sums_10"). Both sides run in this process over one connection, turn by
 are compared (wall seconds are written down too, as medians): statements never asked before, with nothing known of their
 tables beyond whether they changed, and asked again. Quick statements are asked more often than --runs, and those that
 come out above 1.1 once more. "cold" asks what was sampled by "sums" and "list" in new processes that find nothing of
-the file in the page cache, medians of three; bytes are what the process asked the file system for. "first" times the
-first interval of a stream. Every sampled answer is audited. The plain sums are sampled whatever it costs, to see how
-much must be read; "list" are the TPC-H queries that PilotDB was measured on, with --pilotdb its own code beside ours.
-Writes results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
+the file in the page cache, medians of three; bytes are what the process asked the file system for. "folder" does so
+with the plain sums over lineitem as a folder of Parquet. "first" times the first interval of a stream. Every sampled
+answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
+queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
+in ../docs/images/tables.jpg (matplotlib).
 
     python tables.py --scale 10 --only list --pilotdb CHECKOUT PYTHON     # see peers/pilotdb_peer.py
 """
@@ -23,7 +24,6 @@ from __future__ import annotations
 import argparse
 import importlib.resources
 import json
-import math
 import os
 import subprocess
 import sys
@@ -40,7 +40,6 @@ import duckdb
 import suffice
 from suffice.answer.tables.io_bytes import read_so_far
 from suffice.tables import told
-from suffice.tables.source import ROWS_PER_GROUP
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
 
@@ -81,6 +80,7 @@ HOSTILE = {
 }
 """Columns of 20 million rows at scale 1, each summed up."""
 
+PARTS = ("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first", "folder")
 LIST = (1, 5, 6, 7, 8, 9, 12, 14, 19)
 """PilotDB's TPC-H queries."""
 
@@ -232,30 +232,34 @@ def run(
 
 
 def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
-    """Wall milliseconds and bytes of one question each way, and the bytes that it takes to find a row group."""
+    """Wall milliseconds and bytes of one question each way."""
     found = {}
     for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
         runs = [in_new_process(path, statement, always) for _ in range(3)]
         found |= {f"{name}_{what}": median(run[what] for run in runs) for what in runs[0]}
-    finding = "SELECT count(*) FROM suffice.scramble_lineitem WHERE __group = 1"
-    found["finding_bytes"] = in_new_process(path, finding, always=False)["bytes"]
     return found
 
 
 def in_new_process(path: Path, statement: str, always: bool) -> dict[str, float]:
-    """Of a question; nothing of the file is in the page cache."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    """Of a question; nothing of the file or folder, or of the heads beside it, is in the page cache."""
+    files = path.rglob("*") if path.is_dir() else [path, *Path(f"{path}.heads").glob("*")]
+    for each in filter(Path.is_file, files):
+        with each.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     command = [sys.executable, __file__, "--ask", str(path), statement, *(["--always"] if always else [])]
     return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
 def ask(path: Path, sql: str, always: bool) -> None:
-    """One question in this process; the connection, its first words and imports are not counted."""
+    """One question in this process; imports are not counted, and the file and its first words by themselves: as much
+    is read of it before any question, with a target or without."""
     import pandas  # noqa: F401  DuckDB imports it to look at a registered table
     import pyarrow.pandas_compat  # noqa: F401  and pyarrow this to make an array, where there is pandas
 
+    with suffice.connect(":memory:", progress=False) as con:
+        con.sql("SELECT count(*) FROM (SELECT 1) WITHIN 5%")
+    opening = read_so_far()
     with suffice.connect(path, progress=False) as con:
         con.sample_always = always
         con.sql("SELECT count(*) FROM nation WITHIN 5%")
@@ -263,6 +267,7 @@ def ask(path: Path, sql: str, always: bool) -> None:
         result = con.sql(sql, seed=1)
         result.fetchall()
         found = {"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}
+        found["opening_bytes"] = before - opening
         if (guarantee := result.guarantee) is not None:
             found |= {"rows": guarantee.sampled, "of": guarantee.population}
         print(json.dumps(found))
@@ -413,7 +418,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--only", choices=("sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"))
+    parser.add_argument("--queries", nargs="*", help="of --only, as Q1 Q90; the others stay as they were measured")
+    parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
     parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
@@ -432,9 +438,11 @@ def measure_all(asked: argparse.Namespace) -> None:
     suffix = "" if asked.scale == 1 else f"_{asked.scale:g}"
     target = HERE / "results" / "tables.json"
     kept = json.loads(target.read_text()) if target.exists() else {}
-    for name in [asked.only] if asked.only else ["sums", "list", "tpch", "tpcds", "ssb", "hostile", "cold", "first"]:
+    for name in [asked.only] if asked.only else PARTS:
         if name == "cold":
             add_cold(kept, suffix, asked)
+        elif name == "folder":
+            kept[name + suffix] = folder(asked)
         elif name == "first":
             kept["first_interval_ms" + suffix] = first_intervals(make("tpch", asked.scale, asked.folder, asked.parquet))
         else:
@@ -461,6 +469,9 @@ def statements_of(name: str) -> tuple[str, dict[str, str]]:
 def part(name: str, asked: argparse.Namespace, before: dict[str, Any]) -> dict[str, Any]:
     """Measure one set of questions; what PilotDB made of them stays where it is not asked again."""
     kind, statements = statements_of(name)
+    known = before.get("queries", {})
+    if asked.queries:
+        statements = {query: statements[query] for query in asked.queries}
     path = make(kind, asked.scale, asked.folder, asked.parquet)
     results = run(
         path,
@@ -469,7 +480,8 @@ def part(name: str, asked: argparse.Namespace, before: dict[str, Any]) -> dict[s
         SCRAMBLES[kind][: 1 if name == "sums" else None],
         always=name in ("sums", "hostile"),
     )
-    peer = {query: one["pilotdb"] for query, one in before.get("queries", {}).items() if "pilotdb" in one}
+    results = {**known, **results} if asked.queries else results
+    peer = {query: one["pilotdb"] for query, one in known.items() if "pilotdb" in one}
     if asked.pilotdb and name in ("sums", "list", "ssb", "hostile"):
         peer = pilotdb(*asked.pilotdb, path, statements, asked.runs)
     for query, found in peer.items():
@@ -493,13 +505,29 @@ def add_cold(kept: dict[str, Any], suffix: str, asked: argparse.Namespace) -> No
     print(f"cold, geometric mean of all: {geometric_mean(map(cold_speed_up, together)):.1f}x")
 
 
+def folder(asked: argparse.Namespace) -> dict[str, Any]:
+    """The plain sums over lineitem as a folder of Parquet, in new processes."""
+    path = asked.folder / f"parquet_{asked.scale:g}"
+    path.mkdir(exist_ok=True)
+    with duckdb.connect(str(make("tpch", asked.scale, asked.folder, asked.parquet)), read_only=True) as con:
+        for table in ("lineitem", "nation"):
+            con.execute(f"COPY {table} TO '{path / table}.parquet' (FORMAT parquet)")
+    with suffice.connect(path, progress=False) as con:
+        con.scramble("lineitem")
+    results = {}
+    for name, sql in SUMS.items():
+        results[name] = {"cold": cold(path, sql, always=True)}
+        print(f"{name:8} folder {cold_line(results[name])}", flush=True)
+    return results
+
+
 def cold_line(one: dict[str, Any]) -> str:
     found = one["cold"]
     return (
         f"{found['ours_ms']:7.1f} / {found['exact_ms']:7.1f} ms = {cold_speed_up(one):5.1f}x"
         f"  {found['ours_bytes'] / 1e6:6.2f} / {found['exact_bytes'] / 1e6:6.1f} MB"
-        f"  {bytes_over_rate(one):5.2f} x the rate, {bytes_over_least(one):5.2f} x the least"
-        f" ({found['finding_bytes'] / 1e6:.2f} MB to find it)"
+        f"  {bytes_over_rate(one):5.2f} x the rate (to open: {found['ours_opening_bytes'] / 1e6:.2f}"
+        f" / {found['exact_opening_bytes'] / 1e6:.2f} MB)"
     )
 
 
@@ -507,13 +535,6 @@ def bytes_over_rate(one: dict[str, Any]) -> float:
     """Bytes against the exact query's over rows read against its rows."""
     found = one["cold"]
     return float(found["ours_bytes"] / found["exact_bytes"] / (found["ours_rows"] / found["ours_of"]))
-
-
-def bytes_over_least(one: dict[str, Any]) -> float:
-    """Bytes against the least in DuckDB's format: whole row groups, and what it reads to find any."""
-    found = one["cold"]
-    share = math.ceil(found["ours_rows"] / ROWS_PER_GROUP) * ROWS_PER_GROUP / found["ours_of"]
-    return float(found["ours_bytes"] / (found["finding_bytes"] + share * found["exact_bytes"]))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from suffice.models.registry import Registry
 from suffice.models.roots import allowed_roots
 from suffice.sql.repeatable import may_change_meaning
 from suffice.sql.statement import CreateModel, DropModel, Explain, Query, parse, parse_one
-from suffice.sql.target import split_target
+from suffice.sql.target import split_target, split_tokens
 from suffice.store.catalogue import MEDIA, Catalogue, MediaTable
 from suffice.store.database import open_database
 from suffice.store.explained import explained
@@ -402,10 +402,10 @@ class Connection:
 
         if (known := self._remembered.asked(query)) is not None:
             return known
-        text, target = split_target(query)
+        text, target, tokens = split_tokens(query)
         if target is None:
             return None
-        statement = parse(text, self._names())
+        statement = parse(text, self._names(), tokens)
         tree = statement.tree if isinstance(statement, Query) else None
         plain = statement.sql if isinstance(statement, Explain) else text
         tree = tree or parse_one(plain)

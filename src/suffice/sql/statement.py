@@ -47,11 +47,13 @@ class Query:
     tree: exp.Expr | None
 
 
-def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Explain | Query:
+def parse(
+    sql: str, ours: Collection[str] = (), tokens: list[Any] | None = None
+) -> CreateModel | DropModel | Explain | Query:
     """Parse one statement.
 
     DuckDB's syntax grows faster than any other reader of it: what cannot be read here and has none of `ours` (names
-    of models, media functions and their views) in it goes to DuckDB as it is.
+    of models, media functions and their views) in it goes to DuckDB as it is. `tokens` are those of `sql`, if known.
 
     Raises:
         UsageError: the statement has one of `ours` in it and cannot be read; the message has the place.
@@ -60,7 +62,7 @@ def parse(sql: str, ours: Collection[str] = ()) -> CreateModel | DropModel | Exp
     from sqlglot.errors import TokenError
 
     try:
-        tokens = DuckDB().tokenize(sql)
+        tokens = DuckDB().tokenize(sql) if tokens is None else tokens
     except TokenError as error:
         raise UsageError(f"cannot read the statement: {error}") from None
     words = [token.text.upper() for token in tokens[:5]]

@@ -49,13 +49,18 @@ _CLAUSES: dict[tuple[str, ...], str] = {
 
 def split_target(sql: str) -> tuple[str, Target | None]:
     """The statement without its guarantee clauses, and what they ask; ``(sql, None)`` when there are none."""
+    return split_tokens(sql)[:2]
+
+
+def split_tokens(sql: str) -> tuple[str, Target | None, list[Token] | None]:
+    """:func:`split_target`, and the tokens of the statement without the clauses where they are known."""
     from sqlglot.dialects.duckdb import DuckDB
 
     if explain := EXPLAIN.match(sql):  # the tokenizer takes what follows it for one string
         query, target = split_target(sql[explain.end() :])
-        return explain.group() + query, target
+        return explain.group() + query, target, None
     if "%" not in sql and not any(word in sql.upper() for word in ("BUDGET", "PROXY", "TRUTH", "WITHIN", "RECALL")):
-        return sql, None
+        return sql, None, None
     tokens = DuckDB().tokenize(sql)
     while tokens and tokens[-1].text == ";":
         tokens.pop()
@@ -67,8 +72,8 @@ def split_target(sql: str) -> tuple[str, Target | None]:
         changes: dict[str, Any] = {name: value}
         asked, end = replace(asked, **changes), end - length
     if end == len(tokens):
-        return sql, None
-    return sql[: tokens[end - 1].end + 1] if end else "", asked
+        return sql, None, None
+    return sql[: tokens[end - 1].end + 1] if end else "", asked, tokens[:end]
 
 
 def _clause(sql: str, tokens: list[Token]) -> tuple[str, float | int | str, int] | None:

@@ -135,6 +135,7 @@ class Database:
         connection: the DuckDB connection everything runs on, also when rows live in PostgreSQL.
         target: what the user asked for.
         schema: qualified, quoted name of the schema with the store's tables.
+        file: the DuckDB file that this schema is in; empty for none.
         lock: held by whoever uses the connection.
         writer: held by whoever adds to a call's results.
         lake: the tables in files, for a folder or an object store.
@@ -144,6 +145,7 @@ class Database:
     connection: duckdb.DuckDBPyConnection
     target: str
     schema: str
+    file: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
     writer: Writer = field(default_factory=ProcessWriter)
     clickhouse: ClickHouse | None = None
@@ -211,6 +213,8 @@ class Database:
         )
         if self.lake is not None and self.lake.filesystem is not None:
             folders.append(self.lake.place + "/")
+        if self.file:
+            folders.append(f"{heads_folder(self.file)}/")
         try:
             self.connection.execute(f"SET allowed_directories = [{', '.join(map(literal, folders))}]")
             self.connection.execute("SET enable_external_access = false")
@@ -230,6 +234,11 @@ class Database:
         self.connection.close()
         if self.clickhouse is not None:
             self.clickhouse.close()
+
+
+def heads_folder(file: str) -> str:
+    """Where the heads of the scrambles in a DuckDB file lie: rows of it, see :mod:`suffice.tables.head`."""
+    return f"{file}.heads"
 
 
 def without_password(dsn: str) -> str:
@@ -281,8 +290,10 @@ def _open_file(path: str) -> Database:
     if path != ":memory:" and not Path(path).absolute().parent.is_dir():
         raise SufficeError(f"cannot open {path}: the folder {Path(path).absolute().parent} does not exist")
     connection = _connect(path)
+    connection.execute("SET prefetch_all_parquet_files = true")  # of the heads of scrambles, beside the file
     (name,) = connection.execute("SELECT current_catalog()").fetchone() or ("memory",)
-    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", writer=_writer_of(path))
+    file = "" if path == ":memory:" else os.path.realpath(path)
+    return Database(connection, path, f"{quote(name)}.{STORE_SCHEMA}", file, writer=_writer_of(path))
 
 
 def _writer_of(path: str) -> ProcessWriter:
@@ -323,7 +334,7 @@ def _beside(connection: duckdb.DuckDBPyConnection, target: str, folder: Path) ->
     (folder / ".suffice").mkdir(exist_ok=True)
     store = folder / ".suffice" / "store.duckdb"
     _attach(connection, f"ATTACH {literal(str(store))} AS store", str(store))
-    return Database(connection, target, f"store.{STORE_SCHEMA}", writer=_writer_of(str(store)))
+    return Database(connection, target, f"store.{STORE_SCHEMA}", os.path.realpath(store), writer=_writer_of(str(store)))
 
 
 def _open_postgres(dsn: str) -> Database:

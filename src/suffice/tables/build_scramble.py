@@ -13,6 +13,7 @@ from suffice.store.database import Database, literal, quote
 from suffice.tables.clickhouse_tables import copied
 from suffice.tables.fetched_ahead import forget_blocks, has_blocks, note_blocks
 from suffice.tables.fingerprint import fingerprint
+from suffice.tables.head import finish, head_columns, head_rows, remove_others, write_half
 from suffice.tables.joined_columns import Joined, catalogue_joins, catalogued_joins, joined_sql, joins_of, table_sql
 from suffice.tables.key_scramble import (
     HASH,
@@ -24,7 +25,15 @@ from suffice.tables.key_scramble import (
 )
 from suffice.tables.pace import seconds_per_value
 from suffice.tables.reader import Reader, in_transaction, plain_name, snapshot
-from suffice.tables.scramble import Catalogued, catalogue_sql, catalogued, copy_sql, layout_mark
+from suffice.tables.scramble import (
+    Catalogued,
+    catalogue_sql,
+    catalogued,
+    copy_sql,
+    head_stamps,
+    layout_mark,
+    note,
+)
 from suffice.tables.source import GROUP, ROWS_PER_GROUP, SID, Range
 
 _TAIL = 0.0005
@@ -66,7 +75,7 @@ def build_scramble(database: Database, name_sql: str, seed: int = 0, joins: Sequ
         same = [replace(one, always_found=False) for one in before] == wanted
         is_fresh = known is not None and known.fingerprint == mark and same
         made = known if known is not None and is_fresh else _build(reader, name_sql, mark, seed, wanted)
-    if not database.is_postgres and database.clickhouse is None:
+    if database.file and database.clickhouse is None:
         _settle(database, made, [name_sql, *(table_sql(one.table) for one in wanted)], is_fresh)
     return Built(made, is_fresh)
 
@@ -79,6 +88,8 @@ def _settle(database: Database, known: Catalogued, tables: Sequence[str], was_fr
     with _writing(database) as reader:
         if not (was_fresh and has_blocks(reader, known.name)):
             note_blocks(reader, known.name, known.copy_sql)
+        note(reader, known.name, "never_null", _never_null(reader, known.copy_sql))
+    _keep_head(database, known)
     with snapshot(database) as reader:
         seconds_per_value(reader)
     with suppress(duckdb.Error):  # somebody is writing: then nothing stays as it is
@@ -86,6 +97,21 @@ def _settle(database: Database, known: Catalogued, tables: Sequence[str], was_fr
     with snapshot(database) as reader:
         for table in tables:
             fingerprint(reader, table)
+
+
+def _keep_head(database: Database, known: Catalogued) -> None:
+    """Write the head of a scramble where there should be one; remove those of scrambles that are no more."""
+    rows, stamp = head_rows(known.rows, known.certain), None
+    with database.writer.holding(0):
+        if rows and not (known.head and known.head.holds(())):
+            with _writing(database) as reader:
+                columns = head_columns(reader, known.copy_sql)
+                if stamp := write_half(reader, known.copy_sql, rows, columns):
+                    note(reader, known.name, "head", [stamp, columns])
+        if stamp:
+            finish(database.file, stamp)
+        with snapshot(database) as reader:
+            remove_others(database.file, head_stamps(reader))
 
 
 def build_key_scramble(database: Database, name_sql: str, key: str, seed: int = 0) -> Built:
@@ -158,6 +184,9 @@ def drop_scramble(database: Database, name_sql: str) -> None:
         if catalogued_joins(reader, name_sql):
             catalogue_joins(reader, plain_name(name_sql), "", [])
         forget_blocks(reader, plain_name(name_sql))
+    if database.file and database.clickhouse is None:
+        with snapshot(database) as reader:
+            remove_others(database.file, head_stamps(reader))
 
 
 def _require_kept(database: Database) -> None:
@@ -212,8 +241,7 @@ def _build(reader: Reader, name_sql: str, mark: str, seed: int, joins: Sequence[
     if is_postgres:
         _run(reader, f"CREATE INDEX ON {copy} USING brin ({SID}) WITH (pages_per_range = 8)")
     ranges = _ranges(reader, copy if joins else name_sql, copy, certain)
-    never_null = [] if is_postgres or clickhouse is not None else _never_null(reader, copy)
-    known = Catalogued(name, copy, mark, rows, certain, ranges, never_null)
+    known = Catalogued(name, copy, mark, rows, certain, ranges, ())
     _catalogue(reader, known, seed)
     if joins or catalogued_joins(reader, name_sql):
         catalogue_joins(reader, name, copy, joins)
@@ -227,7 +255,7 @@ def _catalogue(reader: Reader, known: Catalogued, seed: int) -> None:
         " certain BIGINT, ranges VARCHAR, seed BIGINT)"
     )
     reader.rows(f"DELETE FROM {table} WHERE name = {literal(known.name)}")
-    facts = {"ranges": dict(known.ranges), "never_null": list(known.never_null)}
+    facts = {"ranges": dict(known.ranges), "never_null": []}
     reader.rows(
         f"INSERT INTO {table} VALUES ({literal(known.name)}, {literal(known.fingerprint)},"
         f" {known.rows}, {known.certain}, {literal(json.dumps(facts))}, {seed})"
@@ -306,7 +334,7 @@ def _ranges(reader: Reader, name_sql: str, copy: str, certain: int) -> dict[str,
 
 
 def _never_null(reader: Reader, copy: str) -> list[str]:
-    """Columns of a DuckDB table whose statistics say so, in lower case."""
+    """Columns of a DuckDB table whose statistics say so, in lower case; none before what made it is committed."""
     names = reader.columns(copy)
     stats = reader.rows(f"SELECT {', '.join(f'stats({quote(name)})' for name in names)} FROM {copy} LIMIT 1")
     return [n.lower() for row in stats for n, s in zip(names, row, strict=True) if "[Has Null: false" in str(s)]

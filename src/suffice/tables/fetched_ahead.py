@@ -13,7 +13,6 @@ from contextlib import suppress
 
 from suffice.store.database import literal
 from suffice.tables.reader import Reader
-from suffice.tables.source import ROWS_PER_GROUP
 
 _GROUPS_LEAST = 4
 """Row groups of a draw; fewer are read as soon as asked for."""
@@ -51,20 +50,18 @@ def has_blocks(reader: Reader, name: str) -> bool:
     return bool(_rows(reader, f"SELECT 1 FROM {_table_sql(reader)} WHERE name = {literal(name)} LIMIT 1"))
 
 
-def fetch_ahead(reader: Reader, name: str, columns: Sequence[str], first: int, end: int) -> None:
-    """Ask for what rows `first` to `end` (not included) of a copy take in some columns, if that is much."""
-    groups = range(first // ROWS_PER_GROUP, -(-end // ROWS_PER_GROUP))
+def fetch_ahead(reader: Reader, name: str, columns: Sequence[str], groups: Sequence[int]) -> None:
+    """Ask for what whole row groups of a copy take in some columns, if that is much."""
     if len(groups) < _GROUPS_LEAST or not hasattr(os, "posix_fadvise"):
         return
     named = ", ".join(literal(column.lower()) for column in columns)
     blocks = _rows(
         reader,
         f"SELECT first_byte, bytes FROM {_table_sql(reader)} WHERE name = {literal(name)}"
-        f" AND column_name IN ({named}) AND row_group BETWEEN {groups[0]} AND {groups[-1]}",
+        f" AND column_name IN ({named}) AND row_group IN ({', '.join(map(str, groups))})",
     )
-    files = reader.once(f"SELECT path FROM duckdb_databases() WHERE database_name = {_catalog(reader)}")
     with suppress(OSError):
-        _will_need(files[0][0], sorted(set(blocks)))
+        _will_need(reader.database.file, sorted(set(blocks)))
 
 
 def _will_need(path: str, blocks: Iterable[tuple[int, int]]) -> None:

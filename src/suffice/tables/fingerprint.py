@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from suffice.store.database import literal
 from suffice.tables.clickhouse_tables import state_of
 from suffice.tables.file_state import State
-from suffice.tables.kept_facts import keep_fingerprint, known_fingerprint
+from suffice.tables.kept_facts import keep_of_state, known_of_state
 from suffice.tables.reader import Reader, plain_name
 
 _KNOWN: dict[tuple[str, str, State], str] = {}
@@ -34,13 +34,13 @@ def fingerprint(reader: Reader, name_sql: str) -> str:
 
 def _remembered(reader: Reader, name_sql: str, state: State) -> str:
     target, name = reader.database.target, plain_name(name_sql)
-    key = (target, name, state)
+    key, what = (target, name, state), f"fingerprint of {name}"
     if key not in _KNOWN:
         started = time.perf_counter()
-        found = known_fingerprint(target, state, name)
+        found = known_of_state(target, state, what)
         _KNOWN[key] = found or _duckdb(reader, name_sql)
         if found is None and time.perf_counter() - started > WORTH_KEEPING_S:
-            keep_fingerprint(target, state, name, _KNOWN[key])
+            keep_of_state(target, state, what, _KNOWN[key])
     return _KNOWN[key]
 
 

@@ -16,6 +16,7 @@ from suffice.errors import UsageError, nearest
 from suffice.store.database import literal, quote
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.reader import Reader, plain_name
+from suffice.tables.store_rows import store_rows
 
 _COLUMNS = re.compile(r"^\s*([^()]+?)\s*\(([^()]*)\)(\s+ON\s.*)$", re.IGNORECASE | re.DOTALL)
 
@@ -110,13 +111,8 @@ def _is_always_found(reader: Reader, copy: str, joined: Joined) -> bool:
 
 def catalogued_joins(reader: Reader, name_sql: str | None) -> list[Joined]:
     """What the scramble of a table has joined, whatever has changed since; None for that of any table."""
-    import duckdb
-
     where = "" if name_sql is None else f" WHERE name = {literal(plain_name(name_sql))}"
-    try:
-        rows = reader.once(f"SELECT joins FROM {_catalogue_sql(reader)}{where}")
-    except duckdb.CatalogException:
-        return []
+    rows = store_rows(reader, f"SELECT joins FROM {_catalogue_sql(reader)}{where}")
     return [Joined(**{**one, "columns": tuple(one["columns"])}) for (told,) in rows for one in json.loads(told)]
 
 

@@ -1,7 +1,7 @@
 """What reading a DuckDB file's tables has told, kept between processes: a large table takes a second to tell anew.
 
-Fingerprints hold for one state of the file, all else for one fingerprint. They lie in the user's cache folder: in the
-file itself they would change it.
+Fingerprints and what the store's own tables say hold for one state of the file, all else for one fingerprint. They lie
+in the user's cache folder: in the file itself they would change it.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from suffice.tables.file_state import State
 _TABLES_MAX = 100
 
 
-def known_fingerprint(target: str, state: State, name_sql: str) -> str | None:
-    """Of a table, if one is kept for this state of the file."""
+def known_of_state(target: str, state: State, what: str) -> Any:
+    """What is kept for this state of the file; None for nothing."""
     kept = _kept(target)
     same = kept["state"] == [list(one) for one in state]
-    return kept["tables"].get(name_sql) if same else None
+    return kept["told"].get(what) if same else None
 
 
-def keep_fingerprint(target: str, state: State, name_sql: str, mark: str) -> None:
+def keep_of_state(target: str, state: State, what: str, value: Any) -> None:
     """A folder that cannot be written to costs only time, here and below."""
     kept, now = _kept(target), [list(one) for one in state]
-    tables = kept["tables"] if kept["state"] == now else {}
-    _write(target, {**kept, "state": now, "tables": {**tables, name_sql: mark}})
+    told = kept["told"] if kept["state"] == now else {}
+    _write(target, {**kept, "state": now, "told": {**told, what: value}})
 
 
 def known_facts(target: str, mark: str) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def keep_fact(target: str, mark: str, what: str, value: Any) -> None:
 
 def _kept(target: str) -> dict[str, Any]:
     with suppress(OSError, ValueError, TypeError):
-        return {"state": None, "tables": {}, "facts": {}, **json.loads(_file(target).read_text(encoding="utf-8"))}
-    return {"state": None, "tables": {}, "facts": {}}
+        return {"state": None, "told": {}, "facts": {}, **json.loads(_file(target).read_text(encoding="utf-8"))}
+    return {"state": None, "told": {}, "facts": {}}
 
 
 def _write(target: str, kept: dict[str, Any]) -> None:

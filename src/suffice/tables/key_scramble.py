@@ -15,8 +15,10 @@ from suffice.store.database import literal, quote
 from suffice.tables.fingerprint import fingerprint
 from suffice.tables.growing_run import GrowingRun, sizes_of
 from suffice.tables.reader import Reader, plain_name
-from suffice.tables.scramble import Catalogued, part_sql
+from suffice.tables.run_sql import part_sql
+from suffice.tables.scramble import Catalogued
 from suffice.tables.source import PART, SID, UNIT, Drawn, Range
+from suffice.tables.store_rows import store_rows
 
 HASH = "__hash"
 """Column of such a copy: the hash of the key. :data:`SID` is the number of the key in the order."""
@@ -122,12 +124,7 @@ def key_catalogue_sql(reader: Reader) -> str:
 
 def has_key_copies(reader: Reader) -> bool:
     """Of any table."""
-    import duckdb
-
-    try:
-        return bool(reader.rows(f"SELECT 1 FROM {key_catalogue_sql(reader)} LIMIT 1"))
-    except duckdb.CatalogException:
-        return False
+    return bool(store_rows(reader, f"SELECT 1 FROM {key_catalogue_sql(reader)} LIMIT 1"))
 
 
 def key_copy_sql(reader: Reader, name: str, key: str) -> str:
@@ -136,15 +133,10 @@ def key_copy_sql(reader: Reader, name: str, key: str) -> str:
 
 def catalogued_keys(reader: Reader, name_sql: str) -> list[KeyCatalogued]:
     """The copies of a table that the store knows."""
-    import duckdb
-
     fields = "name, fingerprint, row_count, ranges, key, keys, rows_per_key_max, mix"
-    try:
-        found = reader.rows(
-            f"SELECT {fields} FROM {key_catalogue_sql(reader)} WHERE name = {literal(plain_name(name_sql))}"
-        )
-    except duckdb.CatalogException:
-        return []
+    found = store_rows(
+        reader, f"SELECT {fields} FROM {key_catalogue_sql(reader)} WHERE name = {literal(plain_name(name_sql))}"
+    )
     return [
         KeyCatalogued(
             name, key_copy_sql(reader, name, key), mark, rows, 0, json.loads(ranges), (), key, keys, most, mix

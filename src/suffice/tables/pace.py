@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from suffice.store.database import literal
 from suffice.tables.reader import Reader
+from suffice.tables.store_rows import store_rows
 
 _ROWS = 60_000
 _PER_ROW = 30.0
@@ -28,7 +29,7 @@ def _name() -> str:
 
 
 def _kept(reader: Reader) -> float | None:
-    found = reader.rows(f"SELECT value FROM {reader.database.schema}.meta WHERE name = {_name()}")
+    found = store_rows(reader, f"SELECT value FROM {reader.database.schema}.meta WHERE name = {_name()}")
     return float(found[0][0]) if found else None
 
 

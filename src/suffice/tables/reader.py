@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.store.database import Database, literal
 from suffice.store.explained import interruptible
-from suffice.tables.file_state import State, file_state
+from suffice.tables.file_state import State, target_state
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +100,7 @@ def snapshot(database: Database) -> Iterator[Reader]:
 
     cursor, reader = database.cursor(), None
     try:
-        state = file_state(database.target)
+        state = target_state(database)
         cursor.execute("BEGIN TRANSACTION")
         yield (reader := Reader(database, cursor, state))
     finally:

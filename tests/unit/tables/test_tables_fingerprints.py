@@ -10,7 +10,7 @@ import suffice
 from suffice.tables import fingerprint as module
 from suffice.tables.file_state import file_state
 from suffice.tables.fingerprint import fingerprint
-from suffice.tables.kept_facts import keep_fact, keep_fingerprint, known_facts, known_fingerprint
+from suffice.tables.kept_facts import keep_fact, keep_of_state, known_facts, known_of_state
 from suffice.tables.reader import snapshot
 
 
@@ -32,7 +32,7 @@ def told(path: Path) -> str:
 def test_one_is_kept_and_used_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = told(file)
     state = file_state(str(file))
-    assert state is not None and known_fingerprint(str(file), state, "t") == first
+    assert state is not None and known_of_state(str(file), state, "fingerprint of t") == first
     monkeypatch.setattr(module, "_KNOWN", {})
     monkeypatch.setattr(module, "_duckdb", lambda reader, name: pytest.fail("told anew"))
     assert told(file) == first
@@ -50,7 +50,7 @@ def test_another_state_finds_nothing(file: Path) -> None:
     told(file)
     state = file_state(str(file))
     assert state is not None
-    assert known_fingerprint(str(file), (*state, (1, 2, 3, 4)), "t") is None
+    assert known_of_state(str(file), (*state, (1, 2, 3, 4)), "fingerprint of t") is None
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(
@@ -58,17 +58,17 @@ def test_a_folder_that_cannot_be_written_costs_nothing(
 ) -> None:
     (tmp_path / "blocked").write_text("a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "blocked"))
-    keep_fingerprint(str(file), ((1, 2, 3, 4),), "t", "mark")
-    assert known_fingerprint(str(file), ((1, 2, 3, 4),), "t") is None
+    keep_of_state(str(file), ((1, 2, 3, 4),), "t", "mark")
+    assert known_of_state(str(file), ((1, 2, 3, 4),), "t") is None
 
 
 def test_facts_hold_for_one_fingerprint(file: Path) -> None:
     keep_fact(str(file), "mark", "rows of a key: x", 1)
-    keep_fingerprint(str(file), ((1, 2, 3, 4),), "t", "mark")
+    keep_of_state(str(file), ((1, 2, 3, 4),), "t", "mark")
     keep_fact(str(file), "mark", "range of x", [0.0, 999.0])
     assert known_facts(str(file), "mark") == {"rows of a key: x": 1, "range of x": [0.0, 999.0]}
     assert known_facts(str(file), "another") == {}
-    assert known_fingerprint(str(file), ((1, 2, 3, 4),), "t") == "mark"
+    assert known_of_state(str(file), ((1, 2, 3, 4),), "t") == "mark"
 
 
 def test_a_name_with_a_quote_is_told_by_its_rows(file: Path) -> None:

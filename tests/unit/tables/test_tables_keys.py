@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tables_data import begin_at
 
 import suffice
 from suffice.errors import UsageError
@@ -62,7 +63,8 @@ def test_everything_drawn_is_the_join(con: suffice.Connection) -> None:
         plan = plan_sampling(parse_one(f"SELECT sum(x * y) AS s, count(*) AS n {JOIN}"), reader)  # type: ignore[arg-type]
         assert isinstance(plan.source, KeyScramble)
         plan.source.start(1, plan.drawing.columns())
-        plan.source.run._position, total, rows = 0, 0.0, 0.0
+        begin_at(plan.source.run, 0)
+        total, rows = 0.0, 0.0
         for size in (100, 5000, plan.source.units - 5100):
             drawn = plan.source.draw([size])
             sql = plan.unit_sql.replace(DRAWN_ROWS, drawn.relation_sql).replace(DRAWN_BESIDE, drawn.beside_sql)

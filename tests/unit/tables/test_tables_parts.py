@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import duckdb
 import pytest
 import sqlglot
@@ -10,6 +12,8 @@ from sqlglot import exp
 from suffice.sql.aggregate.centred import centred
 from suffice.sql.aggregate.square_fits import square_fits
 from suffice.tables.growing_run import GrowingRun, sizes_of
+from suffice.tables.head import head_rows
+from suffice.tables.source import ROWS_PER_GROUP
 
 
 def test_a_run_grows_without_gaps_and_ends_where_a_group_does() -> None:
@@ -27,6 +31,30 @@ def test_a_run_in_a_table_of_few_groups_is_what_was_asked_for() -> None:
     run = GrowingRun(0, 100_000, 0.3, 3000, group=10_000)
     run.start(1, [])
     assert sizes_of(run.take([1000, 20_001])) == [1000, 20_001]
+
+
+def test_a_run_takes_the_head_first_then_goes_on_where_the_seed_says() -> None:
+    places = set()
+    for seed in range(40):
+        run = GrowingRun(150, 10_000_000, 0.3, 3000, group=10_000, head=40_000, head_group=2000)
+        run.start(seed, [])
+        drawn = [step for size in (2000, 5000, 50_000, 1_000_000) for step in run.take([size])]
+        inside = [(a, b) for _, a, b in drawn if b <= 40_000]
+        beyond = [(a, b) for _, a, b in drawn if a >= 40_000]
+        assert len(inside) + len(beyond) == len(drawn) and sum(b - a for a, b in inside) == 40_000 - 150
+        assert beyond[0][0] % 10_000 == 0 == beyond[-1][1] % 10_000
+        assert all(end == start for (_, end), (start, _) in pairwise(beyond))
+        places.add((inside[0][0], beyond[0][0]))
+    assert len({inside for inside, _ in places}) > 10 and len({beyond for _, beyond in places}) > 30
+
+
+def test_units_of_a_part_in_several_stretches_are_added_up() -> None:
+    assert sizes_of([(0, 10, 20), (1, 20, 25), (1, 0, 10), (2, 40, 50)]) == [10, 15, 10]
+
+
+@pytest.mark.parametrize(("rows", "certain", "expected"), [(3_900_000, 0, 0), (60_000_000, 5, 9), (7_900_000, 0, 4)])
+def test_how_much_of_a_table_is_its_head(rows: int, certain: int, expected: int) -> None:
+    assert head_rows(rows, certain) == expected * ROWS_PER_GROUP
 
 
 @pytest.mark.parametrize("kind", ["INTEGER", "BIGINT", "DECIMAL(15,2)", "DECIMAL(18,6)", "DECIMAL(9,4)"])

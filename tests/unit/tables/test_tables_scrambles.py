@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tables_data import ROWS, database
+from tables_data import ROWS, begin_at, database
 
 import suffice
 from suffice.tables import fetched_ahead, fingerprint
 from suffice.tables.fetched_ahead import has_blocks
 from suffice.tables.file_state import file_state
-from suffice.tables.kept_facts import known_fingerprint
+from suffice.tables.kept_facts import known_of_state
 from suffice.tables.reader import Reader, snapshot
 from suffice.tables.scramble import Scramble, fresh_scramble
 from suffice.tables.source import ROWS_PER_GROUP
@@ -35,7 +35,7 @@ def started(reader: Reader) -> Scramble:
 @pytest.mark.parametrize("sizes", [[2048, 30720], [150_000], [60_000, 200_000], [130_000, 130_000, 130_000]])
 def test_a_draw_brings_the_rows_of_its_run_and_no_other(reader: Reader, sizes: list[int]) -> None:
     source = started(reader)
-    source.run._position = 70_000  # in the middle of a row group
+    begin_at(source.run, 70_000)  # in the middle of a row group
     drawn = source.draw(sizes)
     found = reader.rows(
         "SELECT __part, count(*), count(DISTINCT __unit), min(__unit), max(__unit) FROM"
@@ -50,7 +50,7 @@ def test_a_draw_brings_the_rows_of_its_run_and_no_other(reader: Reader, sizes: l
 
 def test_whole_row_groups_are_found_by_their_number_alone(reader: Reader) -> None:
     source = started(reader)
-    source.run._position = 70_000
+    begin_at(source.run, 70_000)
     first, whole, last = source.draw([2 * ROWS_PER_GROUP]).relation_sql.split(" UNION ALL ")
     assert "__sid >=" in first and "__sid >=" in last and "__sid >=" not in whole and "__group >= 1" in whole
 
@@ -66,7 +66,7 @@ def test_a_large_draw_asks_the_disk_for_what_it_will_read(reader: Reader, monkey
     started(reader).draw([2048, 30_720])
     assert not asked, "a small draw is read sooner than it is looked up"
     source = started(reader)
-    source.run._position = 0
+    begin_at(source.run, 0)
     source.draw([ROWS])
     size = os.stat(reader.database.target).st_size
     assert asked and all(first % 4096 == 0 and first + length <= size for first, length in asked)
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_opened_costs_nothing(reader: Reader, monkeypatch:
 
     monkeypatch.setattr(fetched_ahead.os, "open", refuse)
     source = started(reader)
-    source.run._position = 0
+    begin_at(source.run, 0)
     assert source.draw([ROWS]).units == [ROWS]
 
 
@@ -93,7 +93,7 @@ def test_what_a_build_finds_out_the_next_process_knows(tmp_path: Path, monkeypat
         con.scramble("t")
     path = str(tmp_path / "t.duckdb")
     state = file_state(path)
-    assert state is not None and known_fingerprint(path, state, "t") is not None
+    assert state is not None and known_of_state(path, state, "fingerprint of t") is not None
 
 
 def test_dropped_with_its_blocks(tmp_path: Path) -> None:
@@ -144,3 +144,8 @@ def test_answers_to_one_statement_draw_each_for_itself(con: suffice.Connection) 
     con.sql(asked, seed=2)  # while the other waits
     found += [answer.guarantee.intervals for answer in beside]
     assert found == alone and len(alone) > 1
+
+
+def test_columns_without_nulls_are_known(con: suffice.Connection, reader: Reader) -> None:
+    source = fresh_scramble(reader, "t")
+    assert source is not None and {"x", "k", "d", "part"} <= {*source.known.never_null}

@@ -30,7 +30,7 @@ from suffice.sql.rewrite.as_sql import answer_sql
 from suffice.sql.target import Target
 from suffice.store.database import quote
 from suffice.store.explained import one_line
-from suffice.tables.file_state import file_state
+from suffice.tables.file_state import target_state
 from suffice.tables.open_source import rows_of
 from suffice.tables.reader import Reader, in_transaction, snapshot
 from suffice.tables.source import UnreadableLayoutError
@@ -123,7 +123,7 @@ def require_samplable(asking: Asking) -> None:
         raise NotSampledError("media tables are small")
     database = asking.engine.database
     if not asking.engine.sample_always:
-        reader = Reader(database, database.connection, file_state(database.target))
+        reader = Reader(database, database.connection, target_state(database))
         require_new(reader, asking.bound.text, None, 0.0)
         try:
             require_large(reader, asking.bound.tree)

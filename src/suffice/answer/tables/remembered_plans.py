@@ -40,4 +40,4 @@ def remembered_plan(reader: Reader, statement: str, plan: Callable[[], Plan]) ->
 def _own(source: Source, reader: Reader) -> Source:
     """The source for one answer: two that shared a run would each miss rows, or see some twice."""
     assert isinstance(source, Scramble | KeyScramble)
-    return replace(source, reader=reader) if source.reader is not None else replace(source)
+    return replace(source, reader=reader)
