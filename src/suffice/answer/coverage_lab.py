@@ -82,6 +82,6 @@ def _key(row: Mapping[str, Any], names: list[str]) -> Row:
 
 def _inside(value: Any, ends: tuple[float, float]) -> bool:
     if value is None:
-        return math.isnan(ends[0])
+        return not any(map(math.isfinite, ends))  # nothing was claimed of it
     slack = 1e-9 * (1 + abs(float(value)))
     return bool(ends[0] - slack <= float(value) <= ends[1] + slack)

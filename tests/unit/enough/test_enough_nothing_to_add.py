@@ -29,6 +29,7 @@ def test_a_budget_gives_no_number_for_what_may_be_null() -> None:
     assert result.guarantee is not None and result.guarantee.tier == "finite-sample"
     assert trams is None and result.guarantee.intervals["trams"] == [(-math.inf, math.inf)]
     assert total > 0 and con.audit(result).held
+    assert con.coverage(f"{sql} BUDGET 60 CALLS", runs=3).observed == 1.0  # nothing was claimed of it
 
 
 def test_columns_named_anew_keep_their_ranges() -> None:
