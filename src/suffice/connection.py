@@ -341,6 +341,7 @@ class Connection:
     @property
     def duckdb(self) -> Any:
         """The DuckDB connection underneath, for its own Python interface (user functions, registered frames)."""
+        self._database.may_have_macros = True
         return self._database.connection
 
     @explained()
@@ -366,9 +367,11 @@ class Connection:
             count = len(self._database.connection.extract_statements(statement.sql))
             if count != 1:
                 raise UsageError(f"one statement at a time: this has {count}" if count else "there is no statement")
+            self._database.may_have_macros = True
             self._forget()
             return self._run(statement.sql, False, work)
         if may_change_meaning(statement.tree):
+            self._database.may_have_macros |= not isinstance(statement.tree, exp.Set)
             self._forget()
         if (
             isinstance(statement.tree, exp.Create)

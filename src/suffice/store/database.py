@@ -140,6 +140,7 @@ class Database:
         writer: held by whoever adds to a call's results.
         lake: the tables in files, for a folder or an object store.
         clickhouse: where the tables are, for a ``chdb://`` target; DuckDB then reads them as streams.
+        may_have_macros: whether this session may have made any.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -150,6 +151,7 @@ class Database:
     writer: Writer = field(default_factory=ProcessWriter)
     clickhouse: ClickHouse | None = None
     lake: Lake | None = None
+    may_have_macros: bool = False
 
     @property
     def is_kept(self) -> bool:

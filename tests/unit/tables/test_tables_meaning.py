@@ -175,3 +175,21 @@ def test_an_exact_answer_is_not_wrong_by_the_order_of_its_sums() -> None:
     columns, answered, again = ["k", "s"], [("a", 0.1 + 0.2 + 0.3)], [("a", 0.3 + 0.2 + 0.1)]
     assert answered != again and audit(columns, answered, {}, again).held
     assert not audit(columns, answered, {}, [("a", 0.6001)]).held
+
+
+def test_a_macro_with_the_name_of_a_function_ends_sampling(tmp_path: Path) -> None:
+    with database(tmp_path) as con:
+        statement = "SELECT avg(x) AS a, count(*) AS n FROM t"
+        assert con.sql(f"{statement} WITHIN 5%", seed=1).guarantee.tier == "finite-sample"
+        con.sql("CREATE TEMP MACRO thrice(a) AS 3 * a")
+        assert con.sql(f"{statement} WITHIN 6%", seed=1).guarantee.tier == "finite-sample"
+        con.sql("CREATE MACRO avg(a) AS count(a) * 7")
+        answer = con.sql(f"{statement} WITHIN 5%", seed=1)
+        assert answer.guarantee.tier == "exact" and "avg is a macro" in str(answer.guarantee)
+        assert answer.fetchall() == con.sql(statement).fetchall()
+
+    with suffice.connect(tmp_path / "t.duckdb", progress=False) as again:
+        again.sample_always = True
+        assert again.sql(f"{statement} WITHIN 5%", seed=1).guarantee.tier == "exact"
+        again.sql("DROP MACRO avg")
+        assert again.sql(f"{statement} WITHIN 5%", seed=1).guarantee.tier == "finite-sample"
