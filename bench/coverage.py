@@ -344,7 +344,7 @@ def main() -> None:
             kept.get(name, lambda make=make: [shown(cell) for cell in make(runs)])
             for name, make in (("S1", s1_poisson), ("S2", s2_skew), ("S3", s3_clusters))
         ],
-        "calls": lambda: [kept.get(f"calls, {b.name}", lambda b=b: calls_of(b, 4)) for b in bases],
+        "calls": lambda: [kept.get(f"calls, {b.name}", lambda b=b: calls_of(b, 16)) for b in bases],
     }
     if options.only:
         parts[options.only]()

@@ -1,7 +1,8 @@
 """DB-API 2.0 (PEP 249) over a connection, so that tools which speak it can ask with WITHIN.
 
 ``suffice.dbapi.connect(target)`` gives a connection whose cursors take every statement ``con.sql`` takes, parameters
-(``?``) included; ``cursor.guarantee`` is what the last answer promises.
+(``?``) included; ``cursor.guarantee`` is what the last answer promises. Answers come as Arrow as well, by the methods
+that cursors of ADBC have for it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from suffice.errors import SufficeError, UsageError
 
 if TYPE_CHECKING:
+    import pandas
+    import pyarrow as pa
+
     from suffice.answer.guarantee import Guarantee
     from suffice.answer.result import Result
     from suffice.connection import Connection as Asking
@@ -53,6 +57,12 @@ class Connection:
     def close(self) -> None:
         self.asking.close()
 
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 class Cursor:
     """PEP 249's."""
@@ -62,6 +72,7 @@ class Cursor:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self._result: Result | None = None
         self.description: list[tuple[Any, ...]] | None = None
         self.rowcount = -1
         self.guarantee: Guarantee | None = None
@@ -77,7 +88,7 @@ class Cursor:
             self.execute(operation, parameters)
 
     def _take(self, result: Result) -> None:
-        rows, types = result.fetchall(), result.arrow().schema.types
+        rows, types, self._result = result.fetchall(), result.arrow().schema.types, result
         self.description = [
             (name, str(kind), None, None, None, None, None) for name, kind in zip(result.columns, types, strict=True)
         ]
@@ -95,8 +106,28 @@ class Cursor:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return self._rows
 
+    def fetch_arrow_table(self) -> pa.Table:
+        """All rows of the last answer."""
+        if self._result is None:
+            raise ProgrammingError("nothing to fetch: execute a statement first")
+        return self._result.arrow()
+
+    def fetch_record_batch(self) -> pa.RecordBatchReader:
+        """The same, batch by batch."""
+        return self.fetch_arrow_table().to_reader()
+
+    def fetch_df(self) -> pandas.DataFrame:
+        """The same as a :class:`pandas.DataFrame`."""
+        return self.fetch_arrow_table().to_pandas()
+
     def close(self) -> None:
-        self._rows = iter(())
+        self._rows, self._result = iter(()), None
+
+    def __enter__(self) -> Cursor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def setinputsizes(self, sizes: Any) -> None:
         """Nothing to set."""

@@ -42,6 +42,22 @@ def test_dbapi_opens_a_target(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_a_dbapi_answer_comes_as_arrow_and_polars_reads_through_it(tmp_path: Path) -> None:
+    import polars
+
+    question = "SELECT range AS a, range / 2 AS b FROM range(3)"
+    with dbapi.connect(str(tmp_path / "d.duckdb")) as connection:
+        with connection.cursor() as cursor:
+            with pytest.raises(dbapi.ProgrammingError, match="execute"):
+                cursor.fetch_arrow_table()
+            table = cursor.execute(question).fetch_arrow_table()
+            assert table.to_pydict() == {"a": [0, 1, 2], "b": [0.0, 0.5, 1.0]}
+            assert cursor.fetch_record_batch().read_all() == table
+            assert cursor.fetch_df().equals(table.to_pandas())
+        read = polars.read_database(question, connection)
+        assert read.rows() == [(0, 0.0), (1, 0.5), (2, 1.0)]
+
+
 def test_a_question_of_text_is_asked_within(con: suffice.Connection) -> None:
     result = con.ask("SELECT sum(x) AS s FROM t;").within(0.2, 0.9, seed=1)
     assert result.guarantee is not None and result.guarantee.confidence == 0.9
