@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.assets import asset_path
+from suffice.errors import UsageError
+from suffice.media.reference import is_reference
 from suffice.models import mobilenet
 from suffice.models.batch_model import BatchModel
 from suffice.models.lru import Lru
@@ -46,9 +48,9 @@ def similarity(**options: Any) -> Model:
     No options. Raises :class:`~suffice.errors.ModelError` without the extra ``text``.
     """
     read_options("similarity", {}, options)
-    words = (minilm_path("similarity"), asset_path("bert_uncased_vocab.txt"))
+    files = (minilm_path("similarity"), asset_path("bert_uncased_vocab.txt"))
     version = weights_version(
-        CODE_REVISION, asset_path("mobilenet_v2_224.onnx"), asset_path("imagenet_labels.txt"), *words
+        CODE_REVISION, asset_path("mobilenet_v2_224.onnx"), asset_path("imagenet_labels.txt"), *files
     )
     signature = Signature(
         name="similarity",
@@ -63,7 +65,7 @@ def similarity(**options: Any) -> Model:
     )
     halves = (
         _half("picture", version, Column("image", IMAGE), 0.02, mobilenet.prepare, _pictures),
-        _half("words", weights_version(CODE_REVISION, *words), Column("text", "VARCHAR"), 0.005, str, _words),
+        _half("words", weights_version(CODE_REVISION, *files), Column("text", "VARCHAR"), 0.005, words, _words),
     )
     return Similarity(signature, prepare, _predict, halves)
 
@@ -102,7 +104,17 @@ def _words(batch: Sequence[str]) -> list[list[Row]]:
 def prepare(image: Image, text: str) -> Pair:
     """Shrinks the picture and takes its digest, by which :func:`concept` remembers it."""
     planes = mobilenet.prepare(image)
-    return Pair(planes, hashlib.blake2b(planes.data, digest_size=16).digest(), text)
+    return Pair(planes, hashlib.blake2b(planes.data, digest_size=16).digest(), words(text))
+
+
+def words(text: str) -> str:
+    """`text`; raises :class:`UsageError` for what stands for a picture in SQL, which is text as well."""
+    if is_reference(text):
+        raise UsageError(
+            "similarity(image, text) compares a picture with words; two pictures are compared by"
+            " array_cosine_similarity(embed(a.image), embed(b.image))"
+        )
+    return text
 
 
 def _predict(batch: Sequence[Pair]) -> list[list[Row]]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from suffice.models.similarity import prompt
+from suffice.errors import UsageError
+from suffice.models.similarity import prompt, words
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,9 @@ from suffice.models.similarity import prompt
 )
 def test_prompt(text: str, caption: str) -> None:
     assert prompt(text) == caption
+
+
+def test_a_picture_is_no_text() -> None:
+    with pytest.raises(UsageError, match=r"array_cosine_similarity\(embed"):
+        words("img:" + 32 * "a")
+    assert words("img: a caption") == "img: a caption"
