@@ -51,7 +51,7 @@ def _keeps_its_word(node: exp.Expr) -> bool:
     name = function_name(node)
     if is_volatile(node) or name in _READS_SETTINGS:
         return False
-    return not isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) or _is_ours(name) or name in duckdbs_own()
+    return not isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) or _is_ours(name) or name in _duckdbs_own()
 
 
 def _is_ours(name: str) -> bool:
@@ -59,7 +59,7 @@ def _is_ours(name: str) -> bool:
 
 
 @cache
-def duckdbs_own() -> frozenset[str]:
+def _duckdbs_own() -> frozenset[str]:
     """Functions that every DuckDB has and that depend on their arguments only."""
     import duckdb
 

@@ -7,7 +7,6 @@ from typing import Any
 from sqlglot import exp
 
 from suffice.sql.aggregate.not_sampled import NotSampledError
-from suffice.sql.repeatable import duckdbs_own
 from suffice.store.database import Database
 from suffice.tables.file_state import target_state
 from suffice.tables.reader import Reader
@@ -47,19 +46,21 @@ def require_plain_session(database: Database, tree: exp.Expr) -> None:
     require_own_tables(database, tree)
     for (name,) in temporary:
         raise NotSampledError(f"{name} is a temporary table, which no sample sees")
-    macros = {name for (name,) in _macros(database)}
-    for name in macros and macros & duckdbs_own():  # to list DuckDB's own takes 20 ms
+    for (name,) in _replaced(database):
         raise NotSampledError(f"{name} is a macro here, and may mean anything")
 
 
-def _macros(database: Database) -> list[tuple[Any, ...]]:
-    """Names of all there are; to list them takes 13 ms."""
+def _replaced(database: Database) -> list[tuple[Any, ...]]:
+    """Functions of DuckDB whose names macros have taken; to list them takes 13 ms."""
     if database.may_have_macros:
-        return database.rows(_MACROS)
-    return store_rows(Reader(database, database.connection, target_state(database)), _MACROS) if database.file else []
+        return database.rows(_REPLACED)
+    return store_rows(Reader(database, database.connection, target_state(database)), _REPLACED) if database.file else []
 
 
-_MACROS = "SELECT lower(function_name) FROM duckdb_functions() WHERE NOT internal AND function_type LIKE '%macro'"
+_REPLACED = (
+    "SELECT lower(function_name) FROM duckdb_functions() GROUP BY 1"
+    " HAVING bool_or(internal) AND bool_or(NOT internal AND function_type LIKE '%macro')"
+)
 
 
 def require_own_tables(database: Database, tree: exp.Expr) -> None:
