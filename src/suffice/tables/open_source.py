@@ -45,7 +45,7 @@ def rows_of(reader: Reader, name_sql: str) -> int:
     if reader.database.is_postgres:
         estimate = f"SELECT greatest(reltuples, 0)::bigint AS n FROM pg_class WHERE oid = {literal(name_sql)}::regclass"
         return int(reader.rows(reader.there(estimate))[0][0])
-    return int(reader.once(f"SELECT count(*) FROM {name_sql}")[0][0])
+    return int(reader.catalogue(f"SELECT count(*) FROM {name_sql}")[0][0])
 
 
 def view_sql(reader: Reader, table: exp.Table) -> exp.Select | None:
@@ -62,7 +62,7 @@ def view_sql(reader: Reader, table: exp.Table) -> exp.Select | None:
 
 def _duckdb_view(reader: Reader, table: exp.Table) -> str | None:
     names = [part.name for part in table.parts]
-    found = reader.rows(_VIEWS.format(literal(names[-1])))
+    found = reader.catalogue(_VIEWS.format(literal(names[-1])))
     texts = [text for *places, text in found if all(name in places for name in names[:-1])]
     return str(texts[0]) if len(texts) == 1 else None
 

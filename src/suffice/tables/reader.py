@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 from suffice.store.database import Database, literal
 from suffice.store.explained import interruptible
 from suffice.tables.file_state import State, target_state
+from suffice.tables.kept_facts import keep_of_state, known_of_state
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
     from sqlglot import exp
+
+
+_KEPT: dict[tuple[str, State, str], list[tuple[Any, ...]]] = {}
+_KEPT_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,26 @@ class Reader:
         if sql not in self.told:
             self.told[sql] = self.rows(sql)
         return self.told[sql]
+
+    def kept(self, sql: str, read: Callable[[str], list[tuple[Any, ...]]] | None = None) -> list[tuple[Any, ...]]:
+        """`read` of `sql`, :meth:`once` unless told: rows of values that JSON can hold, which hold for a state of the
+        file; told once for each, whatever process asks."""
+        read = read or self.once
+        if self.state is None:
+            return read(sql)
+        key = self.database.target, self.state, sql
+        if key not in _KEPT:
+            told = known_of_state(*key)
+            while len(_KEPT) >= _KEPT_MOST:
+                _KEPT.pop(next(iter(_KEPT)))
+            _KEPT[key] = read(sql) if told is None else [tuple(row) for row in told]
+            if told is None:
+                keep_of_state(*key, _KEPT[key])
+        return _KEPT[key]
+
+    def catalogue(self, sql: str) -> list[tuple[Any, ...]]:
+        """:meth:`kept` rows of what tables and views there are, which a folder's lie in memory, out of its state."""
+        return self.kept(sql) if self.database.lake is None else self.once(sql)
 
     def beside(self, sql: str) -> None:
         """Run `sql` in a thread while planning goes on, for what DuckDB then has in memory; no matter if it fails."""
@@ -90,7 +115,7 @@ class Reader:
 
     def columns(self, name_sql: str) -> list[str]:
         """Column names of a table."""
-        return self.describe(f"SELECT * FROM {name_sql}")[0]
+        return [name for name, *_ in self.catalogue(f"DESCRIBE SELECT * FROM {name_sql}")]
 
 
 @contextmanager

@@ -41,6 +41,9 @@ PILOT = (2048, HEAD_GROUP - 2048)
 
 _LAYOUT = 2
 
+_LAYOUT_ROWS_MOST = 512 * ROWS_PER_GROUP
+"""Of a copy, for what DuckDB knows of its row groups to be no more than the first draw of a question with a WHERE."""
+
 _LOADED: set[object] = set()
 """Copies of which DuckDB has been made to load what it knows of their row groups."""
 
@@ -112,6 +115,16 @@ class Scramble:
     def column_range(self, column: str) -> Range | None:
         """See :meth:`suffice.tables.source.Source.column_range`."""
         return self.known.ranges.get(column.lower())
+
+    def expect(self, is_filtered: bool) -> None:
+        """Make DuckDB load what it knows of the row groups of the copy, while planning goes on, if a draw will probably
+        leave the head: it would wait for that as long as for its rows."""
+        known, reader = self.known, self.reader
+        leaves = known.head is None or (is_filtered and known.rows <= _LAYOUT_ROWS_MOST)
+        place = (reader.database.target, known.copy_sql, reader.state)
+        if isinstance(self.relation, StoredRuns) and leaves and place not in _LOADED:
+            _LOADED.add(place)
+            reader.beside(f"SELECT count(*) FROM {known.copy_sql} WHERE {GROUP} = 0")
 
     def start(self, seed: int, columns: Sequence[str]) -> None:
         """See :class:`suffice.tables.growing_run.GrowingRun`."""
@@ -197,15 +210,7 @@ def fresh_scramble(reader: Reader, name_sql: str) -> Scramble | None:
         return Scramble(known, partial(_fetched, known), reader, assumptions=assumptions)
     head = head_rows(known.rows, known.certain)
     relation = StoredRuns(known.name, known.copy_sql, known.head, head)
-    _load_layout(reader, known)
     return Scramble(known, relation, reader, assumptions=assumptions, rows_per_group=ROWS_PER_GROUP, head_rows=head)
-
-
-def _load_layout(reader: Reader, known: Catalogued) -> None:
-    """Make DuckDB load what it knows of the row groups of a copy, which takes a first draw as long as its rows."""
-    if known.head is None and (place := (reader.database.target, known.copy_sql, reader.state)) not in _LOADED:
-        _LOADED.add(place)
-        reader.beside(f"SELECT count(*) FROM {known.copy_sql} WHERE {GROUP} = 0")
 
 
 def layout_mark(reader: Reader, name_sql: str) -> str:

@@ -20,6 +20,7 @@ from suffice.tables.join_fanout import fanout
 from suffice.tables.key_scramble import KeyScramble, key_scramble
 from suffice.tables.open_source import open_source, rows_of, view_sql
 from suffice.tables.reader import Reader
+from suffice.tables.scramble import Scramble
 from suffice.tables.source import Source, UnreadableLayoutError
 
 WHOLE_SHARE_MAX = 0.35
@@ -93,6 +94,8 @@ def draw_from(asked: Absorbed, reader: Reader) -> Drawing:
     if whole > WHOLE_SHARE_MAX * rows[sampled]:
         raise NotSampledError(f"the tables read beside {sampled} hold {whole:,} rows, too many to read whole")
     source = source or _source(table, reader)
+    if isinstance(source, Scramble):
+        source.expect(is_filtered=statement.args.get("where") is not None)
     table.meta[SAMPLED] = True
     most = fanout(reader, statement, tables, sampled, rows)
     all_rows, all_values = sum(rows.values()) + beside + asked.rows, sum(values.values()) + 2 * beside + asked.values
