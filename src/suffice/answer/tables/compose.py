@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from suffice.answer.tables.tally import Groups
 from suffice.sql.aggregate.final_query import ESTIMATES, ROW, FinalQuery
-from suffice.store.database import Database
+from suffice.store.database import Database, literal
 from suffice.tables.reader import Reader
 
 if TYPE_CHECKING:
@@ -38,12 +38,14 @@ def composed(
         shown: [groups] those that have a row.
         values: [groups] each.
     """
-    if final.is_one_row and shown.all():  # a constant is planned sooner than a registered table
-        yield final.sql.replace(ESTIMATES, _constants(values)), [0]
+    if (rows := _constants(groups, shown, values)) is not None:
+        is_known = final.is_one_row and shown.all()
+        order = [0] if is_known else _order(reader, final, rows)
+        yield final.sql.replace(ESTIMATES, rows), order
         return
     table = _table(groups, shown, values)
     reader.cursor.register(_NAME, _once(table))
-    order = [int(row[-1]) for row in reader.rows(final.numbered_sql.replace(ESTIMATES, _NAME))]
+    order = _order(reader, final, _NAME)
     reader.cursor.unregister(_NAME)
     with database.lock:
         database.connection.register(_NAME, _once(table))
@@ -59,10 +61,38 @@ def _once(table: pa.Table) -> Any:
     return table.__arrow_c_stream__()
 
 
-def _constants(values: Sequence[Floats]) -> str:
-    known = ["NULL" if (value := _short(found[0])) is None else f"'{value!r}'" for found in values]
-    items = [f"{value}::DOUBLE AS __a{i}" for i, value in enumerate(known)]
-    return f"(SELECT {', '.join(items) or f'0 AS {ROW}'}) AS estimates"
+def _order(reader: Reader, final: FinalQuery, rows: str) -> list[int]:
+    return [int(row[-1]) for row in reader.rows(final.numbered_sql.replace(ESTIMATES, rows))]
+
+
+def _constants(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats]) -> str | None:
+    """The rows of :func:`_table` written out, which are planned sooner than a registered table, and do without pandas,
+    which DuckDB and pyarrow import to look at one; None where there are many or none, or of types not plain."""
+    rows, keys = np.flatnonzero(shown), list(groups.index)
+    kinds = [_PLAIN.get(str(kind), "") for kind in groups.types]
+    if not (0 < len(rows) <= _FEW and all(kinds)):
+        return None
+    names = [ROW, *(f"__k{i}" for i in range(groups.keys)), *(f"__a{i}" for i in range(len(values)))]
+
+    def written(row: int) -> str:
+        mine = [_literal(key, kind) for key, kind in zip(keys[row], kinds, strict=True)]
+        found = [_literal(_short(value[row]), "DOUBLE") for value in values]
+        return f"({', '.join([str(row), *mine, *found])})"
+
+    all_rows = ", ".join(map(written, rows))
+    return None if "\0" in all_rows else f"(VALUES {all_rows}) AS estimates({', '.join(names)})"
+
+
+_FEW = 64
+_PLAIN = {
+    "string": "VARCHAR", "bool": "BOOLEAN", "int8": "TINYINT", "int16": "SMALLINT", "int32": "INTEGER",
+    "int64": "BIGINT", "date32[day]": "DATE",
+}  # fmt: skip
+"""DuckDB's types whose values a text gives back as they were, by their names in Arrow."""
+
+
+def _literal(value: Any, kind: str) -> str:
+    return f"NULL::{kind}" if value is None else f"{literal(str(value))}::{kind}"
 
 
 def _short(value: float) -> float | None:

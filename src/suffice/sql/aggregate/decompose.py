@@ -192,7 +192,7 @@ def _resolved(expression: exp.Expr, aliases: dict[str, exp.Expr]) -> exp.Expr:
             return exp.paren(aliases[node.name.lower()].copy())
         return node
 
-    return expression.copy().transform(replace).unnest()
+    return expression.transform(replace).unnest()
 
 
 def _over_columns(expression: exp.Expr, query: Decomposed) -> exp.Expr:
@@ -205,7 +205,7 @@ def _over_columns(expression: exp.Expr, query: Decomposed) -> exp.Expr:
 
     if isinstance(expression, exp.Alias):
         return exp.alias_(_over_columns(expression.this, query), expression.args["alias"].copy())
-    return expression.copy().transform(replace)
+    return expression.transform(replace)
 
 
 def _has_aggregate(expression: exp.Expr) -> bool:

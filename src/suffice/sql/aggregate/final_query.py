@@ -31,16 +31,16 @@ class FinalQuery:
 def final_query(query: Decomposed, names: Sequence[str], types: Sequence[str]) -> FinalQuery:
     """Result columns get `names` and `types`."""
     items = [
-        exp.alias_(exp.cast(item.unalias().copy(), kind, dialect="duckdb"), name, quoted=True)
+        exp.alias_(exp.cast(item.unalias(), kind, dialect="duckdb"), name, quoted=True, copy=False)
         for item, name, kind in zip(query.final.expressions, names, types, strict=True)
     ]
-    final = exp.Select(expressions=items).from_(exp.to_table(ESTIMATES))
+    final = exp.Select(expressions=items).from_(exp.to_table(ESTIMATES), copy=False)
     if having := query.final.args.get("having"):
-        final = final.where(having.this.copy())
+        final = final.where(having.this.copy(), copy=False)
     for clause in ("order", "limit"):
         if query.final.args.get(clause):
             final.set(clause, query.final.args[clause].copy())
     is_one_row = not query.keys and not any(query.final.args.get(clause) for clause in ("having", "limit"))
     sql = final.sql("duckdb")
     final.append("expressions", exp.column(ROW))
-    return FinalQuery(sql, final.sql("duckdb"), is_one_row)
+    return FinalQuery(sql, final.sql("duckdb", copy=False), is_one_row)

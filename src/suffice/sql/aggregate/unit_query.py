@@ -48,7 +48,7 @@ def unit_query(
     """
     keys = [f"__k{i}" for i in range(len(query.keys))]
     inner = _units(statement, query, table, rows_are_units, own_types)
-    items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m")]
+    items = [exp.column(name) for name in (PART, *keys)] + [exp.alias_(exp.Count(this=exp.Star()), "__m", copy=False)]
     items += _sums(query.pieces, pairs, rows_are_units, own_types, own_squares)
     units = exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("units")))
     result = exp.Select(expressions=items, from_=exp.From(this=units))
@@ -75,7 +75,7 @@ def _sums(
     ones = {i for i in counts if pieces[i].condition is None}
 
     def double(value: exp.Expr) -> exp.Expr:
-        return exp.cast(value, exp.DataType.Type.DOUBLE) if own_types else value
+        return exp.cast(value, exp.DataType.Type.DOUBLE, copy=False) if own_types else value
 
     def end(function: type[exp.Func], i: int) -> exp.Expr:
         return double(exp.Literal.number(1) if i in ones else function(this=exp.column(f"__u{i}")))
@@ -90,10 +90,10 @@ def _sums(
 
     for i in range(len(pieces)):
         total = double(exp.Count(this=exp.Star())) if i in ones else end(exp.Sum, i)
-        yield exp.alias_(total, f"__s{i}")
-        yield exp.alias_(end(exp.Min, i), f"__l{i}")
-        yield exp.alias_(end(exp.Max, i), f"__h{i}")
-    yield from (exp.alias_(product(i, j), f"__q{i}_{j}") for i, j in sorted(pairs))
+        yield exp.alias_(total, f"__s{i}", copy=False)
+        yield exp.alias_(end(exp.Min, i), f"__l{i}", copy=False)
+        yield exp.alias_(end(exp.Max, i), f"__h{i}", copy=False)
+    yield from (exp.alias_(product(i, j), f"__q{i}_{j}", copy=False) for i, j in sorted(pairs))
 
 
 def drawn_rows(
@@ -106,9 +106,9 @@ def drawn_rows(
         for mark, drawn in ((SAMPLED, DRAWN_ROWS), (BESIDE, DRAWN_BESIDE)):
             if node.meta.get(mark, False):
                 node.replace(exp.to_table(drawn, alias=exp.TableAlias(this=_name(node))))
-    items: list[exp.Expr] = [exp.alias_(_added(table, PART), PART)]
-    items += [exp.alias_(key.copy(), f"__k{i}") for i, key in enumerate(keys)]
-    items += [exp.alias_(value, f"__u{i}") for i, value in enumerate(values)]
+    items: list[exp.Expr] = [exp.alias_(_added(table, PART), PART, copy=False)]
+    items += [exp.alias_(key.copy(), f"__k{i}", copy=False) for i, key in enumerate(keys)]
+    items += [exp.alias_(value, f"__u{i}", copy=False) for i, value in enumerate(values)]
     result = exp.Select(expressions=items)
     for clause in ("from_", "joins", "where"):
         if source.args.get(clause):
