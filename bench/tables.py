@@ -10,7 +10,7 @@ scale 1 ("sums_10"). Both sides run in this process over one connection, turn by
 are compared (wall seconds are written down too, as medians): statements never asked before, with nothing known of their
 tables beyond whether they changed, and asked again. Quick statements are asked more often than --runs, and those that
 come out above 1.1 once more. "cold" asks what was sampled by "sums" and "list" in new processes that find nothing of
-the file in the page cache, medians of three; bytes are what the process asked the file system for. "folder" does so
+the file in the page cache, medians of five, each of another seed; bytes are what the process asked the file system for. "folder" does so
 with the plain sums over lineitem as a folder of Parquet. "first" times the first interval of a stream. Every sampled
 answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
 queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
@@ -57,6 +57,7 @@ SUMS = {
 MEMORY = "8GB"
 _OFTEN = 20  # asked at most where --runs are fewer, within half a second a side
 _SLOWER = 1.1
+_COLD_RUNS = 5
 Timed = tuple[Any, float, float]
 """(what it gave, CPU seconds, wall seconds)."""
 
@@ -235,23 +236,23 @@ def cold(path: Path, sql: str, always: bool) -> dict[str, float]:
     """Wall milliseconds and bytes of one question each way."""
     found = {}
     for name, statement in (("ours", f"{sql} WITHIN 5% CONFIDENCE 95%"), ("exact", sql)):
-        runs = [in_new_process(path, statement, always) for _ in range(3)]
+        runs = [in_new_process(path, statement, always, seed) for seed in range(1, _COLD_RUNS + 1)]
         found |= {f"{name}_{what}": median(run[what] for run in runs) for what in runs[0]}
     return found
 
 
-def in_new_process(path: Path, statement: str, always: bool) -> dict[str, float]:
+def in_new_process(path: Path, statement: str, always: bool, seed: int = 1) -> dict[str, float]:
     """Of a question; nothing of the file or folder, or of the heads beside it, is in the page cache."""
     files = path.rglob("*") if path.is_dir() else [path, *Path(f"{path}.heads").glob("*")]
     for each in filter(Path.is_file, files):
         with each.open("rb") as file:
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    command = [sys.executable, __file__, "--ask", str(path), statement, *(["--always"] if always else [])]
+    command = [sys.executable, __file__, "--ask", str(path), statement, str(seed), *(["--always"] if always else [])]
     return dict(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 
-def ask(path: Path, sql: str, always: bool) -> None:
+def ask(path: Path, sql: str, seed: int, always: bool) -> None:
     """One question in this process; imports are not counted, and the file and its first words by themselves: as much
     is read of it before any question, with a target or without."""
     import pandas  # noqa: F401  DuckDB imports it to look at a registered table
@@ -264,7 +265,7 @@ def ask(path: Path, sql: str, always: bool) -> None:
         con.sample_always = always
         con.sql("SELECT count(*) FROM nation WITHIN 5%")
         before, started = read_so_far(), time.perf_counter()
-        result = con.sql(sql, seed=1)
+        result = con.sql(sql, seed=seed)
         result.fetchall()
         found = {"ms": 1e3 * (time.perf_counter() - started), "bytes": read_so_far() - before}
         found["opening_bytes"] = before - opening
@@ -423,11 +424,11 @@ def main() -> None:
     parser.add_argument("--parquet", type=Path, help="TPC-H as Parquet files, to make the database of")
     parser.add_argument("--pilotdb", nargs=2, metavar=("CHECKOUT", "PYTHON"), help="ask PilotDB the same")
     parser.add_argument("--folder", type=Path, default=HERE / "out")
-    parser.add_argument("--ask", nargs=2, metavar=("FILE", "SQL"), help=argparse.SUPPRESS)
+    parser.add_argument("--ask", nargs=3, metavar=("FILE", "SQL", "SEED"), help=argparse.SUPPRESS)
     parser.add_argument("--always", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.ask:
-        ask(Path(asked.ask[0]), asked.ask[1], asked.always)
+        ask(Path(asked.ask[0]), asked.ask[1], int(asked.ask[2]), asked.always)
         return
     with tempfile.TemporaryDirectory() as kept_facts:
         os.environ["XDG_CACHE_HOME"] = kept_facts

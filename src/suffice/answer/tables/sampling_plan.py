@@ -89,9 +89,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     drawing = draw_from(asked_of_tables, reader)
     ranges = _column_ranges(reader, tables, table_alias(drawing.table).lower(), drawing.source)
     about_middle = centred(statement, ranges)
-    query = plain if about_middle is statement else decompose(about_middle)
     never_null = _never_null(drawing)
-    query.pieces = [without_null_tests(piece, never_null) for piece in query.pieces]
+    query = plain if about_middle is statement else decompose(about_middle)
+    query = query.simplified(lambda piece: without_null_tests(piece, never_null))
     nullable = frozenset(i for i, piece in enumerate(query.pieces) if may_be_null(piece, never_null))
     low, high = _piece_ranges(query, statement, ranges)
     _require_signed(reader, statement, query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -52,6 +53,15 @@ class Decomposed:
                 return exp.column(f"__a{i}")
         self.aggregates.append((aggregate.copy(), self._formula_of_aggregate(aggregate)))
         return exp.column(f"__a{len(self.aggregates) - 1}")
+
+    def simplified(self, simpler: Callable[[Piece], Piece]) -> Decomposed:
+        """With ``simpler(piece)`` for each piece, those that are the same then as one."""
+        pieces = [simpler(piece) for piece in self.pieces]
+        distinct = [piece for i, piece in enumerate(pieces) if piece not in pieces[:i]]
+        place = [distinct.index(piece) for piece in pieces]
+        aggregates = [(node, formula.renumbered(place)) for node, formula in self.aggregates]
+        outputs = [None if formula is None else formula.renumbered(place) for formula in self.outputs]
+        return Decomposed(self.keys, distinct, aggregates, outputs, self.final)
 
     def _formula_of_aggregate(self, node: exp.Expr) -> Formula:
         condition = None

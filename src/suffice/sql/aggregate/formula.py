@@ -6,8 +6,8 @@ smooth function of sums can be linearised (Woodruff, JASA 1971; Särndal et al.,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -50,6 +50,11 @@ class Formula:
         """Indices of the totals it depends on."""
         own = frozenset() if self.piece is None else frozenset([self.piece])
         return own.union(*(o.pieces() for o in self.operands))
+
+    def renumbered(self, place: Sequence[int]) -> Formula:
+        """With piece ``place[i]`` for piece i."""
+        piece = None if self.piece is None else place[self.piece]
+        return replace(self, piece=piece, operands=tuple(o.renumbered(place) for o in self.operands))
 
     def sums(self) -> frozenset[int]:
         """Indices of those without which it is NULL."""
