@@ -10,11 +10,11 @@ scale 1 ("sums_10"). Both sides run in this process over one connection, turn by
 are compared (wall seconds are written down too, as medians): statements never asked before, with nothing known of their
 tables beyond whether they changed, and asked again. Quick statements are asked more often than --runs, and those that
 come out above 1.1 once more. "cold" asks what was sampled by "sums" and "list" in new processes that find nothing of
-the file in the page cache, medians of five, each of another seed; bytes are what the process asked the file system for. "folder" does so
-with the plain sums over lineitem as a folder of Parquet. "first" times the first interval of a stream. Every sampled
-answer is audited. The plain sums are sampled whatever it costs, to see how much must be read; "list" are the TPC-H
-queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes results/tables.json and the plots
-in ../docs/images/tables.jpg (matplotlib).
+the file in the page cache, medians of five, each of another seed; bytes are what the process asked the file system
+for. "folder" does so with the plain sums over lineitem as a folder of Parquet. "first" times the first interval of a
+stream. Every sampled answer is audited. The plain sums are sampled whatever it costs, to see how much must be read;
+"list" are the TPC-H queries that PilotDB was measured on, with --pilotdb its own code beside ours. Writes
+results/tables.json and the plots in ../docs/images/tables.jpg (matplotlib).
 
     python tables.py --scale 10 --only list --pilotdb CHECKOUT PYTHON     # see peers/pilotdb_peer.py
 """

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,18 @@ def keep_fact(target: str, mark: str, what: str, value: Any) -> None:
 
 
 def _kept(target: str) -> dict[str, Any]:
+    """Not to be changed."""
     with suppress(OSError, ValueError, TypeError):
-        return {"state": None, "told": {}, "facts": {}, **json.loads(_file(target).read_text(encoding="utf-8"))}
+        file = _file(target)
+        found = os.stat(file)
+        return _read(str(file), found.st_ino, found.st_mtime_ns)
     return {"state": None, "told": {}, "facts": {}}
+
+
+@lru_cache(maxsize=8)
+def _read(file: str, inode: int, changed_ns: int) -> dict[str, Any]:
+    """Of one state of the file, which is replaced as a whole."""
+    return {"state": None, "told": {}, "facts": {}, **json.loads(Path(file).read_text(encoding="utf-8"))}
 
 
 def _write(target: str, kept: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ from suffice.store.database import quote
 from suffice.store.explained import one_line
 from suffice.tables.file_state import target_state
 from suffice.tables.open_source import rows_of
-from suffice.tables.reader import Reader, in_transaction, snapshot
+from suffice.tables.reader import Reader, snapshot
 from suffice.tables.source import UnreadableLayoutError
 
 if TYPE_CHECKING:
@@ -130,8 +130,6 @@ def require_samplable(asking: Asking) -> None:
         except NotSampledError as reason:
             remember(reader, asking.bound.text, None, 0.0, reason)
             raise
-    if in_transaction(database):
-        raise NotSampledError("a transaction is open, whose changes no sample sees")
     require_plain_session(database, asking.bound.tree)
 
 

@@ -118,10 +118,9 @@ class Claims:
         mean, variance, shift = self._moments(ranges, c, width, groups)
         return units_needed(ranges, c, mean, variance, shift, lacks)
 
-    def wants_ends(self, half_widths: Floats) -> bool:
-        """Whether the ends seen would tell more than the ranges declared: where some claim that is hard to settle puts
-        much of its capital at risk in one unit."""
-        needed = self.units_needed(half_widths)
+    def wants_ends(self, needed: Floats, half_widths: Floats) -> bool:
+        """Whether the ends seen would tell more than the ranges declared: where some claim that is hard to settle, by
+        the units `needed` [fractions, groups] for `half_widths`, puts much of its capital at risk in one unit."""
         for first, bet in zip(self._first, self._bets, strict=True):
             groups = slice(first, first + len(bet.log_ratio) // len(self.fractions))
             stakes, c = self._stakes(bet.ranges, groups, half_widths[:, groups]), self._centres()[:, groups].ravel()

@@ -68,7 +68,7 @@ def _order(reader: Reader, final: FinalQuery, rows: str) -> list[int]:
 def _constants(groups: Groups, shown: npt.NDArray[np.bool_], values: Sequence[Floats]) -> str | None:
     """The rows of :func:`_table` written out, which are planned sooner than a registered table, and do without pandas,
     which DuckDB and pyarrow import to look at one; None where there are many or none, or of types not plain."""
-    rows, keys = np.flatnonzero(shown), list(groups.index)
+    rows, keys = np.flatnonzero(shown).tolist(), list(groups.index)
     kinds = [_PLAIN.get(str(kind), "") for kind in groups.types]
     if not (0 < len(rows) <= _FEW and all(kinds)):
         return None

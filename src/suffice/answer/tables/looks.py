@@ -22,6 +22,7 @@ from suffice.answer.tables.tally import Groups, Part, Tally
 from suffice.estimate.spending import look_share
 from suffice.estimate.unseen_groups import unseen_group_blocks_max
 from suffice.sql.aggregate.formula import Formula
+from suffice.sql.aggregate.fraction import fraction_of
 from suffice.sql.aggregate.not_sampled import NotSampledError
 from suffice.sql.aggregate.unit_query import DRAWN_BESIDE, DRAWN_ROWS
 from suffice.tables.reader import Reader
@@ -103,6 +104,8 @@ class Looks:
     ) -> None:
         self.plan, self.reader, self.error, self.every = plan, reader, error_relative_max, every
         self.deadline_s, self.rows_read, self._pace = deadline_s, 0, 0.0
+        self._found: tuple[tuple[int, int], Needs] | None = None
+        self._needed = np.zeros((0, 0))
         keys = len(plan.query.keys)
         self.tally = Tally(plan.low, plan.high, plan.pairs(), keys)
         self._unseen_delta = _UNSEEN_SHARE * (1 - confidence) if keys else 0.0
@@ -126,8 +129,9 @@ class Looks:
         sizes, number = self._first_sizes(), 1
         while True:
             self._draw(sizes)
-            look = self._look(number)
-            sizes = [] if look is not None and look.decided else self._next_sizes(look)
+            wanted = self._wanted()
+            look = None if self._is_far(wanted) else self._look(number)
+            sizes = [] if look is not None and look.decided else self._next_sizes(wanted)
             if not sizes and look is None:
                 raise NotSampledError("no row that was drawn matches")
             if look is not None and (self.every or not sizes):
@@ -135,6 +139,14 @@ class Looks:
             if not sizes:
                 return
             number += 1
+
+    def _is_far(self, wanted: float) -> bool:
+        """Whether as much again has to be drawn and nobody asks what is known so far, so that no look is worth it."""
+        if wanted <= self.tally.units or self.every or self.error is None or self.deadline_s is not None:
+            return False
+        asked = self.plan.asked
+        is_plain = not asked.differences and asked.order is None  # these may be decided by less than is wanted
+        return is_plain and all(fraction_of(formula) is not None for formula in asked.values.values())
 
     def predict(self) -> float:
         """Units that the whole run will probably read, from a first draw; raises :class:`NotSampledError` as
@@ -177,13 +189,13 @@ class Looks:
             self._require_in_range(part)
             self.claims.take(part, self._aims() if self.tally.units else None)
             if self.tally.units:
-                self.claims.meet_groups(None if self.error is None else lambda: self._needs().half_widths())
+                self.claims.meet_groups(None if self.error is None else lambda: self._needs().half_widths)
         self._pace = sum(drawn.units) / max(time.perf_counter() - started, 1e-6)
 
     def _unit_sql(self) -> str:
         """The ends of values are asked for by the first draw, which checks them, and later where they help."""
         wants_ends = self.error is None or not self.tally.groups_met() or not self.tally.units
-        if wants_ends or self.claims.wants_ends(_AIM * self._needs().half_widths()):
+        if wants_ends or self.claims.wants_ends(self._needed, _AIM * self._needs().half_widths):
             return self.plan.unit_sql
         return self.plan.endless_unit_sql
 
@@ -208,7 +220,7 @@ class Looks:
         """Half-widths [fractions, groups] that the next stakes aim at."""
         if self.error is None:
             return self.claims.reachable(self._affordable())
-        return _AIM * self._needs().half_widths()
+        return _AIM * self._needs().half_widths
 
     def _affordable(self) -> int:
         """Units in all that the budget will probably buy."""
@@ -216,15 +228,14 @@ class Looks:
         most = self.plan.source.share_max * self.plan.source.units
         return int(min(max(self.tally.units + left * self._pace, 4 * self.tally.units), most))
 
-    def _next_sizes(self, look: Look | None) -> list[int]:
-        """Of the parts to draw next; none when the budget is spent."""
+    def _next_sizes(self, wanted: float) -> list[int]:
+        """Of the parts to draw next, `wanted` units until all is decided; none when the budget is spent."""
         if self.deadline_s is not None:
             room = 0.7 * (self.deadline_s - time.perf_counter()) * self._pace
             if room < 0.25 * self.tally.units:
                 return []
-        wanted = self._wanted()
         source, drawn = self.plan.source, self.tally.units
-        if look is not None and any(self._may_be_null(formula).any() for formula in self.plan.asked.formulas):
+        if self.tally.groups_met() and any(self._may_be_null(f).any() for f in self.plan.asked.formulas):
             wanted = max(wanted, _GROWTH * drawn)  # a row that adds to it may come, or there is none
         most = int(source.share_max * source.units) - drawn
         if self.error is None:
@@ -244,8 +255,8 @@ class Looks:
         """More units until everything is decided, as far as can be told."""
         if self.error is None or not self.tally.groups_met():
             return np.inf
-        needed = self.claims.units_needed(_AIM * self._needs().half_widths())
-        most = float(np.nan_to_num(needed, nan=np.inf).max(initial=0.0))
+        self._needed = self.claims.units_needed(_AIM * self._needs().half_widths)
+        most = float(np.nan_to_num(self._needed, nan=np.inf).max(initial=0.0))
         is_cheap = most < _FEW or self.plan.drawing.rows_whole  # beside what a look costs anyway
         return most * (_SPARE if is_cheap else 1.0)
 
@@ -257,7 +268,11 @@ class Looks:
     # -- looking --------------------------------------------------------------------------------------------
 
     def _needs(self) -> Needs:
-        return Needs(self.plan, self.claims.totals(), self.error)
+        """At what the tally holds by now."""
+        state = self.tally.parts, len(self.tally.groups)
+        if self._found is None or self._found[0] != state:
+            self._found = state, Needs(self.plan, self.claims.totals(), self.error)
+        return self._found[1]
 
     @np.errstate(invalid="ignore")
     def _look(self, number: int) -> Look | None:
@@ -265,7 +280,7 @@ class Looks:
         if not self.tally.groups_met():
             return None
         needs = self._needs()
-        low, high = self.claims.intervals(needs.half_widths())
+        low, high = self.claims.intervals(needs.half_widths)
         formulas = self.plan.asked.formulas
         intervals = {f: self._where_known(f, *formula_interval(f, self.plan.fractions, low, high)) for f in formulas}
         unseen = self._unseen_units()

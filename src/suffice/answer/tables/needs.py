@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
@@ -51,6 +53,7 @@ class Needs:
             self.estimate(self.plan.asked.values[position]), self.plan.asked.rounding[position], self.error
         )
 
+    @cached_property
     def half_widths(self) -> Floats:
         """[fractions, groups] that decide everything; infinite where nothing depends on it."""
         fractions = self.plan.fractions

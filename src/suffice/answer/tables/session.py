@@ -17,23 +17,30 @@ _ALIKE = (
 )  # fmt: skip
 """Settings of a session that change what a SELECT gives."""
 
-_ASKED = "SELECT current_database(), current_schema(), " + ", ".join(f"current_setting('{n}')::VARCHAR" for n in _ALIKE)
-_TEMPORARY = (
-    "SELECT lower(table_name) FROM duckdb_tables() WHERE temporary UNION ALL"
-    " SELECT lower(view_name) FROM duckdb_views() WHERE temporary AND NOT internal"
+_ASKED = "SELECT epoch_us(now()), current_database(), current_schema(), " + ", ".join(
+    f"current_setting('{n}')::VARCHAR" for n in _ALIKE
 )
+_TEMPORARY = (
+    "SELECT epoch_us(now()), list(name) FROM ("
+    "SELECT lower(table_name) AS name FROM duckdb_tables() WHERE temporary UNION ALL"
+    " SELECT lower(view_name) FROM duckdb_views() WHERE temporary AND NOT internal)"
+)
+"""``now()`` is when the transaction began: the same for both where one is open."""
 
 
 def require_plain_session(database: Database, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` where the user's connection would read `tree` in another way than a fresh one."""
-    named = {table.name.lower() for table in tree.find_all(exp.Table)}
-    mine = [str(found) for found in database.rows(_ASKED)[0]]
-    temporary = {(name,) for (name,) in database.rows(_TEMPORARY) if name in named}
+    began, *mine = map(str, database.rows(_ASKED)[0])
+    temporary = {table.name.lower() for table in tree.find_all(exp.Table)}
+    ((began_then, made),) = database.rows(_TEMPORARY)
+    if began == str(began_then):
+        raise NotSampledError("a transaction is open, whose changes no sample sees")
+    temporary &= _names(made)
     cursor = database.cursor()
     try:
-        fresh = [str(found) for found in cursor.execute(_ASKED).fetchall()[0]]
+        _, *fresh = map(str, cursor.execute(_ASKED).fetchall()[0])
         if temporary:  # targets that are not DuckDB's own show their tables so, to every connection
-            temporary -= set(cursor.execute(_TEMPORARY).fetchall())
+            temporary -= _names(cursor.execute(_TEMPORARY).fetchall()[0][1])
     finally:
         cursor.close()
     if mine[:2] != fresh[:2] or (mine[2] != fresh[2] and "," in mine[2]):
@@ -44,10 +51,15 @@ def require_plain_session(database: Database, tree: exp.Expr) -> None:
     if mine[-1] == "true":
         raise NotSampledError("integer_division is set, and no bound is known of quotients that drop the fraction")
     require_own_tables(database, tree)
-    for (name,) in temporary:
+    for name in temporary:
         raise NotSampledError(f"{name} is a temporary table, which no sample sees")
     for (name,) in _replaced(database):
         raise NotSampledError(f"{name} is a macro here, and may mean anything")
+
+
+def _names(found: object) -> set[str]:
+    """Of a list that DuckDB gave, NULL for an empty one."""
+    return set(map(str, found)) if isinstance(found, list) else set()
 
 
 def _replaced(database: Database) -> list[tuple[Any, ...]]:

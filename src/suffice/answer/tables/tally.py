@@ -72,12 +72,13 @@ class Tally:
 
     Attributes:
         units: drawn so far.
+        parts: taken so far.
     """
 
     def __init__(self, low: Floats, high: Floats, pairs: Sequence[Pair], keys: int) -> None:
         self.low, self.high, self.pairs, self.groups = low, high, pairs, Groups(keys)
         pieces = self.pieces = len(low)
-        self.units = 0
+        self.units = self.parts = 0
         self._met = np.zeros(0, np.int64)
         self._known, self._drawn = np.zeros((2, pieces, 0))
         self._products = np.zeros((pieces, pieces, 0))
@@ -115,6 +116,7 @@ class Tally:
 
     def add(self, part: Part) -> None:
         """Take a part of :meth:`read`."""
+        self.parts += 1
         self._met = self.met() + _wide(part.met, (len(self.groups),))
         self._known = self.known() + self._widened(part.sums)
         if part.units is not None:
