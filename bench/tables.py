@@ -216,7 +216,7 @@ def run(
 ) -> dict[str, Any]:
     results = {}
     with suffice.connect(path, progress=False) as con:
-        con.duckdb.execute(f"SET memory_limit = '{MEMORY}'")
+        con.sql(f"SET memory_limit = '{MEMORY}'")
         con.sample_always = always
         seconds = [timed(lambda one=one: con.scramble(one[0], **one[1]))[2] for one in scrambles]
         con.sql("SELECT count(*) FROM (SELECT 1) WITHIN 5%")

@@ -189,6 +189,7 @@ class Connection:
             case DropModel():
                 return self._message(self._definitions.drop_model(statement), work)
             case Explain():
+                self._database.changes += 1  # ANALYZE runs what it explains
                 return self._explain(statement, work)
             case Query():
                 return self._query(statement, work)
@@ -341,7 +342,7 @@ class Connection:
     @property
     def duckdb(self) -> Any:
         """The DuckDB connection underneath, for its own Python interface (user functions, registered frames)."""
-        self._database.may_have_macros = True
+        self._database.is_lent = True
         return self._database.connection
 
     @explained()
@@ -363,15 +364,14 @@ class Connection:
     def _query(self, statement: Query, work: Work) -> Result:
         from sqlglot import exp
 
+        self._database.changes += not isinstance(statement.tree, exp.Query)
         if statement.tree is None:
             count = len(self._database.connection.extract_statements(statement.sql))
             if count != 1:
                 raise UsageError(f"one statement at a time: this has {count}" if count else "there is no statement")
-            self._database.may_have_macros = True
             self._forget()
             return self._run(statement.sql, False, work)
         if may_change_meaning(statement.tree):
-            self._database.may_have_macros |= not isinstance(statement.tree, exp.Set)
             self._forget()
         if (
             isinstance(statement.tree, exp.Create)

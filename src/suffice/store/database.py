@@ -140,7 +140,9 @@ class Database:
         writer: held by whoever adds to a call's results.
         lake: the tables in files, for a folder or an object store.
         clickhouse: where the tables are, for a ``chdb://`` target; DuckDB then reads them as streams.
-        may_have_macros: whether this session may have made any.
+        changes: statements of this session that may have given words another meaning, or begun a transaction.
+        is_lent: whether its connection was handed out, so that nobody knows what was run on it.
+        session: what was found of it, and when; for whoever looks.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -151,7 +153,9 @@ class Database:
     writer: Writer = field(default_factory=ProcessWriter)
     clickhouse: ClickHouse | None = None
     lake: Lake | None = None
-    may_have_macros: bool = False
+    changes: int = 0
+    is_lent: bool = False
+    session: tuple[object, Any] | None = None
 
     @property
     def is_kept(self) -> bool:

@@ -20,11 +20,11 @@ TABLES = (
 def database(folder: Path, *, scrambled: bool = True, name: str = "t.duckdb") -> suffice.Connection:
     """A DuckDB file with the tables, t scrambled."""
     con = suffice.connect(folder / name, progress=False)
-    con.duckdb.execute("SET threads = 2")
+    con.sql("SET threads = 2")
     con.sample_always = True
     for statement in TABLES:
         con.sql(statement)
-    con.duckdb.execute("CHECKPOINT")
+    con.sql("CHECKPOINT")
     if scrambled:
         con.scramble("t")
     return con

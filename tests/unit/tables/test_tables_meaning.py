@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from math import isinf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tables_data import database
 
 import suffice
 from suffice.answer.audit import audit
+
+Session = tuple[suffice.Connection, Callable[[str], Any]]
 
 VIEWS = (
     "CREATE VIEW renamed(d, x) AS SELECT x, d * d FROM t",
@@ -106,14 +109,47 @@ SESSIONS = {
 }
 
 
+@pytest.fixture(scope="module", params=["known", "lent"])
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A connection, and how statements are run: where DuckDB's own was handed out, on that."""
+    with database(tmp_path_factory.mktemp("session")) as con:
+        con.sql("CREATE SCHEMA other")
+        con.sql("CREATE TABLE other.t AS SELECT x * 3 AS x, d, k FROM main.t")
+        con.sql("CHECKPOINT")
+        con.scramble("t")
+        assert not con._database.is_lent
+        yield con, con.sql if request.param == "known" else con.duckdb.execute
+
+
 @pytest.mark.parametrize("setting", SESSIONS)
-def test_what_a_session_has_changed_is_answered_in_the_session(con: suffice.Connection, setting: str) -> None:
+def test_what_a_session_has_changed_is_answered_in_the_session(session: Session, setting: str) -> None:
+    con, run = session
     sql, reason, undo = SESSIONS[setting]
     assert require_truth(con, sql).tier == "finite-sample"  # what it gives is not taken for what comes next
-    con.sql(setting)
+    run(setting)
     guarantee = require_truth(con, sql)
-    con.sql(undo)
+    run(undo)
     assert guarantee.tier == "exact" and reason in guarantee.method
+    assert require_truth(con, sql).tier == "finite-sample"
+
+
+def test_a_transaction_is_seen_when_it_begins_and_when_it_ends(session: Session) -> None:
+    (con, run), sql = session, "SELECT sum(x) AS s FROM t WHERE d < 50 WITHIN 10%"
+    for end in ("ROLLBACK", "COMMIT"):
+        assert con.sql(sql, seed=1).guarantee.tier == "finite-sample"
+        run("BEGIN")
+        assert "transaction" in con.sql(sql, seed=1).guarantee.method
+        run(end)
+    assert con.sql(sql, seed=1).guarantee.tier == "finite-sample"
+
+
+def test_what_explain_analyze_makes_is_seen(session: Session) -> None:
+    (con, run), sql = session, "SELECT sum(x) AS s FROM t WHERE d < 50 WITHIN 10%"
+    assert con.sql(sql, seed=1).guarantee.tier == "finite-sample"
+    run("EXPLAIN ANALYZE CREATE TEMP TABLE t AS SELECT 1000 + d AS x, d FROM main.t")
+    guarantee = con.sql(sql, seed=1).guarantee
+    run("DROP TABLE IF EXISTS temp.t")
+    assert guarantee.tier == "exact"
 
 
 def test_use_of_what_is_used_anyway_changes_nothing(con: suffice.Connection) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from sqlglot import exp
 
@@ -30,31 +31,56 @@ _TEMPORARY = (
 
 def require_plain_session(database: Database, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` where the user's connection would read `tree` in another way than a fresh one."""
+    session = _session(database)
+    if session.reason:
+        raise NotSampledError(session.reason)
+    require_own_tables(database, tree)
+    for name in {table.name.lower() for table in tree.find_all(exp.Table)} & session.temporary:
+        raise NotSampledError(f"{name} is a temporary table, which no sample sees")
+
+
+@dataclass(frozen=True)
+class _Session:
+    """Attributes:
+    reason: why no statement means there what it does to a fresh connection; empty where each does but those that name
+        one of its tables.
+    temporary: tables and views of its own, in lower case.
+    """
+
+    reason: str
+    temporary: frozenset[str] = frozenset()
+
+
+def _session(database: Database) -> _Session:
+    """As it is; found anew where it, or the file, may have changed."""
+    now = database.changes, target_state(database)
+    if database.is_lent or database.session is None or database.session[0] != now:
+        database.session = now, _found(database)
+    return cast("_Session", database.session[1])
+
+
+def _found(database: Database) -> _Session:
     began, *mine = map(str, database.rows(_ASKED)[0])
-    temporary = {table.name.lower() for table in tree.find_all(exp.Table)}
     ((began_then, made),) = database.rows(_TEMPORARY)
     if began == str(began_then):
-        raise NotSampledError("a transaction is open, whose changes no sample sees")
-    temporary &= _names(made)
+        return _Session("a transaction is open, whose changes no sample sees")
     cursor = database.cursor()
     try:
         _, *fresh = map(str, cursor.execute(_ASKED).fetchall()[0])
-        if temporary:  # targets that are not DuckDB's own show their tables so, to every connection
-            temporary -= _names(cursor.execute(_TEMPORARY).fetchall()[0][1])
+        # targets that are not DuckDB's own show their tables as temporary ones, to every connection
+        temporary = _names(made) - (_names(cursor.execute(_TEMPORARY).fetchall()[0][1]) if made else set())
     finally:
         cursor.close()
     if mine[:2] != fresh[:2] or (mine[2] != fresh[2] and "," in mine[2]):
-        raise NotSampledError("USE or search_path has names mean other tables than where samples are drawn")
+        return _Session("USE or search_path has names mean other tables than where samples are drawn")
     for name, here, there in zip(_ALIKE[1:], mine[3:], fresh[3:], strict=True):
         if here != there:
-            raise NotSampledError(f"{name} is set in this session, which no sample sees")
+            return _Session(f"{name} is set in this session, which no sample sees")
     if mine[-1] == "true":
-        raise NotSampledError("integer_division is set, and no bound is known of quotients that drop the fraction")
-    require_own_tables(database, tree)
-    for name in temporary:
-        raise NotSampledError(f"{name} is a temporary table, which no sample sees")
+        return _Session("integer_division is set, and no bound is known of quotients that drop the fraction")
     for (name,) in _replaced(database):
-        raise NotSampledError(f"{name} is a macro here, and may mean anything")
+        return _Session(f"{name} is a macro here, and may mean anything")
+    return _Session("", frozenset(temporary))
 
 
 def _names(found: object) -> set[str]:
@@ -64,7 +90,7 @@ def _names(found: object) -> set[str]:
 
 def _replaced(database: Database) -> list[tuple[Any, ...]]:
     """Functions of DuckDB whose names macros have taken; to list them takes 13 ms."""
-    if database.may_have_macros:
+    if database.is_lent or database.changes:
         return database.rows(_REPLACED)
     return store_rows(Reader(database, database.connection, target_state(database)), _REPLACED) if database.file else []
 
