@@ -24,7 +24,7 @@ from suffice.tables.source import GROUP, ROWS_PER_GROUP, SID
 HEAD_GROUP = ROWS_PER_GROUP // 4
 """Rows of a row group of a head."""
 
-_SHARE, _GROUPS_MOST = 16, 8
+_SHARE, _GROUPS_MOST = 16, 4
 """Of a table's row groups, one in so many is in its head, and so many at most."""
 
 _HELD = re.compile(r"U?(TINY|SMALL|BIG)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|DATE|TIMESTAMP|VARCHAR")
