@@ -89,9 +89,10 @@ class Reader:
         self.threads.append(threading.Thread(target=run, daemon=True))
         self.threads[-1].start()
 
-    def written(self, query: exp.Expr) -> str:
-        """A query over stored tables, in the words of the database they are stored in."""
-        return query.sql("postgres" if self.database.is_postgres else "duckdb")
+    def written(self, query: exp.Expr, *, copy: bool = True) -> str:
+        """A query over stored tables, in the words of the database they are stored in; without `copy` of no more use
+        afterwards."""
+        return query.sql("postgres" if self.database.is_postgres else "duckdb", copy=copy)
 
     def table(self, written: str) -> pa.Table:
         """The result of such a query, run there."""

@@ -107,9 +107,9 @@ def plan_sampling(original: exp.Select, reader: Reader) -> SamplingPlan:
     units = unit_query(
         statement, query, drawing.table, pairs, rows_are_units=most == 1, own_types=is_here, own_squares=exact
     )
-    with_ends, endless = reader.written(units), reader.written(without_ends(units))
+    with_ends, endless = reader.written(units), reader.written(without_ends(units), copy=False)
     is_joined = is_here and len(tables.tables) > 1
-    drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb") if is_joined else None
+    drawn_sql = own_rows(statement, drawing.table, tables.owner).sql("duckdb", copy=False) if is_joined else None
     final = final_query(query, names, types)
     ends = most * low, most * high
     return SamplingPlan(names, query, final, asked, drawing, fractions, *ends, nullable, with_ends, endless, drawn_sql)
@@ -122,7 +122,7 @@ def _own_squares(
     source = drawing.source
     name = source.known.copy_sql if isinstance(source, Scramble | KeyScramble) else None
     values = row_values(statement, query, drawing.table, name)
-    _, types = reader.describe(values.sql("duckdb"))
+    _, types = reader.describe(values.sql("duckdb", copy=False))
     return [i for i, (kind, size) in enumerate(zip(types, most, strict=True)) if square_fits(kind, float(size))]
 
 
