@@ -22,6 +22,7 @@ def result_json(result: Result, rows: int = ROWS_SHOWN) -> dict[str, Any]:
         "rows": plain(head),
         "row_count": len(result),
         "guarantee": plain(result.guarantee.as_json()) if result.guarantee else None,
+        "promise": str(result.guarantee) if result.guarantee else None,
         "work": plain(result.work.as_json()),
         "summary": str(result.work),
     }

@@ -26,7 +26,7 @@ export function answer(result, job) {
 
   return el("div", { class: "card fresh" },
     el("h2", {}, `${number(result.row_count)} row${result.row_count === 1 ? "" : "s"}`),
-    result.guarantee ? promise(result.guarantee) : null,
+    result.guarantee ? promise(result) : null,
     el("div", { class: "scroll answer", tabindex: "0", role: "region", "aria-label": "Rows" },
       el("table", {},
         el("thead", {}, el("tr", {}, result.columns.map((name, i) =>
@@ -36,10 +36,8 @@ export function answer(result, job) {
     el("p", { class: "quiet" }, `${result.guarantee ? "" : "exact · "}${result.summary}`));
 }
 
-function promise(guarantee) {
-  const target = Object.entries(guarantee.target ?? {}).filter(([, value]) => value !== null).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
-  return el("p", {}, el("strong", {}, `${number(guarantee.confidence * 100)}% sure`), ` (${guarantee.tier}, ${guarantee.method}; `,
-    `${number(guarantee.sampled)} of ${number(guarantee.population)} looked at, seed ${guarantee.seed}; ${target})`);
+function promise(result) {
+  return el("p", {}, el("strong", {}, `${number(result.guarantee.confidence * 100)}% sure`), ` · ${result.promise}`);
 }
 
 function rows(result, values, offset) {
