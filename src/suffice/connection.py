@@ -266,14 +266,12 @@ class Connection:
         """
         if result.guarantee is None or result.statement is None:
             raise UsageError("this result has no guarantee to audit: ask with WITHIN e% CONFIDENCE p%")
-        from suffice.answer.audit import audit, whole
+        from suffice.answer.allowed_rows import allowed_rows
+        from suffice.answer.audit import audit
 
-        text = whole(result.statement)
-        exact, is_cut = self.sql(text), text != result.statement
-        guarantee = result.guarantee
+        exact, guarantee = allowed_rows(result.statement, self.sql), result.guarantee
         error = guarantee.target.get("error_relative_max")
-        rows, exact_rows = result.fetchall(), exact.fetchall()
-        return audit(result.columns, rows, guarantee.intervals, exact_rows, error, is_cut=is_cut)
+        return audit(result.columns, result.fetchall(), guarantee.intervals, exact.rows, error, needed=exact.needed)
 
     def ask(self, question: Any, **frames: Any) -> Question:
         """A query to be answered with ``.within(error, confidence)`` or ``.exact()``.

@@ -48,22 +48,6 @@ class Audit:
         return asdict(self)
 
 
-def whole(statement: str) -> str:
-    """`statement` without a LIMIT that nothing orders: another run of it would take other rows."""
-    import sqlglot
-    from sqlglot import exp
-
-    try:
-        tree = sqlglot.parse_one(statement, dialect="duckdb")
-    except sqlglot.errors.SqlglotError:
-        return statement
-    if not isinstance(tree, exp.Query) or not tree.args.get("limit") or tree.args.get("order"):
-        return statement
-    tree.set("limit", None)
-    tree.set("offset", None)
-    return tree.sql("duckdb")
-
-
 def audit(
     columns: Sequence[str],
     rows: Sequence[Row],
@@ -71,7 +55,7 @@ def audit(
     exact_rows: Sequence[Row],
     error_relative_max: float | None = None,
     *,
-    is_cut: bool = False,
+    needed: int | None = None,
 ) -> Audit:
     """Compare an answer's `rows` with `exact_rows`; rows are matched by the columns that have no interval.
 
@@ -79,7 +63,7 @@ def audit(
     depend on how threads share the rows.
 
     Args:
-        is_cut: whether `rows` are some of those asked for, any of them.
+        needed: of `exact_rows`, the first so many have to be in the answer, and others may be; None for all.
     """
     keys = [i for i, name in enumerate(columns) if name not in intervals]
     if VOUCHED_BY in columns:
@@ -97,7 +81,7 @@ def audit(
     worst = [c.error_relative for c in checked if c.error_relative is not None]
     within = error_relative_max is None or all(error <= error_relative_max * (1 + 1e-9) for error in worst)
     held = within and not wrong and all(c.held for c in checked)
-    missing = tuple(key for key, number in truth if (key, number) not in answered) if not is_cut else ()
+    missing = tuple(key for key, number in list(truth)[:needed] if (key, number) not in answered)
     return Audit(held, tuple(checked), missing, wrong, error_relative_max)
 
 

@@ -37,16 +37,16 @@ def audit(
 
 
 def _saved(con: Connection, path: Path) -> Audit:
+    from suffice.answer.allowed_rows import allowed_rows
     from suffice.answer.audit import audit as compare
-    from suffice.answer.audit import whole
     from suffice.sql.target import split_target
 
     answer = _read(path)
     text, _ = split_target(answer["query"])
     guarantee = answer["guarantee"]
     error = guarantee["target"].get("error_relative_max")
-    exact, columns, rows = con.sql(whole(text)).fetchall(), answer["columns"], answer["rows"]
-    return compare(columns, rows, guarantee["intervals"], exact, error, is_cut=whole(text) != text)
+    exact, columns, rows = allowed_rows(text, con.sql), answer["columns"], answer["rows"]
+    return compare(columns, rows, guarantee["intervals"], exact.rows, error, needed=exact.needed)
 
 
 def _read(path: Path) -> dict[str, Any]:

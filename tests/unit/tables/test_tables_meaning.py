@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from math import isinf
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from tables_data import database
 
 import suffice
+from suffice.answer.allowed_rows import allowed_rows
 from suffice.answer.audit import audit
 
 Session = tuple[suffice.Connection, Callable[[str], Any]]
@@ -229,3 +230,31 @@ def test_a_macro_with_the_name_of_a_function_ends_sampling(tmp_path: Path) -> No
         assert again.sql(f"{statement} WITHIN 5%", seed=1).guarantee.tier == "exact"
         again.sql("DROP MACRO avg")
         assert again.sql(f"{statement} WITHIN 5%", seed=1).guarantee.tier == "finite-sample"
+
+
+TIES = {
+    "ORDER BY k DESC LIMIT 3": (4, 2),
+    "ORDER BY 1 LIMIT 4": (4, 4),
+    "ORDER BY k % 2, e LIMIT 1": (3, 0),
+    "ORDER BY twice, e LIMIT 7": (7, 7),
+    "ORDER BY count(*) > 0, twice LIMIT 5": (6, 4),
+    "ORDER BY sum(x) DESC LIMIT 2": (2, 2),
+    "LIMIT 2": (10, 0),
+    "ORDER BY k LIMIT 99": (10, 10),
+}
+
+
+@pytest.mark.parametrize("end", TIES)
+def test_rows_that_order_by_holds_for_equal_are_all_allowed(con: suffice.Connection, end: str) -> None:
+    statement = f"SELECT k, d % 2 AS e, 2 * k AS twice, sum(x) AS s FROM t GROUP BY 1, 2, 3 {end}"
+    allowed = allowed_rows(statement, con.sql)
+    assert (len(allowed.rows), allowed.needed) == TIES[end]
+    exact = con.sql(statement).fetchall()
+    assert {len(row) for row in allowed.rows} == {4} and {*exact} <= {*map(tuple, allowed.rows)}
+
+    def held(rows: Sequence[Sequence[Any]]) -> bool:
+        return audit(["k", "e", "twice", "s"], rows, {}, allowed.rows, needed=allowed.needed).held
+
+    assert held(exact) and held(allowed.rows[-len(exact) :])
+    assert not held([*exact[1:], (77, 0, 154, 1)])
+    assert con.audit(con.sql(f"{statement} WITHIN 20%", seed=4)).held
