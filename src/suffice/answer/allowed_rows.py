@@ -36,9 +36,8 @@ def allowed_rows(statement: str, run: Callable[[str], Result]) -> Allowed:
     if isinstance(tree, exp.Query) and limit and not tree.args.get("order"):
         return Allowed(run(_unlimited(tree).sql("duckdb")).fetchall(), 0)
     if isinstance(tree, exp.Select) and limit and _can_tie(tree) and (ranks := _ranks(tree)) is not None:
-        count, columns = int(limit.expression.this), len(tree.expressions)
-        rows = run(_unlimited(tree.select(*ranks)).sql("duckdb")).fetchall()
-        return _up_to(count, [row[:columns] for row in rows], [row[columns:] for row in rows])
+        rows, columns = run(_unlimited(tree.select(*ranks)).sql("duckdb")).fetchall(), len(tree.expressions)
+        return _up_to(int(limit.expression.this), [row[:columns] for row in rows], [row[columns:] for row in rows])
     rows = run(statement).fetchall()
     return Allowed(rows, len(rows))
 
@@ -54,9 +53,9 @@ def _can_tie(tree: exp.Select) -> bool:
     """Groups, all of which have to be made to order them; of plain rows with LIMIT models may see the first only."""
     from sqlglot import exp
 
-    limit = tree.args["limit"].expression
-    is_number = isinstance(limit, exp.Literal) and limit.is_int
-    return is_number and bool(tree.args.get("group")) and not (tree.args.get("offset") or tree.args.get("distinct"))
+    limit, has_stars = tree.args["limit"].expression, tree.is_star or tree.find(exp.Columns) is not None
+    is_plain = not (has_stars or tree.args.get("offset") or tree.args.get("distinct"))
+    return is_plain and bool(tree.args.get("group")) and isinstance(limit, exp.Literal) and limit.is_int
 
 
 def _ranks(tree: exp.Select) -> list[exp.Expr] | None:
@@ -71,7 +70,7 @@ def _ranks(tree: exp.Select) -> list[exp.Expr] | None:
             rank = tree.expressions[int(rank.this) - 1].unalias()
         elif isinstance(rank, exp.Column) and not rank.table:
             rank = aliases.get(rank.name.lower(), rank)
-        if isinstance(rank, exp.Literal | exp.Star) or (isinstance(rank, exp.Column) and rank.name.lower() == "all"):
+        if isinstance(rank, exp.Literal | exp.Var) or rank.name.upper() == "ALL":
             return None
         found.append(exp.alias_(rank, f"__rank{i}"))
     return found

@@ -241,6 +241,7 @@ TIES = {
     "ORDER BY sum(x) DESC LIMIT 2": (2, 2),
     "LIMIT 2": (10, 0),
     "ORDER BY k LIMIT 99": (10, 10),
+    "ORDER BY ALL LIMIT 3": (3, 3),
 }
 
 
@@ -258,3 +259,8 @@ def test_rows_that_order_by_holds_for_equal_are_all_allowed(con: suffice.Connect
     assert held(exact) and held(allowed.rows[-len(exact) :])
     assert not held([*exact[1:], (77, 0, 154, 1)])
     assert con.audit(con.sql(f"{statement} WITHIN 20%", seed=4)).held
+
+
+def test_an_audit_of_stars_takes_limit_as_it_stands(con: suffice.Connection) -> None:
+    statement = "SELECT * FROM (SELECT k, d FROM t) GROUP BY ALL ORDER BY 2, 1 LIMIT 3"
+    assert allowed_rows(statement, con.sql).rows == con.sql(statement).fetchall()
