@@ -36,7 +36,9 @@ CAP = 0.8
 
 _LIMIT = 0.98  # of the capital, at the candidate that is tested: beyond it the candidate is not tested
 _DOUBT = 0.02  # squared ranges added to the squared residuals seen: variance that few units may not have shown
-_STEPS = 9  # halvings of the bracket in which an end lies
+_DOUBLINGS = 2.0 ** np.arange(-3, 13)[:, None]  # distances at which an end is looked for at first
+_SHARES = np.arange(1, 23)[:, None] / 23  # of the bracket in which it lies, looked at next
+_REFINEMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ class Ranges:
 
 
 def _y_ends(a: Floats, b: Floats, c: Floats) -> tuple[Floats, Floats]:
-    corners = c * b
-    return a[0] - corners.max(axis=0), a[1] - corners.min(axis=0)
+    one, other = c * b[0], c * b[1]
+    return a[0] - np.maximum(one, other), a[1] - np.minimum(one, other)
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ class RatioBet:
         self._parts.append((part, stakes))
 
     def evidence(self, c: Floats, sign: int) -> Floats:
-        """(M,) log capital against `c` at its highest so far: `sign` 1 against values as low, -1 as high as `c`."""
-        total, best = np.zeros((2, len(c)))
+        """(…, M) log capital against `c` at its highest so far: `sign` 1 against values as low, -1 as high as `c`."""
+        total, best = np.zeros_like(c), np.zeros_like(c)
         with np.errstate(all="ignore"):
             for part, stakes in self._parts:
                 total = total + _gain(part, self.ranges, stakes.up if sign > 0 else stakes.down, c, sign)
@@ -133,22 +135,21 @@ class RatioBet:
         self.low, self.high = np.fmax(self.low, low), np.fmin(self.high, high)
 
     def _end(self, centre: Floats, step: Floats, sign: int) -> Floats:
-        """The rejected value nearest to `centre`, searched on a doubling grid, then by halving; any one rejected is
-        proof enough."""
-        near, far = np.zeros_like(centre), np.full_like(centre, np.inf)
-        distance = step / 8
-        for _ in range(16):
-            hit = self.evidence(centre - sign * distance, sign) >= self.log_ratio
-            far = np.where(hit & np.isinf(far), distance, far)
-            near = np.where(np.isinf(far), distance, near)
-            if not np.isinf(far).any():
-                break
-            distance = distance * 2
-        for _ in range(_STEPS):
-            middle = (near + np.where(np.isinf(far), near, far)) / 2
-            hit = self.evidence(centre - sign * middle, sign) >= self.log_ratio
-            far, near = np.where(hit & ~np.isinf(far), middle, far), np.where(hit, near, middle)
+        """The rejected value nearest to `centre`, searched on a doubling grid, then on finer ones between its points;
+        any one rejected is proof enough."""
+        near, far = self._between(centre, np.zeros_like(step), step * _DOUBLINGS, sign)
+        for _ in range(_REFINEMENTS):
+            inner = near + (np.where(np.isinf(far), near, far) - near) * _SHARES
+            nearer, hit = self._between(centre, near, inner, sign)
+            near, far = nearer, np.where(np.isinf(far), far, np.fmin(hit, far))
         return np.asarray(centre - sign * far)
+
+    def _between(self, centre: Floats, near: Floats, distances: Floats, sign: int) -> tuple[Floats, Floats]:
+        """(the last before it, the first rejected) of `distances` (K, M) that grow from `near`; infinite for none."""
+        hit = self.evidence(centre - sign * distances, sign) >= self.log_ratio
+        first, points = hit.argmax(axis=0), np.concatenate([near[None], distances])
+        before, at = (np.take_along_axis(points, (first + i)[None], axis=0)[0] for i in (0, 1))
+        return np.where(hit.any(axis=0), before, points[-1]), np.where(hit.any(axis=0), at, np.inf)
 
 
 def _gain(part: Sums, ranges: Ranges, stake: Floats, c: Floats, sign: int) -> Floats:

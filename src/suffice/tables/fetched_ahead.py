@@ -51,17 +51,27 @@ def has_blocks(reader: Reader, name: str) -> bool:
 
 
 def fetch_ahead(reader: Reader, name: str, columns: Sequence[str], groups: Sequence[int]) -> None:
-    """Ask for what whole row groups of a copy take in some columns, if that is much."""
-    if len(groups) < _GROUPS_LEAST or not hasattr(os, "posix_fadvise"):
+    """Ask for what whole row groups of a copy take in some columns, if that is much and was not asked for before."""
+    if len(_ASKED) >= _ASKED_MOST or reader.state is None:
+        _ASKED.clear()
+    asked = _ASKED.setdefault((reader.database.target, reader.state, name, tuple(sorted(columns))), set())
+    wanted = {*groups} - asked
+    if len(wanted) < _GROUPS_LEAST or not hasattr(os, "posix_fadvise"):
         return
+    asked |= wanted
     named = ", ".join(literal(column.lower()) for column in columns)
     blocks = _rows(
         reader,
         f"SELECT first_byte, bytes FROM {_table_sql(reader)} WHERE name = {literal(name)}"
-        f" AND column_name IN ({named}) AND row_group IN ({', '.join(map(str, groups))})",
+        f" AND column_name IN ({named}) AND row_group IN ({', '.join(map(str, sorted(wanted)))})",
     )
     with suppress(OSError):
         _will_need(reader.database.file, sorted(set(blocks)))
+
+
+_ASKED_MOST = 1000
+_ASKED: dict[object, set[int]] = {}
+"""Row groups by state of the file, copy and columns: what this process has read, DuckDB holds, or the system does."""
 
 
 def _will_need(path: str, blocks: Iterable[tuple[int, int]]) -> None:

@@ -62,6 +62,7 @@ def test_a_row_group_number_takes_no_block(reader: Reader) -> None:
 
 def test_a_large_draw_asks_the_disk_for_what_it_will_read(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(fetched_ahead, "_ASKED", {})
     monkeypatch.setattr(os, "posix_fadvise", lambda file, first, size, advice: asked.append((first, size)))
     started(reader).draw([2048, 30_720])
     assert not asked, "a small draw is read sooner than it is looked up"
@@ -74,12 +75,18 @@ def test_a_large_draw_asks_the_disk_for_what_it_will_read(reader: Reader, monkey
     blocks = reader.rows(f"SELECT DISTINCT block_id FROM {stored} AND column_name IN ('x', 'k', '__sid')")
     wanted = {12_288 + block * 262_144 for (block,) in blocks}
     assert {start for first, length in asked for start in range(first, first + length, 262_144)} == wanted
+    asked.clear()
+    source = started(reader)
+    begin_at(source.run, 0)
+    source.draw([ROWS])
+    assert not asked, "what this process has read is not asked for again"
 
 
 def test_a_file_that_cannot_be_opened_costs_nothing(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> int:
         raise PermissionError
 
+    monkeypatch.setattr(fetched_ahead, "_ASKED", {})
     monkeypatch.setattr(fetched_ahead.os, "open", refuse)
     source = started(reader)
     begin_at(source.run, 0)
