@@ -8,6 +8,7 @@ from math import isinf
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from tables_data import database
 
@@ -132,6 +133,16 @@ def test_what_a_session_has_changed_is_answered_in_the_session(session: Session,
     run(undo)
     assert guarantee.tier == "exact" and reason in guarantee.method
     assert require_truth(con, sql).tier == "finite-sample"
+
+
+def test_what_another_connection_sets_for_all_is_seen(session: Session) -> None:
+    (con, _), sql = session, "SELECT sum(d / 7) AS s FROM t"
+    assert require_truth(con, sql).tier == "finite-sample"
+    con.sql("SET integer_division = false")
+    with duckdb.connect(con._database.file) as other:
+        for value, tier in (("true", "exact"), ("false", "finite-sample")):
+            other.execute(f"SET GLOBAL integer_division = {value}")
+            assert require_truth(con, sql).tier == tier
 
 
 def test_a_transaction_is_seen_when_it_begins_and_when_it_ends(session: Session) -> None:

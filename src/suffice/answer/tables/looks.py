@@ -104,7 +104,7 @@ class Looks:
     ) -> None:
         self.plan, self.reader, self.error, self.every = plan, reader, error_relative_max, every
         self.deadline_s, self.rows_read, self._pace = deadline_s, 0, 0.0
-        self._found: tuple[tuple[int, int], Needs] | None = None
+        self._known_needs: tuple[tuple[int, int], Needs] | None = None
         self._needed = np.zeros((0, 0))
         keys = len(plan.query.keys)
         self.tally = Tally(plan.low, plan.high, plan.pairs(), keys)
@@ -270,9 +270,9 @@ class Looks:
     def _needs(self) -> Needs:
         """At what the tally holds by now."""
         state = self.tally.parts, len(self.tally.groups)
-        if self._found is None or self._found[0] != state:
-            self._found = state, Needs(self.plan, self.claims.totals(), self.error)
-        return self._found[1]
+        if self._known_needs is None or self._known_needs[0] != state:
+            self._known_needs = state, Needs(self.plan, self.claims.totals(), self.error)
+        return self._known_needs[1]
 
     @np.errstate(invalid="ignore")
     def _look(self, number: int) -> Look | None:

@@ -18,19 +18,18 @@ _ALIKE = (
 )  # fmt: skip
 """Settings of a session that change what a SELECT gives."""
 
-_ASKED = "SELECT epoch_us(now()), current_database(), current_schema(), " + ", ".join(
-    f"current_setting('{n}')::VARCHAR" for n in _ALIKE
-)
+_ASKED = "SELECT current_database(), current_schema(), " + ", ".join(f"current_setting('{n}')::VARCHAR" for n in _ALIKE)
 _TEMPORARY = (
     "SELECT epoch_us(now()), list(name) FROM ("
     "SELECT lower(table_name) AS name FROM duckdb_tables() WHERE temporary UNION ALL"
     " SELECT lower(view_name) FROM duckdb_views() WHERE temporary AND NOT internal)"
 )
-"""``now()`` is when the transaction began: the same for both where one is open."""
+"""``now()`` is when the transaction began."""
 
 
 def require_plain_session(database: Database, tree: exp.Expr) -> None:
     """Raise :class:`NotSampledError` where the user's connection would read `tree` in another way than a fresh one."""
+    _require_same_settings(database)
     session = _session(database)
     if session.reason:
         raise NotSampledError(session.reason)
@@ -39,12 +38,28 @@ def require_plain_session(database: Database, tree: exp.Expr) -> None:
         raise NotSampledError(f"{name} is a temporary table, which no sample sees")
 
 
+def _require_same_settings(database: Database) -> None:
+    """Asked each time: any connection of this process to the same file may change those of all."""
+    mine = list(map(str, database.rows(_ASKED)[0]))
+    with database.cursor() as cursor:
+        fresh = list(map(str, cursor.execute(_ASKED).fetchall()[0]))
+    if mine[:2] != fresh[:2] or (mine[2] != fresh[2] and "," in mine[2]):
+        raise NotSampledError("USE or search_path has names mean other tables than where samples are drawn")
+    for name, here, there in zip(_ALIKE[1:], mine[3:], fresh[3:], strict=True):
+        if here != there:
+            raise NotSampledError(f"{name} is set in this session, which no sample sees")
+    if mine[-1] == "true":
+        raise NotSampledError("integer_division is set, and no bound is known of quotients that drop the fraction")
+
+
 @dataclass(frozen=True)
 class _Session:
-    """Attributes:
-    reason: why no statement means there what it does to a fresh connection; empty where each does but those that name
-        one of its tables.
-    temporary: tables and views of its own, in lower case.
+    """What only statements of this session, or of what writes to the file, change.
+
+    Attributes:
+        reason: why no statement means there what it does to a fresh connection; empty where each does but those that
+            name one of its tables.
+        temporary: tables and views of its own, in lower case.
     """
 
     reason: str
@@ -52,7 +67,7 @@ class _Session:
 
 
 def _session(database: Database) -> _Session:
-    """As it is; found anew where it, or the file, may have changed."""
+    """As it is; found anew where it may have changed."""
     now = database.changes, target_state(database)
     if database.is_lent or database.session is None or database.session[0] != now:
         database.session = now, _found(database)
@@ -60,24 +75,13 @@ def _session(database: Database) -> _Session:
 
 
 def _found(database: Database) -> _Session:
-    began, *mine = map(str, database.rows(_ASKED)[0])
-    ((began_then, made),) = database.rows(_TEMPORARY)
-    if began == str(began_then):
+    ((began, made),), ((began_then,),) = database.rows(_TEMPORARY), database.rows("SELECT epoch_us(now())")
+    if began == began_then:
         return _Session("a transaction is open, whose changes no sample sees")
-    cursor = database.cursor()
-    try:
-        _, *fresh = map(str, cursor.execute(_ASKED).fetchall()[0])
-        # targets that are not DuckDB's own show their tables as temporary ones, to every connection
-        temporary = _names(made) - (_names(cursor.execute(_TEMPORARY).fetchall()[0][1]) if made else set())
-    finally:
-        cursor.close()
-    if mine[:2] != fresh[:2] or (mine[2] != fresh[2] and "," in mine[2]):
-        return _Session("USE or search_path has names mean other tables than where samples are drawn")
-    for name, here, there in zip(_ALIKE[1:], mine[3:], fresh[3:], strict=True):
-        if here != there:
-            return _Session(f"{name} is set in this session, which no sample sees")
-    if mine[-1] == "true":
-        return _Session("integer_division is set, and no bound is known of quotients that drop the fraction")
+    temporary = _names(made)
+    if temporary:  # targets that are not DuckDB's own show their tables as temporary ones, to every connection
+        with database.cursor() as cursor:
+            temporary -= _names(cursor.execute(_TEMPORARY).fetchall()[0][1])
     for (name,) in _replaced(database):
         return _Session(f"{name} is a macro here, and may mean anything")
     return _Session("", frozenset(temporary))
