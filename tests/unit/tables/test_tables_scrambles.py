@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tables_data import ROWS, begin_at, database
 
 import suffice
-from suffice.tables import fetched_ahead, fingerprint
+from suffice.tables import fetched_ahead, fingerprint, scramble
 from suffice.tables.fetched_ahead import has_blocks
 from suffice.tables.file_state import file_state
+from suffice.tables.head import Head
 from suffice.tables.kept_facts import known_of_state
 from suffice.tables.reader import Reader, snapshot
 from suffice.tables.scramble import Scramble, fresh_scramble
@@ -156,3 +158,17 @@ def test_answers_to_one_statement_draw_each_for_itself(con: suffice.Connection) 
 def test_columns_without_nulls_are_known(con: suffice.Connection, reader: Reader) -> None:
     source = fresh_scramble(reader, "t")
     assert source is not None and {"x", "k", "d", "part"} <= {*source.known.never_null}
+
+
+def test_row_groups_are_loaded_once_where_a_draw_will_leave_the_head(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = started(reader)
+    known = replace(source.known, head=Head(reader.database.file, "0" * 32, ()))
+    headed, large = replace(source, known=known), replace(source, known=replace(known, rows=10**9))
+    for one, is_filtered, loads in ((source, False, 1), (headed, False, 0), (headed, True, 1), (large, True, 0)):
+        monkeypatch.setattr(scramble, "_LOADED", set())
+        before = len(reader.threads)
+        for _ in range(2):
+            one.expect(is_filtered)
+        assert len(reader.threads) - before == loads
